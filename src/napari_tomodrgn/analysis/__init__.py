@@ -1,0 +1,1 @@
+"""What latents and volumes say."""

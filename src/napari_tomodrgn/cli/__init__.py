@@ -1,0 +1,1 @@
+"""One module per subcommand; no logic of its own."""

@@ -1,0 +1,66 @@
+"""Files that are either whole or absent: written under a temporary name, flushed, then renamed."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from napari_tomodrgn.errors import InputError, RunError
+
+
+def explain_os_error(error: OSError, path: Path) -> InputError | RunError:
+    """Return the error to raise for an ``OSError`` met while writing ``path``, as one sentence."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return RunError(f"{path}: no space left on the disk, so nothing was written there; free some and run again")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return InputError(f"{path}: may not be written ({os.strerror(error.errno)}); choose a folder you can write to")
+    return RunError(f"{path}: could not be written ({error.strerror or error})")
+
+
+def make_folder(path: Path) -> Path:
+    """Create a folder and its parents and return it; raises one sentence where that is not allowed."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InputError(f"{path}: a file stands where a folder is needed; choose another name") from error
+    except OSError as error:
+        raise explain_os_error(error, path) from error
+    return path
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` that becomes ``path`` when the block ends without an error.
+
+    The temporary file keeps the suffix of ``path`` (writers choose a format by it) and is removed on any error.
+    """
+    path = Path(path)
+    make_folder(path.parent)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        yield temporary
+        with open(temporary, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise explain_os_error(error, path) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+@contextmanager
+def atomic_open(path: Path, mode: str = "w") -> Iterator[IO]:
+    """Open a file for writing (``"w"`` or ``"wb"``) that appears at ``path`` only once it is whole."""
+    encoding = None if "b" in mode else "utf-8"
+    newline = None if "b" in mode else ""
+    with atomic_path(path) as temporary, open(temporary, mode, encoding=encoding, newline=newline) as stream:
+        yield stream
+
+
+def refuse_existing(path: Path, overwrite: bool) -> None:
+    """Raise unless ``path`` is free or may be overwritten."""
+    if not overwrite and Path(path).exists():
+        raise InputError(f"{path}: exists already; choose another name or add --overwrite")

@@ -1,0 +1,1 @@
+"""Image formation: pure functions on tensors."""

@@ -1,0 +1,1 @@
+"""Encoder, pooling, decoder, and the VAE that joins them."""

@@ -1,0 +1,90 @@
+"""Named sets of particles that remember how they were made."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.files import atomic_open
+from napari_tomodrgn.particles.particle_set import ParticleId
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A named set of particle ids; ``created_from`` says by which rule, ``parent`` names the selection it came from."""
+
+    name: str
+    ids: frozenset[ParticleId]
+    created_from: dict[str, Any]
+    parent: str | None = None
+    run: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def _combined(self, other: "Selection", rule: str, ids: frozenset[ParticleId]) -> "Selection":
+        return Selection(
+            f"{self.name} {rule} {other.name}", ids, {"rule": rule, "of": [self.name, other.name]}, self.name, self.run
+        )
+
+    def union(self, other: "Selection") -> "Selection":
+        """Particles in either selection."""
+        return self._combined(other, "or", self.ids | other.ids)
+
+    def intersection(self, other: "Selection") -> "Selection":
+        """Particles in both selections."""
+        return self._combined(other, "and", self.ids & other.ids)
+
+    def difference(self, other: "Selection") -> "Selection":
+        """Particles in this selection and not in the other."""
+        return self._combined(other, "without", self.ids - other.ids)
+
+    def invert(self, every: frozenset[ParticleId]) -> "Selection":
+        """Particles of ``every`` that are not in this selection."""
+        return Selection(
+            f"not {self.name}", every - self.ids, {"rule": "invert", "of": [self.name]}, self.name, self.run
+        )
+
+    def save(self, path: Path) -> None:
+        """Write the selection as JSON (format 1 of the run directory)."""
+        document = {
+            "format": FORMAT,
+            "name": self.name,
+            "created_from": self.created_from,
+            "parent": self.parent,
+            "run": self.run,
+            "particles": sorted([tomogram, name] for tomogram, name in self.ids),
+        }
+        with atomic_open(path) as stream:
+            json.dump(document, stream, indent=1)
+
+    @classmethod
+    def load(cls, path: Path) -> "Selection":
+        """Read a selection written by :meth:`save`; raises one sentence on anything else."""
+        try:
+            document = json.loads(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise InputError(f"{path}: no such selection file; give the path of a selection's .json") from error
+        except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
+            raise InputError(
+                f"{path}: is not a readable selection ({error}); write one with `napari-tomodrgn select`"
+            ) from error
+        if not isinstance(document, dict) or "particles" not in document or "format" not in document:
+            raise InputError(
+                f"{path}: is not a selection (no 'format' and 'particles'); write one with `napari-tomodrgn select`"
+            )
+        if document["format"] > FORMAT:
+            raise InputError(
+                f"{path}: has format {document['format']}, this version reads up to {FORMAT}; update napari-tomodrgn"
+            )
+        ids = frozenset((str(tomogram), str(name)) for tomogram, name in document["particles"])
+        return cls(
+            document.get("name", Path(path).stem),
+            ids,
+            document.get("created_from", {}),
+            document.get("parent"),
+            document.get("run"),
+        )

@@ -1,0 +1,1 @@
+"""Volumes: decoded or backprojected, masks and FSC."""

@@ -1,0 +1,1 @@
+"""The run directory: the contract between cluster and desktop."""

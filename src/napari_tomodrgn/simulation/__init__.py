@@ -1,0 +1,1 @@
+"""Tilt-series particle stacks with planted truth."""

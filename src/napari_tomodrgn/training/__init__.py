@@ -1,0 +1,1 @@
+"""Settings, batches, objective and trainer."""

@@ -1,0 +1,1 @@
+"""Session, layers, readers and writers for napari."""

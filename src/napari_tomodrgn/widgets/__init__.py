@@ -1,0 +1,1 @@
+"""Qt dock widgets, one a file."""
