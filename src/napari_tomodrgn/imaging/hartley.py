@@ -15,7 +15,7 @@ def centred_fft2(images: Tensor) -> Tensor:
 
 
 def symmetrise(plane: Tensor) -> Tensor:
-    """Return a D x D Hartley plane (..., D, D) as (..., D+1, D+1): the missing +Nyquist row and column repeat -Nyquist."""
+    """Return a Hartley plane (..., D, D) as (..., D+1, D+1): the missing +Nyquist row and column repeat -Nyquist."""
     plane = torch.cat([plane, plane[..., :1, :]], dim=-2)
     return torch.cat([plane, plane[..., :, :1]], dim=-1)
 

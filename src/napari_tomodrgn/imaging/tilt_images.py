@@ -1,6 +1,7 @@
 """The forward model of tilt images, from per-tilt scalars: poses, CTF, attenuation, weights and dose mask."""
 
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -125,7 +126,7 @@ def dose_at_middle(dose: np.ndarray, particle_set: ParticleSet) -> np.ndarray:
     shift = {"before": 0.5, "middle": 0.0, "after": -0.5}[particle_set.forward_model.dose_at]
     first = particle_set.first_tilt
     result = np.array(dose, dtype=np.float32)
-    for begin, end in zip(first[:-1], first[1:], strict=True):
+    for begin, end in pairwise(first):
         steps = np.diff(np.unique(dose[begin:end]))
         per_exposure = float(np.median(steps)) if len(steps) else (float(dose[begin]) if shift < 0 else 0.0)
         result[begin:end] += np.float32(shift * per_exposure)
