@@ -1,1 +1,1 @@
-"""One module per subcommand; no logic of its own."""
+"""The command line: one module per subcommand, no logic of its own."""

@@ -1,0 +1,93 @@
+"""The two programs: ``napari-tomodrgn COMMAND`` and ``napari-tomodrgn-train``.
+
+A command's module, and with it the room it belongs to, is imported only when that command is asked for.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+
+from napari_tomodrgn.cli.exits import PROGRAM, exit_code_of
+from napari_tomodrgn.cli.logs import set_up
+from napari_tomodrgn.cli.options import VERSION, build
+
+SUMMARIES = {
+    "demo": "Simulate, train, analyse and select from end to end, in minutes and without any file.",
+    "simulate": "Simulate a tilt-series particle stack with a known truth.",
+    "inspect": "Check how a data set was made: colour, CTF, dose, hands, pixel size.",
+    "downsample": "Fourier-crop particle images to a smaller box with larger pixels.",
+    "crop": "Cut particle images to a smaller box with the same pixels.",
+    "train": "Train on particles: latents and volumes, or a decoder alone.",
+    "reconstruct": "One map of a particle set: decoder-only training or weighted backprojection.",
+    "embed": "Latents of new images through a trained encoder.",
+    "volumes": "Decode volumes of particles, class centres or latents, and write MRC files.",
+    "analyze": "PCA, UMAP and clusters of a run's latents, class volumes and a page of figures.",
+    "select": "Filter particles by cluster, latent or file and write stars in their own dialect.",
+    "info": "Say what a star file, an optimisation set or a run holds.",
+    "clean": "List, and with --yes remove, the epochs of a run that are no longer needed.",
+}
+
+
+def load_command(name: str) -> Any:
+    """Import one subcommand's module and return its click command."""
+    module = import_module(f"napari_tomodrgn.cli.commands.{name}")
+    return build(module.COMMAND, name, SUMMARIES[name], set_up)
+
+
+class LazyGroup(typer.core.TyperGroup):
+    """A group that lists its commands from their summaries and imports the one that is run."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Return the command named first in ``args``, imported, and the arguments after it."""
+        if args[0] in SUMMARIES:
+            return args[0], load_command(args[0]), args[1:]
+        resolved: tuple[str | None, Any, list[str]] = super().resolve_command(ctx, args)
+        return resolved
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    help="Structural heterogeneity in cryo-ET sub-tomograms: particles in, latents and volumes out.",
+    no_args_is_help=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _common(version: Annotated[bool, VERSION] = False) -> None:
+    """Take the options that stand before the command."""
+
+
+def _listed_only() -> None:
+    """Stand in for a command until it is asked for."""
+
+
+for _name, _summary in SUMMARIES.items():
+    app.command(_name, help=_summary)(_listed_only)
+
+
+def _run(load: Callable[[], Any], program: str, arguments: list[str]) -> None:
+    def work() -> None:
+        command = load()
+        if f"_{program}_COMPLETE".replace("-", "_").upper() in os.environ:
+            command.main(arguments, prog_name=program)
+        with command.make_context(program, list(arguments)) as context:
+            command.invoke(context)
+
+    sys.exit(exit_code_of(work, debug="--debug" in arguments))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run ``napari-tomodrgn`` with the process's arguments, or the given ones, and exit."""
+    given = sys.argv[1:] if arguments is None else arguments
+    _run(lambda: typer.main.get_command(app), PROGRAM, given or ["--help"])
+
+
+def main_train(arguments: list[str] | None = None) -> None:
+    """Run ``napari-tomodrgn-train``, which is ``napari-tomodrgn train``, and exit."""
+    _run(lambda: load_command("train"), f"{PROGRAM}-train", sys.argv[1:] if arguments is None else arguments)

@@ -1,0 +1,232 @@
+"""A command's pydantic model as typer parameters, and what pydantic refuses as one sentence each."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import typer
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails, PydanticUndefined
+
+from napari_tomodrgn.errors import InputError
+
+COMMON_PANEL = "Common options"
+_METAVARS = {int: "N", float: "NUMBER", str: "TEXT", Path: "PATH"}
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a subcommand is made of: its options' model and the function that a checked model is given to.
+
+    ``run`` receives the model and whether ``--json`` was given. ``details`` follows the summary on the help page.
+    """
+
+    model: type[BaseModel]
+    run: Callable[[Any, bool], None]
+    has_json: bool = False
+    details: str = ""
+
+
+def _alternatives(annotation: Any) -> tuple[Any, ...]:
+    """Return what an annotation accepts apart from ``None``, without ``Annotated``."""
+    if get_origin(annotation) is Annotated:
+        return _alternatives(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return tuple(kind for part in get_args(annotation) for kind in _alternatives(part))
+    return () if annotation is NoneType else (annotation,)
+
+
+def _choices(field: FieldInfo) -> list[str]:
+    kinds = _alternatives(field.annotation)
+    return [str(value) for kind in kinds if get_origin(kind) is Literal for value in get_args(kind)]
+
+
+def _is_many(field: FieldInfo) -> bool:
+    return any(get_origin(kind) in (list, tuple, set, frozenset) for kind in _alternatives(field.annotation))
+
+
+def _is_flag(field: FieldInfo) -> bool:
+    return _alternatives(field.annotation) == (bool,)
+
+
+def _extra(field: FieldInfo, name: str) -> Any:
+    return field.json_schema_extra.get(name) if isinstance(field.json_schema_extra, dict) else None
+
+
+def option_name(name: str) -> str:
+    """Return a field's name as written on the command line."""
+    return "--" + name.replace("_", "-")
+
+
+def _metavar(name: str, field: FieldInfo) -> str:
+    given = _extra(field, "metavar")
+    if given:
+        return str(given)
+    if _extra(field, "argument"):
+        return name.upper()
+    kinds = _alternatives(field.annotation)
+    if _is_many(field):
+        kinds = _alternatives(get_args(kinds[0])[0])
+    words = [_METAVARS[kind] for kind in kinds if kind in _METAVARS]
+    return "|".join(words + _choices(field)) or "TEXT"
+
+
+def _default_text(field: FieldInfo) -> str:
+    if field.is_required():
+        return "" if _extra(field, "argument") else " [required]"
+    default = field.get_default(call_default_factory=True, validated_data={})
+    if default is None or default is PydanticUndefined or default in ((), [], ""):
+        return ""
+    if isinstance(default, bool):
+        return f" [default: {'on' if default else 'off'}]"
+    shown = _extra(field, "default_text") or default
+    return f" [default: {shown}]"
+
+
+def _help(field: FieldInfo) -> str:
+    text = (field.description or "") + _default_text(field)
+    return text.replace("[", "\\[")
+
+
+def _panel(model: type[BaseModel], name: str) -> str | None:
+    """Return the heading under which an option is listed: its own group, or that of the model that declares it."""
+    group = _extra(model.model_fields[name], "group")
+    if group:
+        return str(group)
+    declared_by = next(base for base in reversed(model.__mro__) if name in getattr(base, "__annotations__", {}))
+    return "Data options" if declared_by.__name__ == "DataOptions" and model is not declared_by else None
+
+
+def _parameter(model: type[BaseModel], name: str) -> inspect.Parameter:
+    field = model.model_fields[name]
+    kind: Any = bool if _is_flag(field) else list[str] if _is_many(field) else str
+    if _extra(field, "argument"):
+        info: Any = typer.Argument(help=_help(field), metavar=_metavar(name, field), show_default=False)
+        default = inspect.Parameter.empty if field.is_required() else None
+    else:
+        names = option_name(name)
+        if _is_flag(field):
+            names = f"{names}/--no-{names[2:]}"
+        choices = _choices(field)
+        info = typer.Option(
+            names,
+            help=_help(field),
+            show_default=False,
+            metavar="" if _is_flag(field) else _metavar(name, field),
+            rich_help_panel=_panel(model, name),
+            autocompletion=(lambda: choices) if choices else None,
+        )
+        default = None
+    annotation = Annotated[kind, info] if default is inspect.Parameter.empty else Annotated[kind | None, info]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"napari-tomodrgn {version('napari-tomodrgn')}")
+        raise typer.Exit
+
+
+def _common_flag(name: str, text: str, **settings: Any) -> Any:
+    return typer.Option(name, help=text, metavar="", rich_help_panel=COMMON_PANEL, show_default=False, **settings)
+
+
+VERSION = _common_flag("--version", "Show the version and exit.", is_eager=True, callback=_show_version)
+_COMMON = {
+    "as_json": _common_flag("--json", "One JSON object on stdout."),
+    "quiet": _common_flag("--quiet", "Plain progress lines in place of bars."),
+    "debug": _common_flag("--debug", "Show the traceback of an error."),
+    "version": VERSION,
+}
+
+
+def _common_parameters(has_json: bool) -> Iterator[inspect.Parameter]:
+    for name, info in _COMMON.items():
+        if has_json or name != "as_json":
+            yield inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Annotated[bool, info]
+            )
+
+
+def build(command: Command, name: str, summary: str, set_up: Callable[[bool, bool], None]) -> Any:
+    """Return a click command that makes the model from the command line and runs the command with it.
+
+    ``set_up(quiet, debug)`` is called before the options are checked.
+    """
+
+    def callback(**given: Any) -> None:
+        set_up(given.pop("quiet"), given.pop("debug"))
+        given.pop("version")
+        as_json = given.pop("as_json", False)
+        command.run(parse(command.model, given, name), as_json)
+
+    fields = [field for field in command.model.model_fields if not _extra(command.model.model_fields[field], "hidden")]
+    parameters = [_parameter(command.model, field) for field in fields] + list(_common_parameters(command.has_json))
+    callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    callback.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+    app.command(name, help="\n\n".join(filter(None, [summary, command.details])))(callback)
+    return typer.main.get_command(app)
+
+
+def parse(model: type[BaseModel], given: dict[str, Any], command: str) -> Any:
+    """Return the model made of the given values, leaving out those that are ``None`` or empty.
+
+    Raises
+    ------
+    InputError
+        One sentence for every value that the model refuses, each on its own line.
+    """
+    try:
+        return model(**{name: value for name, value in given.items() if value is not None and value != []})
+    except ValidationError as error:
+        raise InputError("\n".join(_sentences(error, model, command))) from None
+
+
+def _sentences(error: ValidationError, model: type[BaseModel], command: str) -> list[str]:
+    """Return one sentence an option; the alternatives of a union are joined in one."""
+    by_option: dict[str, list[ErrorDetails]] = {}
+    for details in error.errors(include_url=False):
+        by_option.setdefault(str(details["loc"][0]) if details["loc"] else "", []).append(details)
+    return [_sentence(option, group, model, command) for option, group in by_option.items()]
+
+
+def _sentence(option: str, group: list[ErrorDetails], model: type[BaseModel], command: str) -> str:
+    details = group[0]
+    own_words = str(details.get("ctx", {}).get("error", "")) if details["type"].endswith("_error") else ""
+    if not option:
+        return own_words or details["msg"]
+    field = model.model_fields.get(option)
+    written = option.upper() if field and _extra(field, "argument") else option_name(option)
+    advice = f"see `napari-tomodrgn {command} --help`"
+    if details["type"] == "missing":
+        return f"{written}: is missing; {advice}"
+    if details["type"] in ("value_error", "assertion_error"):
+        return f"{written}: {own_words}, got {details['input']!s}; {advice}"
+    expected = " or ".join(dict.fromkeys(_expected(one) for one in group))
+    return f"{written}: expected {expected}, got {details['input']!s}; {advice}"
+
+
+def _expected(details: ErrorDetails) -> str:
+    context = details.get("ctx", {})
+    bounds = {
+        "greater_than": "a number above {gt}",
+        "greater_than_equal": "{ge} or more",
+        "less_than": "a number below {lt}",
+        "less_than_equal": "{le} or less",
+        "literal_error": "{expected}",
+        "string_pattern_mismatch": "text like {pattern}",
+        "int_parsing": "a whole number",
+        "int_from_float": "a whole number",
+        "float_parsing": "a number",
+        "finite_number": "a finite number",
+        "path_type": "a path",
+        "bool_parsing": "on or off",
+    }
+    return bounds.get(details["type"], details["msg"][:1].lower() + details["msg"][1:]).format(**context)
