@@ -17,5 +17,6 @@ def composition(
     names = list(dict.fromkeys(tomograms))
     row_of = {name: row for row, name in enumerate(names)}
     table = np.zeros((len(names), count), dtype=np.int64)
-    np.add.at(table, ([row_of[name] for name in tomograms], labels), 1)
+    rows = np.array([row_of[name] for name in tomograms])
+    np.add.at(table, (rows, labels), 1)
     return pd.DataFrame(table, index=pd.Index(names, name="tomogram"), columns=pd.RangeIndex(count, name="class"))

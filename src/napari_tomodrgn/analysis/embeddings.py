@@ -1,5 +1,6 @@
 """Low-dimensional pictures of latents: principal components and UMAP."""
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,7 +74,9 @@ def umap_embedding(
         start = np.column_stack([start[:, :1], np.zeros(len(start))])
     if len(z) < _FEWEST_FOR_UMAP:
         return start.astype(np.float32)
-    import umap
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ImportWarning)  # about an optional backend that nothing here uses
+        import umap
 
     spread = np.abs(start).max() or 1.0
     jitter = np.random.default_rng(seed).normal(scale=1e-4, size=start.shape)
