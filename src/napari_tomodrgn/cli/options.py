@@ -216,10 +216,10 @@ def _sentence(option: str, group: list[ErrorDetails], model: type[BaseModel], co
 def _expected(details: ErrorDetails) -> str:
     context = details.get("ctx", {})
     bounds = {
-        "greater_than": "a number above {gt}",
-        "greater_than_equal": "{ge} or more",
-        "less_than": "a number below {lt}",
-        "less_than_equal": "{le} or less",
+        "greater_than": "a number above {gt:g}",
+        "greater_than_equal": "{ge:g} or more",
+        "less_than": "a number below {lt:g}",
+        "less_than_equal": "{le:g} or less",
         "literal_error": "{expected}",
         "string_pattern_mismatch": "text like {pattern}",
         "int_parsing": "a whole number",
