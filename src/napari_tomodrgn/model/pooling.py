@@ -1,0 +1,101 @@
+"""From what encoder A says about each tilt image to what encoder B is told about the particle."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from napari_tomodrgn.model.architecture import Pooling
+
+HEADS = 4
+
+
+def pad(values: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    """Lay ragged rows (n, d), ``counts`` (B,) of them a particle, out as (B, T, d) and a mask (B, T) of real ones."""
+    longest = int(counts.max())
+    real = torch.arange(longest, device=counts.device) < counts[:, None]
+    padded = values.new_zeros(len(counts), longest, values.shape[-1])
+    padded[real] = values
+    return padded, real
+
+
+class Concatenate(nn.Module):
+    """The tilt images one after the other; every particle has the same number."""
+
+    def forward(self, values: Tensor, counts: Tensor) -> Tensor:
+        """Return (B, T d) for (B T, d)."""
+        return values.reshape(len(counts), -1)
+
+
+class Mean(nn.Module):
+    """The mean over a particle's tilt images."""
+
+    def forward(self, values: Tensor, counts: Tensor) -> Tensor:
+        """Return (B, d) for (n, d)."""
+        padded, _ = pad(values, counts)
+        return padded.sum(1) / counts[:, None]
+
+
+class Max(nn.Module):
+    """The largest value over a particle's tilt images, feature by feature."""
+
+    def forward(self, values: Tensor, counts: Tensor) -> Tensor:
+        """Return (B, d) for (n, d)."""
+        padded, real = pad(values, counts)
+        return padded.masked_fill(~real[..., None], -torch.inf).amax(1)
+
+
+class Median(nn.Module):
+    """The median over a particle's tilt images, feature by feature; of an even number the mean of the middle two."""
+
+    def forward(self, values: Tensor, counts: Tensor) -> Tensor:
+        """Return (B, d) for (n, d)."""
+        padded, real = pad(values, counts)
+        ordered = padded.masked_fill(~real[..., None], torch.inf).sort(1).values
+        middle = torch.stack([(counts - 1) // 2, counts // 2], dim=1)
+        return ordered.gather(1, middle[..., None].expand(-1, -1, values.shape[-1])).mean(1)
+
+
+class AttentionBlock(nn.Module):
+    """Multi-head attention with a feed-forward layer, the MAB of the set transformer (Lee et al. 2019, eq. 6-7)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.heads = HEADS if width % HEADS == 0 else 1
+        self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
+        self.out = nn.Linear(width, width)
+        self.norm_attention, self.norm_out = nn.LayerNorm(width), nn.LayerNorm(width)
+
+    def forward(self, queries: Tensor, items: Tensor, real: Tensor) -> Tensor:
+        """Return (B, Q, d) for queries (B, Q, d) that look at the real ones (B, T) of items (B, T, d)."""
+        query, key, value = (
+            layer(source).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for layer, source in ((self.query, queries), (self.key, items), (self.value, items))
+        )
+        seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=real[:, None, None, :])
+        attended: Tensor = self.norm_attention(queries + seen.transpose(1, 2).flatten(2))
+        result: Tensor = self.norm_out(attended + functional.relu(self.out(attended)))
+        return result
+
+
+class Attention(nn.Module):
+    """A set transformer: the tilt images look at each other, then one learned seed looks at them all."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.among_tilts = AttentionBlock(width)
+        self.by_seed = AttentionBlock(width)
+        self.seed = nn.Parameter(torch.randn(1, 1, width) * width**-0.5)
+
+    def forward(self, values: Tensor, counts: Tensor) -> Tensor:
+        """Return (B, d) for (n, d)."""
+        padded, real = pad(values, counts)
+        tilts = self.among_tilts(padded, padded, real)
+        pooled: Tensor = self.by_seed(self.seed.to(tilts.dtype).expand(len(counts), -1, -1), tilts, real)
+        return pooled[:, 0]
+
+
+def pooling(kind: Pooling, width: int) -> nn.Module:
+    """Return the module that pools features of this width."""
+    if kind == "attention":
+        return Attention(width)
+    return {"concatenate": Concatenate, "mean": Mean, "max": Max, "median": Median}[kind]()

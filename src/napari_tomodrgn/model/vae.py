@@ -1,0 +1,46 @@
+"""The model as a whole: an encoder and a decoder, or a decoder alone."""
+
+import torch
+from torch import Tensor, nn
+
+from napari_tomodrgn.model.architecture import Architecture
+from napari_tomodrgn.model.decoder import Decoder
+from napari_tomodrgn.model.encoder import Encoder
+
+
+class VAE(nn.Module):
+    """A variational autoencoder of volumes; with ``latent_dim`` 0 (homogeneous) it has no encoder."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(architecture.seed)
+            self.encoder = Encoder(architecture) if architecture.latent_dim else None
+            self.decoder = Decoder(architecture)
+
+    @property
+    def heterogeneous(self) -> bool:
+        """Whether particles have latents."""
+        return self.encoder is not None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.decoder.vectors.device
+
+
+def learned_parameters(module: nn.Module | None) -> int:
+    """Return the number of learned parameters; frozen frequencies don't count."""
+    return sum(each.numel() for each in module.parameters()) if module is not None else 0
+
+
+def sample_latent(mean: Tensor, log_variance: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw z ~ N(μ, σ²) for (B, |z|); the noise comes from the CPU, so it is the same on every device."""
+    noise = torch.randn(mean.shape, generator=generator).to(mean)
+    return mean + noise * torch.exp(log_variance / 2)
+
+
+def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Return (B,): the Kullback-Leibler divergence of N(μ, σ²) from N(0, 1), -½ Σ(1 + lv - μ² - e^lv)."""
+    return -0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum(1)
