@@ -1,1 +1,1 @@
-"""Tilt-series particle stacks with planted truth."""
+"""Simulated tilt-series particle stacks with a truth beside them."""

@@ -1,0 +1,143 @@
+"""From maps and a plan to tilt images, in the order of the paper's recipe."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from napari_tomodrgn.imaging.ctf import ctf
+from napari_tomodrgn.imaging.exposure import exposure_weights
+from napari_tomodrgn.imaging.lattice import lattice
+from napari_tomodrgn.imaging.project import Projector
+from napari_tomodrgn.simulation.plan import Plan
+
+SAMPLED_PARTICLES = 200
+_STRUCTURAL, _SHOT, _SAMPLE = 1, 2, 3  # streams of random numbers beside the plan's
+
+
+@dataclass(frozen=True)
+class NoiseLevels:
+    """Standard deviations of the noise: one value each for the whole data set, or a class would show in its noise."""
+
+    structural: float
+    shot: float
+
+
+class ImageFormation:
+    """Forms the tilt images of one particle after another.
+
+    Parameters
+    ----------
+    volumes
+        (states, D, D, D), axes z, y, x, protein positive.
+    plan
+        What to simulate.
+    """
+
+    def __init__(self, volumes: npt.NDArray[np.floating], plan: Plan) -> None:
+        self.plan = plan
+        self.box = int(volumes.shape[-1])
+        self._projectors = [Projector(torch.from_numpy(np.array(each, dtype=np.float32))) for each in volumes]
+        steps, half = torch.fft.fftfreq(self.box), torch.fft.rfftfreq(self.box)
+        y, x = torch.meshgrid(steps, half, indexing="ij")
+        self._k = torch.stack([x.flatten(), y.flatten()], dim=1) / plan.options.pixel_size
+        self.noise = self._measure() if plan.options.noise else NoiseLevels(0.0, 0.0)
+
+    def particles(self) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield the images (T, D, D) of every particle, as they are written."""
+        for row in range(len(self.plan)):
+            yield self.images(row).numpy()
+
+    def images(self, row: int) -> Tensor:
+        """Return the images (T, D, D) of one particle."""
+        specimen = self._specimen(row) + self._random(_STRUCTURAL, row, self.noise.structural)
+        microscope = self._through_microscope(specimen, row) + self._random(_SHOT, row, self.noise.shot)
+        return self._extracted(microscope, row)
+
+    def _specimen(self, row: int) -> Tensor:
+        """Return damaged projections (T, D, D), their mean 0."""
+        plan = self.plan
+        rotation = torch.from_numpy(plan.rotations[row]).float()
+        shift = torch.from_numpy(plan.displacement[row]).float()
+        clean = self._projectors[plan.label[row]].images(rotation, lattice(self.box), shift)
+        return self._filtered(clean, self._exposure())
+
+    def _through_microscope(self, specimen: Tensor, row: int) -> Tensor:
+        """Return what falls on the detector: thinner signal at high tilt, and the CTF."""
+        cosine = torch.from_numpy(self.plan.tilt_cosine).float()[:, None]
+        return self._filtered(specimen, cosine * (self._ctf(row) if self.plan.forward_model.ctf_power else 1))
+
+    def _extracted(self, images: Tensor, row: int) -> Tensor:
+        """Return what the extraction program writes: its own CTF, exposure weights and sign multiplied in."""
+        model = self.plan.forward_model
+        factor = torch.ones(1, 1)
+        if model.ctf_power == 2:
+            factor = factor * self._ctf(row)
+        if model.attenuation != "none":
+            factor = factor * self._exposure()
+        if model.attenuation == "dose-tilt":
+            factor = factor * torch.from_numpy(self.plan.tilt_cosine).float()[:, None]
+        sign = -1 if model.contrast == "dark" else 1
+        return self._filtered(images, sign * factor)
+
+    def _measure(self) -> NoiseLevels:
+        """Return the noise levels that give the set the ratios of variances asked for, from a sample of particles."""
+        plan, options = self.plan, self.plan.options
+        generator = np.random.default_rng([options.seed, _SAMPLE])
+        count = min(SAMPLED_PARTICLES, len(plan))
+        rows = np.sort(generator.choice(len(plan), count, replace=False))
+        specimens = [self._specimen(row) for row in rows]
+        structural = _deviation(specimens) / np.sqrt(options.structural_snr)
+        blurred = [
+            self._through_microscope(specimen + self._random(_STRUCTURAL, row, structural), row)
+            for row, specimen in zip(rows, specimens, strict=True)
+        ]
+        return NoiseLevels(structural, _deviation(blurred) / float(np.sqrt(options.shot_snr)))
+
+    def _random(self, stream: int, row: int, deviation: float) -> Tensor:
+        """Return noise (T, D, D) that depends on the seed and the particle alone."""
+        shape = (len(self.plan.tilts), self.box, self.box)
+        if deviation == 0:
+            return torch.zeros(shape)
+        generator = np.random.default_rng([self.plan.options.seed, stream, row])
+        return torch.from_numpy(generator.standard_normal(shape, dtype=np.float32)) * deviation
+
+    def _filtered(self, images: Tensor, factor: Tensor) -> Tensor:
+        """Return images (T, D, D) whose transforms are multiplied by ``factor`` (T or 1, half plane or 1)."""
+        transform = torch.fft.rfft2(images).flatten(-2) * factor
+        half_plane = transform.unflatten(-1, (self.box, self.box // 2 + 1))
+        filtered: Tensor = torch.fft.irfft2(half_plane, s=(self.box, self.box))
+        return filtered
+
+    def _exposure(self) -> Tensor:
+        """Return the exposure weights (T, half plane)."""
+        dose = torch.from_numpy(self.plan.dose).float()
+        voltage = torch.full_like(dose, self.plan.options.voltage)
+        return exposure_weights(self._k.norm(dim=1), dose, voltage, self.plan.forward_model.voltage_rule)
+
+    def _ctf(self, row: int) -> Tensor:
+        """Return the CTF (T, half plane) of one particle's images."""
+        options = self.plan.options
+        defocus = torch.from_numpy(self.plan.defocus[row]).float()
+
+        def same(value: float) -> Tensor:
+            return torch.full_like(defocus, value)
+
+        return ctf(
+            self._k,
+            defocus,
+            defocus,
+            same(0),
+            same(options.voltage),
+            same(options.spherical_aberration),
+            same(options.amplitude_contrast),
+            same(options.phase_shift),
+        )
+
+
+def _deviation(images: list[Tensor]) -> float:
+    """Return the standard deviation of all pixels, each image's mean left out."""
+    return float(np.sqrt(np.mean([each.var(dim=(-2, -1), correction=0).mean().item() for each in images])))

@@ -1,0 +1,89 @@
+"""The options of ``simulate``, and what is wrong with them in one sentence."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.simulation.shapes import STATES
+
+SMALLEST_BOX = 16
+
+
+class SimulateOptions(BaseModel):
+    """Simulate a tilt-series particle set with a truth beside it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    outdir: Path = Field(
+        description="Folder to write the star file, the image stacks and the truth to.",
+        json_schema_extra={"argument": True},
+    )
+    maps: tuple[Path, ...] = Field((), description="MRC maps to simulate from, one a state; none: a built-in complex.")
+    dialect: Literal["cryosrpnt", "warp", "warptools"] = Field("cryosrpnt", description="The star files' dialect.")
+    particles: int = Field(400, description="Number of particles; the states are equally frequent.")
+    tomograms: int = Field(2, description="Number of tomograms that the particles are spread over.")
+    box: int = Field(32, description="Box size in pixels, even; maps given with --maps bring their own.")
+    pixel_size: float = Field(6.0, description="Å per pixel.")
+    max_tilt: float = Field(60.0, description="Largest tilt in degrees.")
+    tilt_step: float = Field(3.0, description="Step between tilts in degrees.")
+    tilts: int | None = Field(None, description="Keep only the first tilts of the dose-symmetric scheme; none: all.")
+    dose_per_tilt: float = Field(3.0, description="Exposure of each tilt in e/Å².")
+    noise: bool = Field(True, description="Add structural noise and shot noise.")
+    structural_snr: float = Field(1.4, description="Variance of the signal over that of the structural noise.")
+    shot_snr: float = Field(0.1, description="Variance of signal and structural noise over that of the shot noise.")
+    voltage: float = Field(300.0, description="Acceleration voltage in kV.")
+    spherical_aberration: float = Field(2.7, description="Spherical aberration in mm.")
+    amplitude_contrast: float = Field(0.1, description="Amplitude contrast, a fraction.")
+    phase_shift: float = Field(0.0, description="Phase shift of a phase plate in degrees.")
+    defocus_min: float = Field(1.5, description="Smallest mean defocus of a tomogram in µm.")
+    defocus_max: float = Field(3.5, description="Largest mean defocus of a tomogram in µm.")
+    defocus_step: float = Field(0.5, description="Step between the mean defoci in µm.")
+    defocus_spread: float = Field(0.3, description="Standard deviation of a tomogram's defocus about its mean in µm.")
+    defocus_error: float = Field(0.02, description="Standard deviation of the defocus from tilt to tilt in µm.")
+    per_image_defocus: bool = Field(False, description="Draw a defocus for every image instead of every tomogram.")
+    defocus_height: Literal["auto", "plus", "minus", "none"] = Field(
+        "auto", description="How a particle's height along the beam adds to its defocus; auto: plus."
+    )
+    shift: float = Field(1.0, description="Standard deviation of the shifts that the star file corrects, in pixels.")
+    thickness: float = Field(1500.0, description="Thickness of the tomograms in Å.")
+    contrast: Literal["auto", "bright", "dark"] = Field(
+        "auto", description="The particles' colour in the images; auto: as the dialect's program writes them."
+    )
+    ctf_power: Literal["auto", "0", "1", "2"] = Field(
+        "auto", description="How many times the CTF is in the images; 2: multiplied in once more after the shot noise."
+    )
+    attenuation: Literal["auto", "none", "dose", "dose-tilt"] = Field(
+        "auto", description="Exposure weights, or those times cos(tilt), multiplied in after the shot noise."
+    )
+    seed: int = Field(0, description="Seed of everything random: the same seed gives the same bytes.")
+    overwrite: bool = Field(False, description="Replace a simulated data set that is there already.")
+
+
+def check_options(options: SimulateOptions) -> None:
+    """Raise one sentence that names the first option that cannot work."""
+    positive = ("pixel_size", "max_tilt", "tilt_step", "structural_snr", "shot_snr", "voltage", "thickness")
+    for name in positive:
+        _require(options, name, getattr(options, name) > 0, "a number above 0")
+    for name in ("dose_per_tilt", "defocus_spread", "defocus_error", "shift", "spherical_aberration", "seed"):
+        _require(options, name, getattr(options, name) >= 0, "0 or more")
+    _require(
+        options, "box", options.box % 2 == 0 and options.box >= SMALLEST_BOX, f"an even number from {SMALLEST_BOX}"
+    )
+    _require(options, "tilts", options.tilts is None or options.tilts >= 1, "1 or more, or left out for all")
+    _require(options, "max_tilt", options.max_tilt < 90, "less than 90 degrees")
+    _require(options, "tomograms", options.tomograms >= 1, "1 or more")
+    _require(options, "amplitude_contrast", 0 <= options.amplitude_contrast <= 1, "a fraction from 0 to 1")
+    _require(options, "defocus_step", options.defocus_step > 0, "a number above 0")
+    _require(options, "defocus_max", options.defocus_max >= options.defocus_min > 0, "at least --defocus-min, above 0")
+    states = len(options.maps) or STATES
+    _require(options, "particles", options.particles >= states, f"at least one a state, of which there are {states}")
+    fewest = max(states, options.tomograms)
+    _require(options, "particles", options.particles >= fewest, f"at least one a tomogram, which is {fewest}")
+
+
+def _require(options: SimulateOptions, name: str, good: bool, expected: str) -> None:
+    if not good:
+        flag = "--" + name.replace("_", "-")
+        raise InputError(f"{flag}: is {getattr(options, name)}; expected {expected}")

@@ -1,0 +1,151 @@
+"""What is simulated, before any image is formed: particles, poses, defoci, shifts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_tomodrgn.particles.forward_model import ForwardModel
+from napari_tomodrgn.simulation.options import SimulateOptions
+from napari_tomodrgn.simulation.placement import (
+    Tomogram,
+    matrices,
+    random_orientations,
+    random_positions,
+    tomogram_size,
+)
+from napari_tomodrgn.simulation.shapes import LARGEST_SHARE
+from napari_tomodrgn.simulation.tilt_scheme import dose_symmetric, tilt_rotations
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every number of a simulated data set: N particles with T tilt images each.
+
+    Attributes
+    ----------
+    tomograms
+        The tomograms; ``tomogram`` (N,) says which one a particle lies in. Particles of one tomogram are contiguous.
+    names
+        Particle names, unique in their tomogram.
+    label
+        (N,) the state of each particle, from 0.
+    position
+        (N, 3) x, y, z in Å from the centre of the tomogram's first voxel.
+    angles
+        (N, 3) rot, tilt, psi in degrees, the orientation in the tomogram.
+    tilts, dose
+        (T,) stage tilts in degrees and e/Å² as the dialect counts it, both in the order of the images in the stacks.
+    rotations
+        (N, T, 3, 3) reference into image frame.
+    displacement
+        (N, T, 2) x, y in px: where the content lies off centre.
+    tilt_defocus
+        (tomograms, T) Å, of the tomogram's centre.
+    defocus
+        (N, T) Å, of each image.
+    """
+
+    options: SimulateOptions
+    forward_model: ForwardModel
+    tomograms: tuple[Tomogram, ...]
+    tomogram: npt.NDArray[np.int64]
+    names: tuple[str, ...]
+    label: npt.NDArray[np.int64]
+    position: FloatArray
+    angles: FloatArray
+    tilts: FloatArray
+    dose: FloatArray
+    rotations: FloatArray
+    displacement: FloatArray
+    tilt_defocus: FloatArray
+    defocus: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    @property
+    def tilt_cosine(self) -> FloatArray:
+        """(T,) the cosine of each tilt."""
+        return np.cos(np.deg2rad(self.tilts))
+
+
+def make_plan(options: SimulateOptions, forward_model: ForwardModel, states: int, *, by_angle: bool) -> Plan:
+    """Draw a data set; ``by_angle`` orders the tilts by angle instead of by acquisition.
+
+    The defocus of an image is that of its tomogram, plus the particle's height along the beam (as
+    ``forward_model.defocus_height`` says), plus a small error that all particles of one tilt share.
+    """
+    generator = np.random.default_rng([options.seed, 0])
+    tilts = dose_symmetric(options.max_tilt, options.tilt_step, options.tilts)
+    within = {"before": 0.0, "middle": 0.5, "after": 1.0}[forward_model.dose_at]
+    dose: FloatArray = options.dose_per_tilt * (np.arange(len(tilts), dtype=np.float64) + within)
+    if by_angle:
+        order = np.argsort(tilts)
+        tilts, dose = tilts[order], dose[order]
+    tomograms, tomogram, position = _place(options, generator)
+    label = generator.permutation(np.arange(options.particles) % states)
+    angles = random_orientations(options.particles, generator)
+    series = tilt_rotations(tilts)
+    tilt_defocus, defocus = _defoci(options, forward_model, tomograms, tomogram, position, series, generator)
+    displacement = options.shift * generator.standard_normal((options.particles, len(tilts), 2))
+    first = np.searchsorted(tomogram, np.arange(len(tomograms)))
+    return Plan(
+        options=options,
+        forward_model=forward_model,
+        tomograms=tomograms,
+        tomogram=tomogram,
+        names=tuple(f"{number:06d}" for number in np.arange(options.particles) - first[tomogram]),
+        label=label,
+        position=position,
+        angles=angles,
+        tilts=tilts,
+        dose=dose,
+        rotations=np.einsum("tij,njk->ntik", series, matrices(angles)),
+        displacement=displacement,
+        tilt_defocus=tilt_defocus,
+        defocus=defocus,
+    )
+
+
+def _place(
+    options: SimulateOptions, generator: np.random.Generator
+) -> tuple[tuple[Tomogram, ...], npt.NDArray[np.int64], FloatArray]:
+    """Return the tomograms, each particle's tomogram (N,) and position (N, 3)."""
+    diameter = LARGEST_SHARE * options.box * options.pixel_size
+    counts = np.bincount(np.arange(options.particles) % options.tomograms)
+    size = tomogram_size(int(counts.max()), diameter, options.thickness, options.pixel_size)
+    tomograms = tuple(Tomogram(f"{number:03d}", size) for number in range(1, options.tomograms + 1))
+    position = np.concatenate([random_positions(int(count), size, diameter, generator) for count in counts])
+    return tomograms, np.repeat(np.arange(options.tomograms), counts), position
+
+
+def _defoci(
+    options: SimulateOptions,
+    forward_model: ForwardModel,
+    tomograms: tuple[Tomogram, ...],
+    tomogram: npt.NDArray[np.int64],
+    position: FloatArray,
+    series: FloatArray,
+    generator: np.random.Generator,
+) -> tuple[FloatArray, FloatArray]:
+    """Return the defocus of each tilt (tomograms, T) and of each image (N, T) in Å."""
+    steps = int(np.floor((options.defocus_max - options.defocus_min) / options.defocus_step + 1e-9)) + 1
+    means = options.defocus_min + options.defocus_step * np.arange(steps)
+
+    def draw(count: int) -> FloatArray:
+        # Whole rounds through the means: few tomograms differ as much as many do.
+        rounds = [generator.permutation(means) for _ in range(-(-count // steps))]
+        return np.concatenate(rounds)[:count] + options.defocus_spread * generator.standard_normal(count)
+
+    error = options.defocus_error * generator.standard_normal((len(tomograms), len(series)))
+    tilt_defocus = 1e4 * (draw(len(tomograms))[:, None] + error)
+    centre = np.array([each.size for each in tomograms])[tomogram] / 2
+    height = np.einsum("tj,nj->nt", series[:, 2], position - centre)
+    sign = {"plus": 1.0, "minus": -1.0, "none": 0.0}[forward_model.defocus_height]
+    own = tilt_defocus[tomogram]
+    if options.per_image_defocus:
+        own = 1e4 * draw(height.size).reshape(height.shape)
+    return tilt_defocus, own + sign * height

@@ -1,0 +1,119 @@
+"""Simulate a tilt-series particle set, and write the truth beside it."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.files import atomic_open, make_folder, refuse_existing
+from napari_tomodrgn.particles.forward_model import ForwardModel
+from napari_tomodrgn.progress import track
+from napari_tomodrgn.reconstruction.maps import read_map
+from napari_tomodrgn.simulation.formation import ImageFormation
+from napari_tomodrgn.simulation.image_files import write_stack, write_volume
+from napari_tomodrgn.simulation.options import SimulateOptions, check_options
+from napari_tomodrgn.simulation.plan import Plan, make_plan
+from napari_tomodrgn.simulation.shapes import four_state_complex
+from napari_tomodrgn.simulation.writers import WRITERS, Writer
+
+TRUTH = "truth.csv"
+log = logging.getLogger("napari_tomodrgn")
+
+
+def simulate(options: SimulateOptions) -> Path:
+    """Simulate particles and return the star file to open.
+
+    The folder gets the stars and stacks of the dialect, ``state_N.mrc`` for every state, and ``truth.csv`` with one row
+    a particle: tomogram, particle (as this program names them), label, z, y, x in Å, rot, tilt, psi in degrees. Stars
+    are written last, so a star is there only when all that it names is.
+
+    Raises
+    ------
+    InputError
+        If an option cannot work, a map cannot be used, or the output exists.
+    """
+    check_options(options)
+    writer = WRITERS[options.dialect]
+    volumes = _volumes(options)
+    options = options.model_copy(update={"box": volumes.shape[-1]})
+    check_options(options)
+    plan = make_plan(options, _forward_model(options, writer), len(volumes), by_angle=writer.BY_ANGLE)
+    _refuse_existing(options, writer, plan)
+    make_folder(options.outdir)
+    with _one_thread():
+        _write_stacks(writer, plan, ImageFormation(volumes, plan), options.outdir)
+    for state, volume in enumerate(volumes):
+        write_volume(options.outdir / f"state_{state}.mrc", volume, options.pixel_size)
+    with atomic_open(options.outdir / TRUTH) as stream:
+        truth_table(plan).to_csv(stream, index=False, lineterminator="\n")
+    star = writer.write_stars(plan, options.outdir)
+    log.info("Simulated %d particles with %d tilts each: %s", len(plan), len(plan.tilts), star)
+    return star
+
+
+def truth_table(plan: Plan) -> pd.DataFrame:
+    """Return one row a particle, with its id, label, position in Å and orientation in degrees."""
+    return pd.DataFrame(
+        {
+            "tomogram": [plan.tomograms[row].name for row in plan.tomogram],
+            "particle": plan.names,
+            "label": plan.label,
+            **{axis: plan.position[:, row].round(4) for axis, row in (("z", 2), ("y", 1), ("x", 0))},
+            **{name: plan.angles[:, row].round(6) for row, name in enumerate(("rot", "tilt", "psi"))},
+        }
+    )
+
+
+def _forward_model(options: SimulateOptions, writer: Writer) -> ForwardModel:
+    ctf_power = None if options.ctf_power == "auto" else int(options.ctf_power)
+    return writer.FORWARD_MODEL.override(
+        ctf_power=ctf_power,
+        attenuation=options.attenuation,
+        contrast=options.contrast,
+        defocus_height=options.defocus_height,
+    )
+
+
+def _volumes(options: SimulateOptions) -> npt.NDArray[np.float32]:
+    """Return the maps of the states (S, D, D, D), of one box."""
+    if not options.maps:
+        return four_state_complex(options.box, options.pixel_size)
+    maps = [read_map(path) for path in options.maps]
+    for path, each in zip(options.maps, maps, strict=True):
+        if each.box != maps[0].box:
+            raise InputError(
+                f"{path}: has a box of {each.box} pixels, {options.maps[0]} has {maps[0].box}; give maps of one box"
+            )
+    return np.stack([each.values for each in maps])
+
+
+def _refuse_existing(options: SimulateOptions, writer: Writer, plan: Plan) -> None:
+    first_stack = writer.stacks(plan)[0][0]
+    for name in (*writer.STARS, first_stack, TRUTH):
+        refuse_existing(options.outdir / name, options.overwrite)
+
+
+def _write_stacks(writer: Writer, plan: Plan, formation: ImageFormation, folder: Path) -> None:
+    images: Iterator[npt.NDArray[np.float32]] = track(
+        formation.particles(), "Simulating", total=len(plan), unit="particles"
+    )
+    for name, rows in writer.stacks(plan):
+        blocks = (next(images) for _ in rows)
+        write_stack(folder / name, blocks, len(rows) * len(plan.tilts), formation.box, plan.options.pixel_size)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Work in one thread: tensors of one particle are too small for more, and sums keep their order anywhere."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

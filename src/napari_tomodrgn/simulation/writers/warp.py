@@ -1,0 +1,45 @@
+"""The dialect of Warp and M image series: as cryosrpnt, with a magnification and the micrograph of every tilt."""
+
+from pathlib import Path
+
+import numpy as np
+
+from napari_tomodrgn.particles.forward_model import ForwardModel
+from napari_tomodrgn.simulation.plan import Plan
+from napari_tomodrgn.simulation.tilt_scheme import tilt_rotations
+from napari_tomodrgn.simulation.writers import image_series
+from napari_tomodrgn.simulation.writers.columns import Columns, numbers, repeated
+from napari_tomodrgn.simulation.writers.image_series import stacks
+
+__all__ = ["BY_ANGLE", "FORWARD_MODEL", "STARS", "stacks", "write_stars"]
+
+FORWARD_MODEL = ForwardModel(ctf_power=1, dose_at="after", voltage_rule="scaled", defocus_height="plus")
+BY_ANGLE = False
+STARS = (image_series.PARTICLES, image_series.VOLUME_SERIES)
+
+
+def write_stars(plan: Plan, folder: Path) -> Path:
+    """Write the particle star, which is returned, and its volume series."""
+    columns = {
+        **image_series.optics_columns(plan),
+        "rlnMagnification": repeated(10000.0, plan.defocus.size),
+        **_micrograph_columns(plan),
+        **image_series.pose_columns(plan),
+        **image_series.exposure_columns(plan),
+    }
+    image_series.write_volume_series(plan, folder)
+    return image_series.write_star(folder / image_series.PARTICLES, columns, plan)
+
+
+def _micrograph_columns(plan: Plan) -> Columns:
+    """Return the tilt image that a particle's image was cut from, and where in it, in pixels."""
+    size = np.array([each.size for each in plan.tomograms])[plan.tomogram]
+    offset = np.einsum("tij,nj->nti", tilt_rotations(plan.tilts)[:, :2], plan.position - size / 2)
+    pixels = (offset + size[:, None, :2] / 2) / plan.options.pixel_size
+    return {
+        "rlnMicrographName": [
+            f"{plan.tomograms[row].name}_{tilt:03d}.mrc" for row in plan.tomogram for tilt in range(len(plan.tilts))
+        ],
+        "rlnCoordinateX": numbers(pixels[..., 0].ravel(), 3),
+        "rlnCoordinateY": numbers(pixels[..., 1].ravel(), 3),
+    }
