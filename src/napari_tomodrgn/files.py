@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -64,3 +65,29 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
     """Raise unless ``path`` is free or may be overwritten."""
     if not overwrite and Path(path).exists():
         raise InputError(f"{path}: exists already; choose another name or add --overwrite")
+
+
+@contextmanager
+def atomic_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Yield a temporary folder beside ``path`` that becomes ``path`` when the block ends without an error.
+
+    With ``overwrite`` a folder that stands there already is replaced, once the new one is whole.
+    """
+    path = Path(path)
+    refuse_existing(path, overwrite)
+    make_folder(path.parent)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    previous = path.with_name(f".{path.name}.{os.getpid()}.previous")
+    try:
+        make_folder(temporary)
+        yield temporary
+        if path.exists():
+            os.replace(path, previous)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise explain_os_error(error, path) from error
+    finally:
+        if previous.exists() and not path.exists():
+            os.replace(previous, path)
+        shutil.rmtree(previous, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,171 @@
+"""The ``volumes`` command: maps of latents, particles or class centres, with an index of what each one is."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.files import atomic_folder, atomic_open
+from napari_tomodrgn.particles.selection import Selection
+from napari_tomodrgn.progress import track
+from napari_tomodrgn.reconstruction.maps import flip_hand, write_map
+from napari_tomodrgn.runs.run import Run
+
+
+class VolumesOptions(BaseModel):
+    """Options of ``volumes``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    run: Path = Field(description="Run directory.", json_schema_extra={"argument": True})
+    epoch: int | None = Field(None, ge=1, description="Epoch to decode; default: the run's chosen one.")
+    latents: Path | None = Field(None, description="Latents to decode: a text table or .npy, one row a volume.")
+    particles: Path | None = Field(
+        None, description="Particles to decode: a selection (.json), or a table (.csv) with columns tomogram, particle."
+    )
+    all: bool = Field(False, description="Decode every particle of the run.")
+    name: str | None = Field(None, description="Name of the set, its folder RUN/volumes/epoch-NNNN/NAME.")
+    outdir: Path | None = Field(None, description="Folder to write instead of one inside the run.")
+    box: int | None = Field(None, gt=0, description="Smaller even box, cropped in Fourier space (coarser pixels).")
+    low_pass: float | None = Field(None, gt=0, description="Remove everything beyond this resolution, Å.")
+    map_hand: Literal["auto", "keep", "flip"] = Field("auto", description="Flip z on writing; auto: as the run says.")
+    invert: bool = Field(False, description="Write protein dark instead of bright.")
+    device: str = Field("auto", description="Where to decode: auto, cpu, cuda, cuda:N or mps.")
+    overwrite: bool = Field(False, description="Replace a set of the same name.")
+
+
+@dataclass(frozen=True)
+class VolumeRows:
+    """What to decode: (n, |z|) latents or ``None`` (one volume without a latent), and the index's columns."""
+
+    name: str
+    z: npt.NDArray[np.float32] | None
+    index: pd.DataFrame
+
+
+def write_volumes(options: VolumesOptions) -> Path:
+    """Decode the volumes asked for and return the folder of vol_000.mrc … and index.csv.
+
+    Raises
+    ------
+    InputError
+        Where the run lacks the epoch or the particles, the latents don't fit, or the folder exists.
+    """
+    from napari_tomodrgn.reconstruction.decode import decode_volumes, low_pass_volume
+    from napari_tomodrgn.training.checkpoints import load_model
+    from napari_tomodrgn.training.devices import choose_device
+
+    run = Run.open(options.run)
+    epoch = run.chosen_epoch if options.epoch is None else options.epoch
+    run.checkpoint(epoch)
+    rows = rows_to_decode(run, epoch, options)
+    folder = options.outdir or run.path / "volumes" / f"epoch-{epoch:04d}" / (options.name or rows.name)
+    device = choose_device(options.device)
+    model = load_model(run, epoch, device)
+    box = options.box or model.decoder.box
+    pixel_size = run.pixel_size * model.decoder.box / box
+    hand = run.document["data"]["forward_model"]["map_hand"] if options.map_hand == "auto" else options.map_hand
+
+    def finished(volume: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        volume = low_pass_volume(volume, pixel_size, options.low_pass) if options.low_pass else volume
+        volume = flip_hand(volume) if hand == "flip" else volume
+        return -volume if options.invert else volume
+
+    decoded = decode_volumes(model.decoder, rows.z, standard_deviation=run.standard_deviation, box=box, device=device)
+    write_volume_set(folder, map(finished, decoded), rows.index, pixel_size, overwrite=options.overwrite)
+    return folder
+
+
+def write_volume_set(
+    folder: Path,
+    volumes: Iterable[npt.NDArray[np.float32]],
+    index: pd.DataFrame,
+    pixel_size: float,
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Write volumes and their index, one row a volume, as a folder that is either whole or absent."""
+    digits = max(3, len(str(len(index) - 1)))
+    files = [f"vol_{number:0{digits}d}.mrc" for number in range(len(index))]
+    with atomic_folder(folder, overwrite=overwrite) as temporary:
+        for file, volume in track(zip(files, volumes, strict=True), "Decoding", total=len(files), unit="volumes"):
+            write_map(temporary / file, volume, pixel_size)
+        with atomic_open(temporary / "index.csv") as stream:
+            index.assign(file=files)[["file", *index.columns]].to_csv(stream, index=False, lineterminator="\n")
+
+
+def rows_to_decode(run: Run, epoch: int, options: VolumesOptions) -> VolumeRows:
+    """Return the latents that the options ask for."""
+    asked = [name for name in ("latents", "particles", "all") if getattr(options, name)]
+    if not run.latent_dim:
+        if asked:
+            raise InputError(f"{run.path}: is a decoder alone, it has one volume; leave --{asked[0]} out")
+        return VolumeRows("map", None, pd.DataFrame({"tomogram": [""], "particle": [""], "label": [""]}))
+    if len(asked) != 1:
+        found = " and ".join(f"--{name}" for name in asked) or "none of them"
+        raise InputError(f"which volumes? Give one of --latents FILE, --particles FILE and --all (found {found})")
+    if options.latents:
+        return _rows_of_latents(run, options.latents)
+    latents = run.latents(epoch)
+    ids, labels = list(latents.ids), [""] * len(latents.ids)
+    if options.particles:
+        ids, labels = read_particle_ids(options.particles)
+    row_of = {particle_id: row for row, particle_id in enumerate(latents.ids)}
+    for tomogram, name in ids:
+        if (tomogram, name) not in row_of:
+            raise InputError(
+                f"{options.particles}: particle {name} of tomogram {tomogram} is not in the run {run.path}"
+            )
+    z = latents.z_mean[[row_of[particle_id] for particle_id in ids]]
+    name = options.particles.stem if options.particles else "all"
+    columns = {"tomogram": [each[0] for each in ids], "particle": [each[1] for each in ids], "label": labels}
+    return VolumeRows(name, z, pd.DataFrame(columns).join(_latent_columns(z)))
+
+
+def read_particle_ids(path: Path) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return the particle ids of a selection or a table, and their labels (blank where there are none)."""
+    if path.suffix == ".json":
+        ids = sorted(Selection.load(path).ids)
+        return ids, [""] * len(ids)
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: is not a readable table ({error}); expected columns tomogram, particle") from error
+    for column in ("tomogram", "particle"):
+        if column not in table:
+            raise InputError(f"{path}: has no column {column!r}; expected the columns tomogram and particle")
+    labels = table["label"].tolist() if "label" in table else [""] * len(table)
+    return list(zip(table["tomogram"].tolist(), table["particle"].tolist(), strict=True)), labels
+
+
+def _rows_of_latents(run: Run, path: Path) -> VolumeRows:
+    try:
+        z = (
+            np.load(path, allow_pickle=False)
+            if path.suffix == ".npy"
+            else np.loadtxt(path, ndmin=2, delimiter=_delimiter(path))
+        )
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: is not a table of latents ({error}); give numbers, one row a volume") from error
+    z = np.atleast_2d(z).astype(np.float32)
+    if z.ndim != 2 or z.shape[1] != run.latent_dim or not len(z):
+        raise InputError(f"{path}: has shape {z.shape}; expected (volumes, {run.latent_dim}), one row a volume")
+    if not np.isfinite(z).all():
+        row = int(np.flatnonzero(~np.isfinite(z).all(axis=1))[0])
+        raise InputError(f"{path}: row {row + 1} has a value that is not finite; give numbers only")
+    blank = pd.DataFrame({name: [""] * len(z) for name in ("tomogram", "particle", "label")})
+    return VolumeRows(path.stem, z, blank.join(_latent_columns(z)))
+
+
+def _delimiter(path: Path) -> str | None:
+    return "," if path.suffix == ".csv" else None
+
+
+def _latent_columns(z: npt.NDArray[np.float32]) -> pd.DataFrame:
+    return pd.DataFrame(z, columns=[f"z{column}" for column in range(z.shape[1])])
