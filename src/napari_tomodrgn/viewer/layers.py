@@ -1,0 +1,97 @@
+"""What a data set looks like as napari layers: data, attributes and kind, everything in ångström, axes z, y, x."""
+
+import re
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.particles.particle_set import ParticleSet
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+IN_ANGSTROM: dict[str, Any] = {"units": ("angstrom",) * 3, "axis_labels": ("z", "y", "x")}
+TOMOGRAM = "experiment_id"  # the metadata key under which layers carry the name of their tomogram
+_DECORATION = re.compile(r"(_\d+(\.\d+)?Apx|\.tomostar)$")
+
+
+def tomogram_label(name: str) -> str:
+    """Return a tomogram's name as shown and matched: without ``.tomostar`` and without ``_<pixel size>Apx``."""
+    while (shorter := _DECORATION.sub("", name)) != name:
+        name = shorter
+    return name
+
+
+def points_layer(
+    tomogram: str,
+    position_angstrom: npt.NDArray[np.floating],  # (n, 3) z, y, x
+    features: pd.DataFrame,  # n rows
+    diameter_angstrom: float,
+    **attributes: Any,
+) -> LayerData:
+    """Return the particles of one tomogram as a Points layer; further attributes are napari's own."""
+    return (
+        np.asarray(position_angstrom, dtype=np.float32),
+        {
+            "name": f"particles of {tomogram_label(tomogram)}",
+            "features": features.reset_index(drop=True),
+            "size": diameter_angstrom,
+            "metadata": {TOMOGRAM: tomogram},
+            **IN_ANGSTROM,
+            **attributes,
+        },
+        "points",
+    )
+
+
+def particle_layers(particle_set: ParticleSet, metadata: dict[str, Any]) -> list[LayerData]:
+    """Return one Points layer a tomogram, in the order of the set; all but the first are hidden.
+
+    Parameters
+    ----------
+    particle_set
+        Needs positions; a point is half a box across.
+    metadata
+        What the layers carry beside the tomogram's name.
+
+    Raises
+    ------
+    InputError
+        If no particle has a position.
+    """
+    particles = particle_set.particles.assign(tilt_images=particle_set.tilts_per_particle)
+    placed = particles[particles[["z", "y", "x"]].notna().all(axis=1)]
+    if placed.empty:
+        raise InputError(
+            f"{particle_set.source.path}: says nothing about where its {len(particles)} particles lie in their "
+            "tomograms, so there is nothing to show; open the star file with their coordinates"
+        )
+    layers: list[LayerData] = []
+    for tomogram, group in placed.groupby("tomogram", sort=False):
+        layers.append(
+            points_layer(
+                str(tomogram),
+                group[["z", "y", "x"]].to_numpy(),
+                group[["name", "rot", "tilt", "psi", "tilt_images"]].rename(columns={"name": "particle"}),
+                diameter_angstrom=particle_set.box * particle_set.pixel_size / 2,
+                metadata={TOMOGRAM: str(tomogram), **metadata},
+                visible=not layers,
+            )
+        )
+    return layers
+
+
+def image_layer(
+    name: str,
+    values: npt.NDArray[Any],  # (z, y, x)
+    pixel_size: float | None,  # Å
+    **attributes: Any,
+) -> LayerData:
+    """Return a tomogram or map as an Image layer; without a pixel size it is shown in voxels."""
+    physical = (
+        {"scale": (pixel_size,) * 3, **IN_ANGSTROM} if pixel_size else {"axis_labels": IN_ANGSTROM["axis_labels"]}
+    )
+    metadata = {TOMOGRAM: tomogram_label(name)}
+    return values, {"name": name, "colormap": "gray", "metadata": metadata, **physical, **attributes}, "image"

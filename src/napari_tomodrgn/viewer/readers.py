@@ -1,0 +1,86 @@
+"""Readers for File ▸ Open and for what is dropped on napari: star files, runs, tomograms and maps."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import mrcfile
+import numpy as np
+
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.particles.reading import read_particles
+from napari_tomodrgn.runs import layout
+from napari_tomodrgn.runs.run import Run
+from napari_tomodrgn.viewer.layers import LayerData, image_layer, particle_layers
+
+Paths = str | list[str]
+Reader = Callable[[Paths], list[LayerData]]
+
+
+def get_star_reader(path: Paths) -> Reader | None:
+    """Return a reader of particle star files and optimisation sets, if that is what was given."""
+    return _reader_of_each(path, lambda each: each.suffix.lower() == ".star", read_star)
+
+
+def get_run_reader(path: Paths) -> Reader | None:
+    """Return a reader of runs (the directory, or its run.json), if that is what was given."""
+    return _reader_of_each(
+        path, lambda each: each.name == layout.DOCUMENT or (each / layout.DOCUMENT).is_file(), read_run
+    )
+
+
+def get_map_reader(path: Paths) -> Reader | None:
+    """Return a reader of three-dimensional MRC files, if that is what was given."""
+    return _reader_of_each(path, lambda each: each.suffix.lower() in (".mrc", ".rec", ".map"), read_mrc)
+
+
+def _reader_of_each(
+    paths: Paths, accepts: Callable[[Path], bool], read: Callable[[Path], list[LayerData]]
+) -> Reader | None:
+    given = [paths] if isinstance(paths, str) else paths
+    if not all(accepts(Path(each)) for each in given):
+        return None
+
+    def read_all(paths: Paths) -> list[LayerData]:
+        given = [paths] if isinstance(paths, str) else paths
+        return [layer for each in given for layer in read(Path(each))]
+
+    return read_all
+
+
+def read_star(path: Path) -> list[LayerData]:
+    """Return the particles of a star file, one Points layer a tomogram, positions in Å."""
+    return particle_layers(read_particles(path), metadata={"star": str(path)})
+
+
+def read_run(path: Path) -> list[LayerData]:
+    """Return the particles that a run was trained on, one Points layer a tomogram, positions in Å."""
+    run = Run.open(path)
+    return particle_layers(run.particle_set(), metadata={"run": str(run.path)})
+
+
+def read_mrc(path: Path) -> list[LayerData]:
+    """Return a tomogram or map as an Image layer, memory-mapped, with the header's pixel size.
+
+    Raises
+    ------
+    InputError
+        If it is no MRC file, is cut short, is not three-dimensional, or has voxels that are not cubes.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # missing MAP tags and machine stamps are common in this field
+        try:
+            mrc = mrcfile.mmap(path, mode="r", permissive=True)
+        except (ValueError, OSError) as error:
+            raise InputError(f"{path}: could not be read as an MRC file ({error}); write or copy it again") from error
+    values = mrc.data
+    if values is None:
+        raise InputError(f"{path}: is shorter than its header says; copy it again")
+    if values.ndim != 3:
+        raise InputError(f"{path}: has {values.ndim} dimensions; expected a tomogram or map with 3")
+    voxel = np.array([mrc.voxel_size.z, mrc.voxel_size.y, mrc.voxel_size.x], dtype=np.float64)
+    if np.ptp(voxel) > 1e-3 * voxel.max():
+        raise InputError(f"{path}: has voxels of {voxel} Å (z, y, x); expected cubes, so mend its header")
+    if not values.dtype.isnative:
+        values = values.astype(values.dtype.newbyteorder("="))
+    return [image_layer(path.stem, values, float(voxel.mean()) or None)]

@@ -1,0 +1,62 @@
+"""Sample data for File ▸ Open Sample: a tomogram that is made on the spot and needs no file."""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.ndimage import affine_transform
+
+from napari_tomodrgn.simulation.placement import matrices, random_orientations, random_positions
+from napari_tomodrgn.simulation.shapes import STATES, four_state_complex
+from napari_tomodrgn.viewer.layers import LayerData, image_layer, points_layer
+
+NAME = "simulated"
+PIXEL_SIZE = 10.0  # Å
+BOX = 32  # px
+SHAPE = (64, 192, 192)  # px, z, y, x
+PARTICLES = 40
+NOISE = 0.3  # standard deviation, in units of the complex's largest density
+STATE_COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44")
+
+
+def simulated_tomogram(seed: int = 0) -> list[LayerData]:
+    """Return a noisy tomogram with a complex in four states, and its particles as points coloured by state."""
+    generator = np.random.default_rng(seed)
+    depth, height, width = (PIXEL_SIZE * length for length in SHAPE)
+    position = random_positions(PARTICLES, (width, height, depth), BOX * PIXEL_SIZE, generator)[:, ::-1]  # z, y, x
+    angles = random_orientations(PARTICLES, generator)
+    state = np.arange(PARTICLES) % STATES
+    complexes = four_state_complex(BOX, PIXEL_SIZE)
+    tomogram = NOISE * complexes.max() * generator.standard_normal(SHAPE, dtype=np.float32)
+    for row, rotation in enumerate(matrices(angles)):
+        add_particle(tomogram, complexes[state[row]], rotation, position[row] / PIXEL_SIZE)
+    features = pd.DataFrame({"particle": [f"{row:03d}" for row in range(PARTICLES)], "state": state})
+    features[["rot", "tilt", "psi"]] = angles
+    return [
+        image_layer(NAME, tomogram, PIXEL_SIZE),
+        points_layer(
+            NAME,
+            position,
+            features,
+            BOX * PIXEL_SIZE / 2,
+            face_color=[STATE_COLOURS[each] for each in state],
+            opacity=0.5,
+        ),
+    ]
+
+
+def add_particle(
+    tomogram: npt.NDArray[np.float32],  # (Z, Y, X), changed in place
+    volume: npt.NDArray[np.float32],  # (D, D, D)
+    rotation: npt.NDArray[np.float64],  # (3, 3), maps reference vectors x, y, z into the tomogram
+    position_px: npt.NDArray[np.float64],  # (3,) z, y, x of the volume's origin voxel D/2
+) -> None:
+    """Add a volume, turned about its voxel D/2, to a tomogram; what lies outside is cut off."""
+    box = volume.shape[0]
+    corner = np.round(position_px).astype(int) - box // 2
+    backward = rotation.T[::-1, ::-1]  # z, y, x
+    offset = box // 2 - backward @ (position_px - corner)
+    turned = affine_transform(volume, backward, offset=offset, order=1)
+    begin, end = np.maximum(corner, 0), np.minimum(corner + box, tomogram.shape)
+    into = tuple(slice(*each) for each in zip(begin, end, strict=True))
+    out_of = tuple(slice(*each) for each in zip(begin - corner, end - corner, strict=True))
+    tomogram[into] += turned[out_of]

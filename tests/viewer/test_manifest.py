@@ -1,0 +1,25 @@
+"""The plugin's manifest, as npe2 finds it in the installed package."""
+
+import pytest
+from npe2 import PluginManifest
+
+
+@pytest.fixture(scope="module")
+def manifest() -> PluginManifest:
+    return PluginManifest.from_distribution("napari-tomodrgn")
+
+
+def test_every_command_can_be_imported(manifest: PluginManifest) -> None:
+    manifest.validate_imports()
+    assert {command.id for command in manifest.contributions.commands} == {
+        "napari-tomodrgn.read_particles",
+        "napari-tomodrgn.read_run",
+        "napari-tomodrgn.read_map",
+        "napari-tomodrgn.simulated_tomogram",
+    }
+
+
+def test_each_contribution_calls_a_command_that_is_there(manifest: PluginManifest) -> None:
+    commands = {command.id for command in manifest.contributions.commands}
+    used = [*manifest.contributions.readers, *manifest.contributions.sample_data]
+    assert {contribution.command for contribution in used} == commands

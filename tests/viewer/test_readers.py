@@ -1,0 +1,107 @@
+"""What napari gets from star files, runs and maps, through npe2 as napari itself reads."""
+
+from pathlib import Path
+
+import mrcfile
+import npe2
+import numpy as np
+import pytest
+import starfile
+
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.viewer import readers
+
+PLUGIN = "napari-tomodrgn"
+
+
+def test_a_star_opens_as_points_in_angstrom_one_layer_a_tomogram(warptools_set: Path) -> None:
+    layers = npe2.read([str(warptools_set)], stack=False, plugin_name=PLUGIN)
+
+    star = warptools_set.with_name(warptools_set.name.replace("_optimisation_set", ""))
+    rows = starfile.read(star, parse_as_string=["rlnTomoName"])["particles"]
+    for (points, attributes, kind), (tomogram, group) in zip(layers, rows.groupby("rlnTomoName"), strict=True):
+        # WarpTools writes coordinates in pixels of the exported images, here 12 Å.
+        expected = 12.0 * group[["rlnCoordinateZ", "rlnCoordinateY", "rlnCoordinateX"]].to_numpy()
+        np.testing.assert_allclose(points, expected, atol=0.01)
+        assert kind == "points"
+        assert attributes["metadata"]["experiment_id"] == tomogram
+        assert attributes["units"] == ("angstrom",) * 3
+        assert list(attributes["features"]["particle"]) == list(dict.fromkeys(attributes["features"]["particle"]))
+    assert [attributes["visible"] for _, attributes, _ in layers] == [True, False, False, False]
+
+
+def test_a_star_without_coordinates_says_so(class_e_star: Path) -> None:
+    with pytest.raises(InputError, match="says nothing about where its 72 particles lie"):
+        readers.read_star(class_e_star)
+
+
+def test_a_map_opens_memory_mapped_with_its_pixel_size(shared_data: Path) -> None:
+    path = shared_data / "warptools_insitu" / "warptools_test_box-32_angpix-12_reconstruct.mrc"
+    ((values, attributes, kind),) = npe2.read([str(path)], stack=False, plugin_name=PLUGIN)
+    assert kind == "image"
+    assert isinstance(values, np.memmap)
+    assert values.shape == (32, 32, 32)
+    np.testing.assert_allclose(attributes["scale"], 12.0, rtol=1e-4)
+    assert attributes["units"] == ("angstrom",) * 3
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.uint16, np.float16, np.float32])
+@pytest.mark.parametrize("suffix", [".mrc", ".rec", ".map"])
+def test_tomograms_of_every_kind_open(tmp_path: Path, dtype: type, suffix: str) -> None:
+    path = tmp_path / f"TS_01_10.00Apx{suffix}"
+    expected = np.arange(24).reshape(2, 3, 4).astype(dtype)
+    with mrcfile.new(path) as mrc:
+        mrc.set_data(expected)
+        mrc.voxel_size = 10.0
+    ((values, attributes, _),) = npe2.read([str(path)], stack=False, plugin_name=PLUGIN)
+    np.testing.assert_array_equal(values, expected)
+    assert attributes["metadata"]["experiment_id"] == "TS_01"
+
+
+def test_a_map_without_a_pixel_size_is_shown_in_voxels(tmp_path: Path) -> None:
+    path = tmp_path / "map.mrc"
+    with mrcfile.new(path) as mrc:
+        mrc.set_data(np.zeros((2, 3, 4), dtype=np.float32))
+    ((_, attributes, _),) = readers.read_mrc(path)
+    assert "scale" not in attributes
+    assert "units" not in attributes
+
+
+def _big_endian_map(path: Path) -> None:
+    values = np.arange(24, dtype=">f4").reshape(2, 3, 4)
+    with mrcfile.new(path) as mrc:
+        mrc.set_data(values)
+        mrc.voxel_size = 5.0
+
+
+def test_a_big_endian_map_opens_in_native_order(tmp_path: Path) -> None:
+    _big_endian_map(tmp_path / "big.mrc")
+    ((values, _, _),) = readers.read_mrc(tmp_path / "big.mrc")
+    assert values.dtype.isnative
+    np.testing.assert_array_equal(values, np.arange(24).reshape(2, 3, 4))
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b"", "could not be read as an MRC file"), (b"no map at all", "could not be read as an MRC file")],
+)
+def test_what_is_no_map_is_refused(tmp_path: Path, content: bytes, says: str) -> None:
+    path = tmp_path / "broken.mrc"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=says):
+        readers.read_mrc(path)
+
+
+def test_a_truncated_map_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cut.mrc"
+    with mrcfile.new(path) as mrc:
+        mrc.set_data(np.zeros((8, 8, 8), dtype=np.float32))
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(InputError, match="copy it again"):
+        readers.read_mrc(path)
+
+
+def test_readers_decline_what_is_not_theirs(tmp_path: Path) -> None:
+    assert readers.get_star_reader(str(tmp_path / "notes.txt")) is None
+    assert readers.get_run_reader(str(tmp_path)) is None
+    assert readers.get_map_reader([str(tmp_path / "a.mrc"), str(tmp_path / "b.tif")]) is None
