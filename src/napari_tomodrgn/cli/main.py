@@ -13,22 +13,22 @@ import typer
 
 from napari_tomodrgn.cli.exits import PROGRAM, exit_code_of
 from napari_tomodrgn.cli.logs import set_up
-from napari_tomodrgn.cli.options import VERSION, build
+from napari_tomodrgn.cli.options import CONTEXT, VERSION, build
 
 SUMMARIES = {
-    "demo": "Simulate, train, analyse and select from end to end, in minutes and without any file.",
+    "demo": "Simulate, train, analyse and select, in minutes and without a file.",
     "simulate": "Simulate a tilt-series particle stack with a known truth.",
-    "inspect": "Check how a data set was made: colour, CTF, dose, hands, pixel size.",
-    "downsample": "Fourier-crop particle images to a smaller box with larger pixels.",
-    "crop": "Cut particle images to a smaller box with the same pixels.",
+    "inspect": "Check colour, CTF, dose, hands and pixel size of a data set.",
+    "downsample": "Fourier-crop images to a smaller box with larger pixels.",
+    "crop": "Cut images to a smaller box with the same pixels.",
     "train": "Train on particles: latents and volumes, or a decoder alone.",
-    "reconstruct": "One map of a particle set: decoder-only training or weighted backprojection.",
+    "reconstruct": "One map of a particle set: decoder-only or backprojection.",
     "embed": "Latents of new images through a trained encoder.",
-    "volumes": "Decode volumes of particles, class centres or latents, and write MRC files.",
-    "analyze": "PCA, UMAP and clusters of a run's latents, class volumes and a page of figures.",
-    "select": "Filter particles by cluster, latent or file and write stars in their own dialect.",
+    "volumes": "Decode volumes of particles, classes or latents to MRC files.",
+    "analyze": "PCA, UMAP, clusters, class volumes and figures of a run.",
+    "select": "Filter particles and write stars in their own dialect.",
     "info": "Say what a star file, an optimisation set or a run holds.",
-    "clean": "List, and with --yes remove, the epochs of a run that are no longer needed.",
+    "clean": "Remove the epochs of a run that are no longer needed.",
 }
 
 
@@ -52,8 +52,8 @@ class LazyGroup(typer.core.TyperGroup):
 app = typer.Typer(
     cls=LazyGroup,
     help="Structural heterogeneity in cryo-ET sub-tomograms: particles in, latents and volumes out.",
-    no_args_is_help=False,
-    rich_markup_mode="rich",
+    context_settings=CONTEXT,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 

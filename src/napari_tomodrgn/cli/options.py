@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails, PydanticUndefined
 from napari_tomodrgn.errors import InputError
 
 COMMON_PANEL = "Common options"
+CONTEXT = {"max_content_width": 100}
 _METAVARS = {int: "N", float: "NUMBER", str: "TEXT", Path: "PATH"}
 
 
@@ -83,13 +84,7 @@ def _default_text(field: FieldInfo) -> str:
         return ""
     if isinstance(default, bool):
         return f" [default: {'on' if default else 'off'}]"
-    shown = _extra(field, "default_text") or default
-    return f" [default: {shown}]"
-
-
-def _help(field: FieldInfo) -> str:
-    text = (field.description or "") + _default_text(field)
-    return text.replace("[", "\\[")
+    return f" [default: {default:g}]" if isinstance(default, float) else f" [default: {default}]"
 
 
 def _panel(model: type[BaseModel], name: str) -> str | None:
@@ -105,7 +100,9 @@ def _parameter(model: type[BaseModel], name: str) -> inspect.Parameter:
     field = model.model_fields[name]
     kind: Any = bool if _is_flag(field) else list[str] if _is_many(field) else str
     if _extra(field, "argument"):
-        info: Any = typer.Argument(help=_help(field), metavar=_metavar(name, field), show_default=False)
+        info: Any = typer.Argument(
+            help=(field.description or "") + _default_text(field), metavar=_metavar(name, field), show_default=False
+        )
         default = inspect.Parameter.empty if field.is_required() else None
     else:
         names = option_name(name)
@@ -114,7 +111,7 @@ def _parameter(model: type[BaseModel], name: str) -> inspect.Parameter:
         choices = _choices(field)
         info = typer.Option(
             names,
-            help=_help(field),
+            help=(field.description or "") + _default_text(field),
             show_default=False,
             metavar="" if _is_flag(field) else _metavar(name, field),
             rich_help_panel=_panel(model, name),
@@ -154,6 +151,32 @@ def _common_parameters(has_json: bool) -> Iterator[inspect.Parameter]:
             )
 
 
+class PlainCommand(typer.core.TyperCommand):
+    """A command whose help is plain text, its options under the headings they belong to."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return what stands after the program's name: the options, then the arguments by name."""
+        arguments = [param for param in self.get_params(ctx) if param.param_type_name == "argument"]
+        return ["[OPTIONS]", *(f"{param.metavar}" if param.required else f"[{param.metavar}]" for param in arguments)]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write arguments and options, each kind in its section."""
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
+        for param in self.get_params(ctx):
+            default = "Arguments" if param.param_type_name == "argument" else "Options"
+            record = param.get_help_record(ctx)
+            if record is not None:
+                names = str(param.metavar) if default == "Arguments" else record[0]
+                section = sections.setdefault(getattr(param, "rich_help_panel", None) or default, [])
+                section.append((names, record[1]))
+        sections[COMMON_PANEL] = sections.pop(COMMON_PANEL) + sections["Options"][-1:]  # click's own --help is last
+        del sections["Options"][-1:]
+        for title, records in sections.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
 def build(command: Command, name: str, summary: str, set_up: Callable[[bool, bool], None]) -> Any:
     """Return a click command that makes the model from the command line and runs the command with it.
 
@@ -170,8 +193,9 @@ def build(command: Command, name: str, summary: str, set_up: Callable[[bool, boo
     parameters = [_parameter(command.model, field) for field in fields] + list(_common_parameters(command.has_json))
     callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     callback.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    app = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
-    app.command(name, help="\n\n".join(filter(None, [summary, command.details])))(callback)
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    text = "\n\n".join(filter(None, [summary, command.details]))
+    app.command(name, cls=PlainCommand, help=text, context_settings=CONTEXT)(callback)
     return typer.main.get_command(app)
 
 

@@ -1,0 +1,115 @@
+"""The two programs as they are called: help is quick and whole, rooms are imported when asked for."""
+
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+
+from napari_tomodrgn.cli import main as programs
+
+from .conftest import Cli
+
+
+def imported_by(*arguments: str) -> set[str]:
+    """Return the top-level packages that a fresh process has imported after running a command."""
+    program = (
+        "import sys\nfrom napari_tomodrgn.cli.main import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    print(*sys.modules, file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in done.stderr.split()}
+
+
+def test_help_lists_every_command(cli: Cli) -> None:
+    outcome = cli("--help")
+    assert outcome.code == 0
+    for name, summary in programs.SUMMARIES.items():
+        assert f"  {name} " in outcome.stdout
+        assert summary in " ".join(outcome.stdout.split())
+
+
+def test_no_command_shows_the_help(cli: Cli) -> None:
+    assert cli().stdout == cli("--help").stdout
+
+
+def test_help_imports_neither_torch_nor_pandas() -> None:
+    assert not imported_by("--help") & {"torch", "pandas", "numpy", "umap", "sklearn", "matplotlib", "napari"}
+
+
+def test_version_is_the_packages(cli: Cli) -> None:
+    assert cli("--version").stdout == f"napari-tomodrgn {version('napari-tomodrgn')}\n"
+
+
+def test_a_mistyped_command_is_named_with_what_was_meant(cli: Cli) -> None:
+    outcome = cli("trian")
+    assert outcome.code == 2
+    assert outcome.sentences == ["error: no such command 'trian'. Did you mean 'train'?; see `napari-tomodrgn --help`"]
+
+
+def test_later_commands_are_not_offered_yet(cli: Cli) -> None:
+    for name in ("converge", "traverse", "occupancy", "fit", "validate", "neighbors", "export", "import-tomodrgn"):
+        assert cli(name).code == 2
+
+
+@pytest.mark.parametrize("name", programs.SUMMARIES)
+def test_every_command_has_a_help_page(cli: Cli, name: str) -> None:
+    outcome = cli(name, "--help")
+    assert (outcome.code, outcome.stderr) == (0, "")
+    assert programs.SUMMARIES[name] in outcome.stdout
+    for option in ("--quiet", "--debug", "--version"):
+        assert option in outcome.stdout
+
+
+def test_the_trainer_is_the_train_command(cli: Cli) -> None:
+    own = cli("--help", program=programs.main_train)
+    assert own.code == 0
+    assert own.stdout.splitlines()[1:] == cli("train", "--help").stdout.splitlines()[1:]
+
+
+DATA_OPTIONS = (
+    *("--dialect", "--volume-series", "--datadir", "--contrast", "--ctf-power", "--attenuation", "--dose-at"),
+    *("--voltage-rule", "--defocus-height", "--map-hand", "--first-tilts", "--tilt-order", "--selection"),
+    *("--box", "--pixel-size"),
+)
+TRAIN_OPTIONS = (
+    *("--tilts-per-particle", "--tilt-sampling", "--outdir", "--latent-dim", "--epochs", "--batch-size"),
+    *("--learning-rate", "--seed", "--device", "--amp", "--workers", "--encoder-a", "--encoder-a-out", "--encoder-b"),
+    *("--decoder", "--pooling", "--positional-encoding", "--feature-sigma", "--dose-mask", "--no-dose-mask"),
+    *("--dose-weight", "--no-dose-weight", "--tilt-weight", "--no-tilt-weight", "--dose-middle", "--beta"),
+    *("--beta-schedule", "--kl-target", "--held-out-fraction", "--held-out-by", "--init-from", "--resume"),
+    *("--overwrite", "--dry-run", "--json"),
+)
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("train", (*DATA_OPTIONS, *TRAIN_OPTIONS)),
+        ("inspect", (*DATA_OPTIONS, "--outdir", "--reference", "--model", "--json")),
+        ("reconstruct", (*DATA_OPTIONS, "--backproject")),
+        ("downsample", (*DATA_OPTIONS,)),
+        ("crop", (*DATA_OPTIONS,)),
+        ("info", (*DATA_OPTIONS, "--bundle", "--json")),
+        ("clean", ("--keep-every", "--yes", "--json")),
+    ],
+)
+def test_the_help_names_the_options_that_stay(cli: Cli, command: str, options: tuple[str, ...]) -> None:
+    words = set(cli(command, "--help").stdout.replace("/", " ").split())
+    assert [option for option in options if option not in words] == []
+
+
+@pytest.mark.parametrize(
+    ("option", "default"),
+    [
+        *(("--latent-dim", "128"), ("--pooling", "concatenate"), ("--encoder-a", "256x3"), ("--encoder-a-out", "128")),
+        *(("--encoder-b", "256x3"), ("--decoder", "256x3"), ("--batch-size", "1"), ("--epochs", "50")),
+        *(("--learning-rate", "0.0002"), ("--seed", "0")),
+        *(("--no-dose-mask", "on"), ("--no-dose-weight", "on"), ("--no-tilt-weight", "on")),
+    ],
+)
+def test_the_trainers_defaults_are_the_papers(cli: Cli, option: str, default: str) -> None:
+    entries = re.split(r" (?=--)", " ".join(cli("train", "--help").stdout.split()))
+    (entry,) = [entry for entry in entries if entry.split()[0] == option]
+    assert f"[default: {default}]" in entry
