@@ -11,7 +11,8 @@ from napari_tomodrgn.imaging.lattice import Lattice
 
 def centred_fft2(images: Tensor) -> Tensor:
     """Return the centred, unnormalised 2D DFT (..., D, D) of real images (..., D, D); DC at [D/2, D/2]."""
-    return torch.fft.fftshift(torch.fft.fft2(torch.fft.ifftshift(images, dim=(-2, -1))), dim=(-2, -1))
+    result: Tensor = torch.fft.fftshift(torch.fft.fft2(torch.fft.ifftshift(images, dim=(-2, -1))), dim=(-2, -1))
+    return result
 
 
 def symmetrise(plane: Tensor) -> Tensor:
@@ -63,10 +64,11 @@ def pairs_to_images(pairs: Tensor, lattice: Lattice) -> Tensor:
     plane = pairs.new_zeros(*pairs.shape[:-2], (box + 1) ** 2)
     plane[..., lattice.plus] = pairs[..., 0, :]
     plane[..., lattice.minus] = pairs[..., 1, :]
-    plane = plane.unflatten(-1, (box + 1, box + 1))
+    plane = plane.reshape(*pairs.shape[:-2], box + 1, box + 1)
     square = plane[..., :box, :box].clone()
     square[..., 0, :] = (plane[..., 0, :box] + plane[..., box, :box]) / 2
     square[..., :, 0] = (plane[..., :box, 0] + plane[..., :box, box]) / 2
     square[..., 0, 0] = 0
-    transform = torch.fft.fftshift(torch.fft.fft2(torch.fft.ifftshift(square, dim=(-2, -1))), dim=(-2, -1))
-    return (transform.real - transform.imag) / box**2
+    transform = centred_fft2(square)
+    images: Tensor = (transform.real - transform.imag) / box**2
+    return images

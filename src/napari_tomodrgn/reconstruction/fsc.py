@@ -46,7 +46,8 @@ def corrected_fsc(a: FloatArray, b: FloatArray, mask: FloatArray, *, seed: int =
     if not len(below):
         return masked
     begin = int(below[0]) + 1
-    generator = np.random.default_rng(seed)
+    # Not the plain seed: simulated maps may hold noise drawn with it, whose phases would come back unchanged.
+    generator = np.random.default_rng([seed, 1, begin])
     random = fsc(randomise_phases(a, begin, generator), randomise_phases(b, begin, generator), mask)
     result = masked.copy()
     # The shell next to the first scrambled one still holds true signal, smeared there by the mask.
