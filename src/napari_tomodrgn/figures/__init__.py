@@ -1,1 +1,1 @@
-"""Figures and reports from analysis results."""
+"""Figures and the report of an analysis, drawn without any window."""

@@ -1,0 +1,181 @@
+"""The analysis folder of a run: ``RUN/analysis/epoch-NNNN/`` with embeddings, labels and class centres."""
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.files import atomic_open
+from napari_tomodrgn.particles.particle_set import ParticleId
+
+LABEL_COLUMNS = ("tomogram", "particle", "label")
+_LABELLING_FILE = re.compile(r"labels-([a-z]+)-(\d+)\.csv")
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Coordinates of particles in the latent space's pictures.
+
+    Attributes
+    ----------
+    ids
+        N particle ids, in the order of the rows.
+    pca
+        (N, C) float32.
+    umap
+        (N, 2) float32, or ``None`` where it was left out.
+    explained_variance
+        (C,) float32, share of each principal component.
+    """
+
+    ids: tuple[ParticleId, ...]
+    pca: npt.NDArray[np.float32]
+    umap: npt.NDArray[np.float32] | None
+    explained_variance: npt.NDArray[np.float32]
+
+    def save(self, path: Path) -> None:
+        """Write the embedding as npz; names are fixed-width unicode, so it opens without pickles."""
+        arrays = {
+            "particle_tomogram": np.array([tomogram for tomogram, _ in self.ids], dtype=np.str_),
+            "particle_name": np.array([name for _, name in self.ids], dtype=np.str_),
+            "pca": self.pca,
+            "explained_variance": self.explained_variance,
+        }
+        if self.umap is not None:
+            arrays["umap"] = self.umap
+        with atomic_open(path, "wb") as stream:
+            np.savez(stream, allow_pickle=False, **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> "Embedding":
+        """Read an embedding written by :meth:`save`."""
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                ids = zip(stored["particle_tomogram"].tolist(), stored["particle_name"].tolist(), strict=True)
+                umap = stored.get("umap")
+                return cls(tuple(ids), stored["pca"], umap, stored["explained_variance"])
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(f"{path}: is not a readable embedding ({error}); run `napari-tomodrgn analyze`") from error
+
+
+@dataclass(frozen=True)
+class AnalysisFolder:
+    """Where the analysis of one epoch of a run lies, and what is in it."""
+
+    run: Path
+    epoch: int
+
+    @property
+    def path(self) -> Path:
+        """``RUN/analysis/epoch-NNNN``."""
+        return self.run / "analysis" / f"epoch-{self.epoch:04d}"
+
+    @property
+    def embedding(self) -> Path:
+        """The file of the embedding."""
+        return self.path / "embedding.npz"
+
+    @property
+    def report(self) -> Path:
+        """The report, one page for all labellings of the epoch."""
+        return self.path / "report.html"
+
+    def labels(self, labelling: str) -> Path:
+        """Return the file of the labels of a labelling such as ``kmeans-4``."""
+        return self.path / f"labels-{labelling}.csv"
+
+    def centres(self, labelling: str) -> Path:
+        """Return the file of the class centres of a labelling."""
+        return self.path / f"centres-{labelling}.csv"
+
+    def settings(self, labelling: str) -> Path:
+        """Return the file of the settings that a labelling was made with."""
+        return self.path / f"settings-{labelling}.json"
+
+    def figures(self, labelling: str) -> Path:
+        """Return the folder of the figures of a labelling."""
+        return self.path / "figures" / labelling
+
+    def volumes(self, labelling: str) -> Path:
+        """Return the folder of the class volumes of a labelling."""
+        return self.run / "volumes" / f"epoch-{self.epoch:04d}" / labelling
+
+    def labellings(self) -> list[str]:
+        """Return the labellings in the folder, ``METHOD-K``, by method and number of classes."""
+        found = (_LABELLING_FILE.fullmatch(path.name) for path in self.path.glob("labels-*.csv"))
+        keys = sorted((match[1], int(match[2])) for match in found if match)
+        return [f"{method}-{classes}" for method, classes in keys]
+
+
+def write_labels(path: Path, ids: Sequence[ParticleId], labels: npt.NDArray[np.integer]) -> None:
+    """Write labels (N,), from 0, as a table with the columns tomogram, particle and label."""
+    with atomic_open(path) as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(LABEL_COLUMNS)
+        writer.writerows((*particle, int(label)) for particle, label in zip(ids, labels, strict=True))
+
+
+def read_labels(path: Path) -> dict[ParticleId, int]:
+    """Return the label of each particle, in file order, from a table written by :func:`write_labels`.
+
+    Raises
+    ------
+    InputError
+        Where the file is missing, lacks a column, or has a label that is no number or a particle twice.
+    """
+    rows = read_particle_table(path, required=("label",))
+    result: dict[ParticleId, int] = {}
+    for number, (particle, row) in enumerate(rows, start=2):
+        if not row["label"].strip().isdecimal():
+            raise InputError(f"{path}, line {number}: label is {row['label']!r}; expected a whole number from 0")
+        if particle in result:
+            raise InputError(
+                f"{path}, line {number}: particle {particle[1]} of tomogram {particle[0]} occurs twice; keep one row"
+            )
+        result[particle] = int(row["label"])
+    return result
+
+
+def read_particle_table(path: Path, required: Sequence[str] = ()) -> list[tuple[ParticleId, Mapping[str, str]]]:
+    """Return (id, row) of every line of a CSV file with the columns tomogram and particle; all values are text."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            rows = [row for row in reader if any(row.values())]
+            columns = reader.fieldnames or []
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such table; give a .csv with the columns tomogram and particle") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: is not a readable .csv table ({error})") from error
+    missing = [column for column in ("tomogram", "particle", *required) if column not in columns]
+    if missing:
+        found = ", ".join(columns) or "none"
+        raise InputError(f"{path}: has no column {missing[0]} (found: {found}); add it to the first line")
+    for number, row in enumerate(rows, start=2):
+        if any(row[column] is None for column in ("tomogram", "particle", *required)):
+            raise InputError(f"{path}, line {number}: has fewer values than the {len(columns)} columns; complete it")
+    return [((row["tomogram"], row["particle"]), row) for row in rows]
+
+
+def write_centres(path: Path, ids: Sequence[ParticleId], sizes: npt.NDArray[np.integer], z: npt.ArrayLike) -> None:
+    """Write class centres: label, the particle standing for the class, the class's size, and that latent (K, z)."""
+    latents = np.asarray(z, dtype=np.float32)
+    with atomic_open(path) as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["label", "tomogram", "particle", "particles", *(f"z{i}" for i in range(latents.shape[1]))])
+        for label, (particle, size, row) in enumerate(zip(ids, sizes, latents, strict=True)):
+            writer.writerow([label, *particle, int(size), *(f"{value:.7g}" for value in row)])
+
+
+def read_centres(path: Path) -> pd.DataFrame:
+    """Return the class centres: label, tomogram and particle as text, particles, z0, z1 and so on."""
+    try:
+        return pd.read_csv(path, dtype={"tomogram": str, "particle": str}, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: is not a readable table of class centres; run `napari-tomodrgn analyze`") from error

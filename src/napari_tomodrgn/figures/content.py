@@ -1,0 +1,100 @@
+"""What the figures of one labelling are drawn from, read from a run's folders."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from napari_tomodrgn.analysis.comparison import read_comparison
+from napari_tomodrgn.analysis.composition import composition
+from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, read_centres, read_labels
+from napari_tomodrgn.reconstruction.maps import read_map
+
+
+@dataclass(frozen=True)
+class Content:
+    """One labelling of one epoch.
+
+    Attributes
+    ----------
+    labels
+        (N,) class of each particle of the embedding, from 0.
+    centres
+        One row a class: label, tomogram, particle, particles, latent.
+    centre_rows
+        (K,) row of the particle that stands for each class.
+    volumes
+        (K, d, d, d) float32, or ``None`` where no class volumes were decoded.
+    curves
+        FSC of every pair of class volumes, one column a pair, index the shell; ``None`` without volumes.
+    correlations
+        (K, K) correlation of the class volumes; ``None`` without volumes.
+    """
+
+    name: str
+    epoch: int
+    embedding: Embedding
+    labels: npt.NDArray[np.int64]
+    centres: pd.DataFrame
+    centre_rows: npt.NDArray[np.int64]
+    composition: pd.DataFrame
+    metrics: pd.DataFrame
+    settings: dict[str, Any]
+    volumes: npt.NDArray[np.float32] | None
+    pixel_size: float
+    curves: pd.DataFrame | None
+    correlations: npt.NDArray[np.float64] | None
+
+    @property
+    def classes(self) -> int:
+        """Number of classes, K."""
+        return len(self.centres)
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """(K,) number of particles in each class."""
+        return np.bincount(self.labels, minlength=self.classes).astype(np.int64)
+
+
+def read_content(folder: AnalysisFolder, labelling: str) -> Content:
+    """Read one labelling of an analysis folder."""
+    embedding = Embedding.load(folder.embedding)
+    label_of = read_labels(folder.labels(labelling))
+    labels = np.array([label_of[particle] for particle in embedding.ids], dtype=np.int64)
+    centres = read_centres(folder.centres(labelling))
+    row_of = {particle: row for row, particle in enumerate(embedding.ids)}
+    rows = [row_of[pair] for pair in zip(centres["tomogram"], centres["particle"], strict=True)]
+    volumes, pixel_size = _read_volumes(folder.volumes(labelling), len(centres))
+    curves, correlations = read_comparison(folder.volumes(labelling)) if volumes is not None else (None, None)
+    return Content(
+        name=labelling,
+        epoch=folder.epoch,
+        embedding=embedding,
+        labels=labels,
+        centres=centres,
+        centre_rows=np.array(rows, dtype=np.int64),
+        composition=composition(labels, [tomogram for tomogram, _ in embedding.ids], len(centres)),
+        metrics=_read_metrics(folder.run / "metrics.csv"),
+        settings=json.loads(folder.settings(labelling).read_text(encoding="utf-8")),
+        volumes=volumes,
+        pixel_size=pixel_size,
+        curves=curves,
+        correlations=correlations,
+    )
+
+
+def _read_volumes(folder: Path, classes: int) -> tuple[npt.NDArray[np.float32] | None, float]:
+    """Return the class volumes (K, d, d, d) and their pixel size, or ``None`` where they were left out."""
+    paths = [folder / f"vol_{number:03d}.mrc" for number in range(classes)]
+    if not all(path.is_file() for path in paths):
+        return None, float("nan")
+    maps = [read_map(path) for path in paths]
+    return np.stack([each.values for each in maps]), maps[0].pixel_size
+
+
+def _read_metrics(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path) if path.is_file() else pd.DataFrame({"epoch": []})

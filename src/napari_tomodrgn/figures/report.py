@@ -1,0 +1,130 @@
+"""The report of an analysis: one HTML file that holds its pictures and opens without a network."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from napari_tomodrgn.analysis.folder import AnalysisFolder
+from napari_tomodrgn.figures.content import Content
+from napari_tomodrgn.figures.style import class_colours
+from napari_tomodrgn.files import atomic_open
+
+CAPTIONS = {
+    "pca": "Latents along their principal components, coloured by class. White points: the particle nearest to each "
+    "class centre, which stands for the class.",
+    "umap": "UMAP of the latents. It shows who neighbours whom; distances between groups and the size of a group mean "
+    "little.",
+    "training": "What the training minimised, epoch by epoch. The dotted line marks the epoch shown here.",
+    "classes": "Particles in each class, and how the particles of each tomogram divide into classes.",
+    "volumes": "Volumes decoded at the class centres: central slices and projections, each view on one grey scale.",
+    "comparison": "How alike the class volumes are (unmasked): Fourier shell correlation and Pearson correlation.",
+}
+NOTE = """
+<p>A class is a group of particles whose latents lie near one another; the number of classes was chosen by whoever ran
+the analysis, and k-means returns that many whether or not the particles fall into groups. So a class is not yet a
+state of the molecule. Continuous motion is cut into pieces, a rare state may share a class with its neighbour, and
+classes may follow a nuisance (tomogram, defocus, number of tilts, junk) instead of structure.</p>
+<p>A class volume is decoded by the network at one particle's latent. It was never averaged from that class's images
+alone, and the Fourier shell correlation between two class volumes measures how they differ, not their resolution.
+Before a class is called a state: look whether it is found in every tomogram, repeat with another <code>--seed</code>
+and another <code>--clusters</code>, and reconstruct its particles on their own
+(<code>napari-tomodrgn select</code>, then <code>napari-tomodrgn reconstruct --backproject</code>).</p>
+"""
+_STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;color:#1a1a1a;max-width:1080px;margin:2em auto;padding:0 1em}
+h1{font-size:1.6em;margin-bottom:.2em} h2{margin-top:2em;border-bottom:1px solid #d9d9d9} p.sub{color:#555;margin-top:0}
+table{border-collapse:collapse;margin:1em 0} td,th{padding:.25em .9em .25em 0;text-align:left;vertical-align:top}
+th{border-bottom:1px solid #767676} td.n,th.n{text-align:right} i{display:inline-block;width:.8em;height:.8em}
+figure{margin:1.4em 0} figure img{max-width:100%;height:auto} figcaption{color:#444;max-width:48em}
+code{background:#f2f2f2;padding:0 .25em} .note{background:#f6f6f2;padding:.2em 1em;border-left:4px solid #e69f00}
+"""
+_PAGE = Template(
+    '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>$title</title>\n<style>$style</style></head>\n'
+    '<body>\n<h1>$title</h1>\n<p class="sub">$subtitle</p>\n$sections\n'
+    '<h2>What a class is, and what it is not</h2>\n<div class="note">$note</div>\n</body></html>\n'
+)
+
+
+def write_report(folder: AnalysisFolder, contents: Sequence[Content]) -> Path:
+    """Write the report of all labellings of an epoch, whose figures are there already; return its path."""
+    particles = len(contents[0].labels)
+    page = _PAGE.substitute(
+        title=escape(f"Analysis of {folder.run.resolve().name}, epoch {folder.epoch}"),
+        subtitle=f"{particles} particles in {len(contents[0].composition)} tomograms",
+        style=_STYLE,
+        sections="\n".join(_section(folder, content) for content in contents),
+        note=NOTE,
+    )
+    with atomic_open(folder.report) as stream:
+        stream.write(page)
+    return folder.report
+
+
+def _section(folder: AnalysisFolder, content: Content) -> str:
+    pictures = folder.figures(content.name)
+    figures = [
+        _figure(pictures / f"{name}.png", caption) for name, caption in CAPTIONS.items() if _is_shown(name, content)
+    ]
+    return "\n".join(
+        [
+            f"<h2>{escape(_title(content))}</h2>",
+            _class_table(folder, content),
+            *figures,
+            "<h3>Settings</h3>",
+            _settings_table(content.settings),
+        ]
+    )
+
+
+def _is_shown(name: str, content: Content) -> bool:
+    if name == "umap":
+        return content.embedding.umap is not None
+    return content.volumes is not None if name in ("volumes", "comparison") else True
+
+
+def _title(content: Content) -> str:
+    method, classes = content.name.rsplit("-", 1)
+    method = {"kmeans": "k-means", "gmm": "Gaussian mixture"}.get(method, method)
+    return f"{classes} classes by {method}"
+
+
+def _class_table(folder: AnalysisFolder, content: Content) -> str:
+    total = len(content.labels)
+    rows = []
+    for label, colour in enumerate(class_colours(content.classes)):
+        centre = content.centres.iloc[label]
+        volume = folder.volumes(content.name) / f"vol_{label:03d}.mrc"
+        cells = [
+            f'<td><i style="background:{colour}"></i> {label}</td>',
+            f'<td class="n">{content.sizes[label]}</td>',
+            f'<td class="n">{content.sizes[label] / total:.1%}</td>',
+            f"<td>{escape(str(centre['particle']))} in {escape(str(centre['tomogram']))}</td>",
+        ]
+        if content.volumes is not None:
+            cells.append(f"<td><code>{escape(str(volume.relative_to(folder.run)))}</code></td>")
+        rows.append(f"<tr>{''.join(cells)}</tr>")
+    last = "<th>volume</th>" if content.volumes is not None else ""
+    head = f'<tr><th>class</th><th class="n">particles</th><th class="n">share</th><th>centre particle</th>{last}</tr>'
+    return f"<table>{head}{''.join(rows)}</table>"
+
+
+def _settings_table(settings: Mapping[str, Any]) -> str:
+    rows = (
+        f"<tr><td>{escape(str(name))}</td><td>{escape(_shown(value))}</td></tr>" for name, value in settings.items()
+    )
+    return f"<table><tr><th>setting</th><th>value</th></tr>{''.join(rows)}</table>"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "not set" if value is None else str(value)
+
+
+def _figure(path: Path, caption: str) -> str:
+    data = base64.b64encode(path.read_bytes()).decode("ascii")
+    picture = f'<img alt="{escape(caption)}" src="data:image/png;base64,{data}">'
+    return f"<figure>{picture}<figcaption>{escape(caption)}</figcaption></figure>"

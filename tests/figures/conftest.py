@@ -1,0 +1,56 @@
+"""An analysis folder with a known content: four planted groups of particles in two tomograms."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_tomodrgn.analysis.clusters import cluster
+from napari_tomodrgn.analysis.comparison import write_comparison
+from napari_tomodrgn.analysis.embeddings import principal_components
+from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, write_centres, write_labels
+from napari_tomodrgn.reconstruction.maps import write_map
+from napari_tomodrgn.simulation.shapes import four_state_complex
+
+PIXEL_SIZE = 8.0
+
+
+def plant(
+    run: Path, classes: int = 4, tomograms: int = 2, particles: int = 320, volumes: bool = True
+) -> AnalysisFolder:
+    """Write the analysis of a run whose latents lie in ``classes`` groups, and return its folder."""
+    rng = np.random.default_rng(4)
+    truth = rng.integers(classes, size=particles)
+    latents = rng.normal(size=(particles, 6)) + 6 * rng.normal(size=(classes, 6))[truth]
+    ids = [(f"tomogram_{number % tomograms:03d}", f"{number:05d}") for number in range(particles)]
+    folder = AnalysisFolder(run, epoch=12)
+    found = cluster(latents, classes)
+    components = principal_components(latents)
+    umap = latents[:, :2] + rng.normal(size=(particles, 2))
+    Embedding(tuple(ids), components.coordinates, umap, components.explained_variance).save(folder.embedding)
+    name = f"kmeans-{classes}"
+    write_labels(folder.labels(name), ids, found.labels)
+    write_centres(folder.centres(name), [ids[row] for row in found.nearest], found.sizes, latents[found.nearest])
+    folder.settings(name).write_text(json.dumps({"clusters": classes, "method": "kmeans", "seed": 0}))
+    if volumes:
+        states = four_state_complex(24, PIXEL_SIZE)
+        maps = [states[number % 4] * (1 + 0.02 * number) for number in range(classes)]
+        for number, values in enumerate(maps):
+            write_map(folder.volumes(name) / f"vol_{number:03d}.mrc", values, PIXEL_SIZE)
+        write_comparison(folder.volumes(name), maps, PIXEL_SIZE)
+    epochs = np.arange(1, 16)
+    reconstruction = 0.9 + 0.3 * np.exp(-epochs / 4)
+    pd.DataFrame(
+        {"epoch": epochs, "reconstruction": reconstruction, "kld": 8 - 20 / (epochs + 2)}
+        | {"held_out_reconstruction": reconstruction + 0.01}
+    ).to_csv(run / "metrics.csv", index=False)
+    return folder
+
+
+@pytest.fixture
+def planted(tmp_path: Path) -> Callable[..., AnalysisFolder]:
+    """Return a function that writes an analysis folder into a run of its own."""
+    return lambda **settings: plant(tmp_path / "run", **settings)
