@@ -36,7 +36,7 @@ class VolumesOptions(BaseModel):
     low_pass: float | None = Field(None, gt=0, description="Remove everything beyond this resolution, Å.")
     map_hand: Literal["auto", "keep", "flip"] = Field("auto", description="Flip z on writing; auto: as the run says.")
     invert: bool = Field(False, description="Write protein dark instead of bright.")
-    device: str = Field("auto", description="Where to decode: auto, cpu, cuda, cuda:N or mps.")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to decode.")
     overwrite: bool = Field(False, description="Replace a set of the same name.")
 
 
@@ -59,17 +59,17 @@ def write_volumes(options: VolumesOptions) -> Path:
     """
     from napari_tomodrgn.reconstruction.decode import decode_volumes, low_pass_volume
     from napari_tomodrgn.training.checkpoints import load_model
-    from napari_tomodrgn.training.devices import choose_device
+    from napari_tomodrgn.training.device import choose_compute
 
     run = Run.open(options.run)
     epoch = run.chosen_epoch if options.epoch is None else options.epoch
     run.checkpoint(epoch)
     rows = rows_to_decode(run, epoch, options)
     folder = options.outdir or run.path / "volumes" / f"epoch-{epoch:04d}" / (options.name or rows.name)
-    device = choose_device(options.device)
-    model = load_model(run, epoch, device)
-    box = options.box or model.decoder.box
-    pixel_size = run.pixel_size * model.decoder.box / box
+    device = choose_compute(options.device, "off").device
+    trained = load_model(run, epoch, device)
+    box = options.box or trained.box
+    pixel_size = trained.pixel_size * trained.box / box
     hand = run.document["data"]["forward_model"]["map_hand"] if options.map_hand == "auto" else options.map_hand
 
     def finished(volume: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -77,7 +77,9 @@ def write_volumes(options: VolumesOptions) -> Path:
         volume = flip_hand(volume) if hand == "flip" else volume
         return -volume if options.invert else volume
 
-    decoded = decode_volumes(model.decoder, rows.z, standard_deviation=run.standard_deviation, box=box, device=device)
+    decoded = decode_volumes(
+        trained.model.decoder, rows.z, standard_deviation=trained.standard_deviation, box=box, device=device
+    )
     write_volume_set(folder, map(finished, decoded), rows.index, pixel_size, overwrite=options.overwrite)
     return folder
 
