@@ -42,6 +42,10 @@ TILT_IMAGE_COLUMNS = (
     "stage_tilt",  # degrees, nominal; NaN where unknown
     "tilt_cosine",  # the tilt weight, 0 < w <= 1
 )  # fmt: skip
+HEIGHT_COLUMNS = (  # further columns of sets whose defocus is given per tilt series
+    "series_defocus_u", "series_defocus_v",  # Å, the defocus of the tilt at the tomogram's centre
+    "height",  # Å, the particle's height along the beam over the tomogram's centre
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class StarSource:
     volume_series_path: Path | None = None
     volume_series_block: str | None = None
     volume_series_row: npt.NDArray[np.int64] | None = None  # (particles as read,) row of each particle there
+    datadir: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,8 @@ class ParticleSet:
     stack_names
         The stacks as written in the star file.
     box, pixel_size
-        Pixels of the (square, even) images, and Å per pixel.
+        Pixels of the (square, even) images, and Å per pixel. The box is 0 where neither the star, a stack nor the
+        caller says it (stacks not found).
     tomograms
         One row a tomogram: name (str), size_z, size_y, size_x (Å, NaN if unknown), hand.
     """
@@ -159,5 +165,26 @@ class ParticleSet:
         return self.take(sorted({row_of[(tomogram, name)] for tomogram, name in ids}))
 
     def with_forward_model(self, **fields: Any) -> "ParticleSet":
-        """Return the set with fields of the forward model replaced (``None`` and ``"auto"`` leave them)."""
-        return replace(self, forward_model=self.forward_model.override(**fields))
+        """Return the set with fields of the forward model replaced (``None`` and ``"auto"`` leave them).
+
+        A new ``defocus_height`` changes the particles' defocus too.
+        """
+        model = self.forward_model.override(**fields)
+        if model.defocus_height == self.forward_model.defocus_height:
+            return replace(self, forward_model=model)
+        if "height" not in self.tilt_images:
+            raise InputError(
+                f"{self.source.path}: gives each image its own defocus, so --defocus-height must stay none here, "
+                f"not {model.defocus_height}"
+            )
+        images = with_particle_defocus(self.tilt_images, model)
+        return replace(self, forward_model=model, tilt_images=images)
+
+
+def with_particle_defocus(tilt_images: pd.DataFrame, model: ForwardModel) -> pd.DataFrame:
+    """Return the table with each particle's own defocus: that of its tilt, plus or minus its height along the beam."""
+    sign = {"plus": 1.0, "minus": -1.0, "none": 0.0}[model.defocus_height]
+    return tilt_images.assign(
+        defocus_u=tilt_images["series_defocus_u"] + sign * tilt_images["height"],
+        defocus_v=tilt_images["series_defocus_v"] + sign * tilt_images["height"],
+    )

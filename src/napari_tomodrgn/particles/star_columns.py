@@ -144,18 +144,17 @@ def _read_fast(
 ) -> Table:
     kinds: dict[str, Any] = dict.fromkeys(strings, object) | dict.fromkeys(floats, np.float64)
     kinds |= dict.fromkeys(codes, "category")
-    by_position = {position: column for column, position in wanted.items()}
     options: dict[str, Any] = {
         "sep": r"\s+",
         "header": None,
-        "names": list(range(len(block.columns))),
-        "usecols": sorted(by_position),
-        "dtype": {position: kinds[column] for position, column in by_position.items()},
+        "names": list(block.columns),
+        "usecols": list(wanted),
+        "dtype": kinds,
         "index_col": False,
         "engine": "c",
         "quoting": csv.QUOTE_NONE,
         "keep_default_na": False,
-        "na_values": {wanted[column]: _NOT_A_NUMBER for column in floats},
+        "na_values": dict.fromkeys(floats, _NOT_A_NUMBER),
         "encoding": "utf-8",
         "encoding_errors": "surrogateescape",
     }
@@ -167,9 +166,9 @@ def _read_fast(
             to_floats(slow[column], column, block.where)
         raise
     return Table(
-        {column: frame.pop(wanted[column]).to_numpy(dtype=object) for column in strings},
-        {column: frame.pop(wanted[column]).to_numpy(copy=True) for column in floats},
-        {column: _by_appearance(frame.pop(wanted[column])) for column in codes},
+        {column: frame.pop(column).to_numpy(dtype=object) for column in strings},
+        {column: frame.pop(column).to_numpy(copy=True) for column in floats},
+        {column: _by_appearance(frame.pop(column)) for column in codes},
     )
 
 
@@ -188,6 +187,6 @@ def _factorized(values: Strings) -> Codes:
     return codes.astype(np.int64), np.asarray(distinct, dtype=object)
 
 
-def _by_appearance(column: "pd.Series[Any]") -> Codes:
+def _by_appearance(column: pd.Series[Any]) -> Codes:
     codes, order = pd.factorize(column.cat.codes.to_numpy())
     return codes.astype(np.int64), column.cat.categories.to_numpy(dtype=object)[order]
