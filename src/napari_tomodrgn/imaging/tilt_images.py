@@ -51,7 +51,7 @@ class TiltImages:
         return cls(
             rotation=torch.from_numpy(np.ascontiguousarray(particle_set.rotations, dtype=np.float32)),
             shift_px=torch.from_numpy(table[["shift_x", "shift_y"]].to_numpy(np.float32) / particle_set.pixel_size),
-            optics=torch.from_numpy(table[list(CTF_SCALARS)].to_numpy(np.float32)),
+            optics=torch.from_numpy(table[list(CTF_SCALARS)].to_numpy(np.float32, copy=True)),
             dose=torch.from_numpy(np.array(dose, dtype=np.float32)),
             tilt_cosine=torch.from_numpy(table["tilt_cosine"].to_numpy(np.float32, copy=True)),
             pixel_size=float(particle_set.pixel_size),
