@@ -1,0 +1,61 @@
+"""Latents as files: opened by numpy alone, keyed by particle id."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.files import atomic_open
+from napari_tomodrgn.particles.particle_set import ParticleId
+
+TRAIN, HELD_OUT, NEW = "train", "held-out", "new"
+
+
+@dataclass(frozen=True)
+class Latents:
+    """The posterior of every particle's latent.
+
+    Attributes
+    ----------
+    ids
+        N particle ids, in the order of the rows.
+    z_mean, z_logvar
+        (N, |z|) float32: mean and log-variance of each dimension.
+    split
+        (N,) text: ``train``, ``held-out``, or ``new`` (embedded by a trained encoder).
+    """
+
+    ids: tuple[ParticleId, ...]
+    z_mean: npt.NDArray[np.float32]
+    z_logvar: npt.NDArray[np.float32]
+    split: npt.NDArray[np.str_]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def save(self, path: Path) -> None:
+        """Write the latents as npz; names are fixed-width unicode, so they open without pickles."""
+        with atomic_open(path, "wb") as stream:
+            np.savez(
+                stream,
+                allow_pickle=False,
+                particle_tomogram=np.array([tomogram for tomogram, _ in self.ids], dtype=np.str_),
+                particle_name=np.array([name for _, name in self.ids], dtype=np.str_),
+                z_mean=self.z_mean.astype(np.float32),
+                z_logvar=self.z_logvar.astype(np.float32),
+                split=np.asarray(self.split, dtype=np.str_),
+            )
+
+    @classmethod
+    def load(cls, path: Path) -> "Latents":
+        """Read latents written by :meth:`save`; raises one sentence on anything else."""
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                ids = zip(stored["particle_tomogram"].tolist(), stored["particle_name"].tolist(), strict=True)
+                return cls(tuple(ids), stored["z_mean"], stored["z_logvar"], stored["split"])
+        except FileNotFoundError as error:
+            raise InputError(f"{path}: no such latents; give the latents of a run that finished an epoch") from error
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(f"{path}: are not readable latents ({error}); give a run's latents .npz") from error

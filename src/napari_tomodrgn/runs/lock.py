@@ -1,0 +1,105 @@
+"""One trainer a run: a lock file that names its process, and is taken over where that process is gone."""
+
+import json
+import os
+import platform
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.files import explain_os_error, make_folder
+from napari_tomodrgn.runs.layout import LOCK
+
+HEARTBEAT_SECONDS = 20.0
+SILENT_SECONDS = 300.0  # a lock of another computer whose heartbeat stopped this long ago is of a dead process
+
+
+@dataclass(frozen=True)
+class LockHolder:
+    """The process that trains in a folder: number, computer, and when the process began (system's own words)."""
+
+    process: int
+    host: str
+    started: str
+
+    def __str__(self) -> str:
+        return f"process {self.process} on {self.host}"
+
+
+def process_start(process: int) -> str | None:
+    """Return when a process of this computer began, as the system writes it, or ``None`` where there is no such one."""
+    if platform.system() == "Linux":
+        try:
+            stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return None
+        state, fields = stat.rpartition(") ")[2][0], stat.rpartition(") ")[2].split()
+        return None if state in "ZX" else fields[19]
+    if platform.system() == "Windows":
+        command = ["tasklist", "/FI", f"PID eq {process}", "/NH", "/FO", "CSV"]
+        listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        return "running" if f'"{process}"' in listed else None
+    shown = subprocess.run(["ps", "-o", "lstart=", "-p", str(process)], capture_output=True, text=True, check=False)
+    return shown.stdout.strip() or None
+
+
+def lock_holder(run: Path) -> LockHolder | None:
+    """Return the living process that trains in a run, or ``None`` where none does."""
+    path = run / LOCK
+    try:
+        holder = LockHolder(**json.loads(path.read_text(encoding="utf-8")))
+        silent = time.time() - path.stat().st_mtime
+    except (OSError, ValueError, TypeError):
+        return None
+    if holder.host == socket.gethostname():
+        return holder if process_start(holder.process) == holder.started else None
+    return holder if silent < SILENT_SECONDS else None
+
+
+@contextmanager
+def run_lock(run: Path) -> Iterator[None]:
+    """Hold a run's lock; a folder that it had to make is removed again where it stays empty.
+
+    Raises
+    ------
+    InputError
+        Where a living process holds it already, or the folder can't be written.
+    """
+    existed = run.exists()
+    path = make_folder(run) / LOCK
+    holder = lock_holder(run)
+    if holder is not None:
+        raise InputError(f"{run}: {holder} is training in it; wait until it ends, or choose another --outdir")
+    own = LockHolder(os.getpid(), socket.gethostname(), process_start(os.getpid()) or "")
+    try:
+        path.unlink(missing_ok=True)
+        with open(path, "x", encoding="utf-8") as stream:
+            json.dump(asdict(own), stream)
+    except FileExistsError as error:
+        raise InputError(f"{run}: another trainer has just begun in it; choose another --outdir") from error
+    except OSError as error:
+        raise explain_os_error(error, run) from error
+    ended = threading.Event()
+    heart = threading.Thread(target=_beat, args=(path, ended), daemon=True)
+    heart.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        heart.join()
+        with suppress(OSError):
+            path.unlink()
+            if not existed:
+                run.rmdir()
+
+
+def _beat(path: Path, ended: threading.Event) -> None:
+    while not ended.wait(HEARTBEAT_SECONDS):
+        with suppress(OSError):
+            os.utime(path)

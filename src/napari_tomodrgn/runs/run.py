@@ -1,0 +1,175 @@
+"""A run: what a training was asked, what it measured, and what came out of it, as a directory."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.files import atomic_open
+from napari_tomodrgn.particles.data_options import DataOptions
+from napari_tomodrgn.particles.particle_set import ParticleSet
+from napari_tomodrgn.particles.selection import Selection
+from napari_tomodrgn.runs import layout
+from napari_tomodrgn.runs.latents import Latents
+from napari_tomodrgn.runs.lock import lock_holder
+
+
+@dataclass
+class Run:
+    """A run directory. Opens while it is training, and where its stacks are absent.
+
+    Attributes
+    ----------
+    path
+        The directory.
+    document
+        run.json as read: format, status, settings, versions, data, parent, chosen_epoch, model.
+    """
+
+    path: Path
+    document: dict[str, Any] = field(repr=False)
+
+    @classmethod
+    def open(cls, path: Path | str) -> "Run":
+        """Open a run directory.
+
+        Raises
+        ------
+        InputError
+            Where there is no run, or its format is newer than this version reads.
+        """
+        path = Path(path)
+        if path.name == layout.DOCUMENT:
+            path = path.parent
+        document_path = path / layout.DOCUMENT
+        try:
+            document = json.loads(document_path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise InputError(
+                f"{path}: is not a run (it has no {layout.DOCUMENT}); give the --outdir of a training"
+            ) from error
+        except (OSError, ValueError) as error:
+            raise InputError(f"{document_path}: could not be read ({error}); copy the run again") from error
+        if not isinstance(document, dict) or not isinstance(document.get("format"), int):
+            raise InputError(f"{document_path}: is not the description of a run (no 'format'); give a run's directory")
+        if document["format"] > layout.FORMAT:
+            raise InputError(
+                f"{document_path}: has format {document['format']}, this version reads up to {layout.FORMAT}; "
+                "update napari-tomodrgn"
+            )
+        return cls(path, document)
+
+    @classmethod
+    def create(cls, path: Path, document: dict[str, Any]) -> "Run":
+        """Write run.json into a folder and return the run; ``document`` lacks only the format."""
+        run = cls(path, {"format": layout.FORMAT, **document})
+        run._write()
+        return run
+
+    def update(self, **fields: Any) -> None:
+        """Change fields of run.json."""
+        self.document.update(fields)
+        self._write()
+
+    def _write(self) -> None:
+        with atomic_open(self.path / layout.DOCUMENT) as stream:
+            json.dump(self.document, stream, indent=1)
+
+    @property
+    def status(self) -> str:
+        """``running``, ``finished``, ``stopped`` or ``failed``; a run whose process is gone is ``stopped``."""
+        recorded = str(self.document["status"])
+        return "stopped" if recorded == "running" and lock_holder(self.path) is None else recorded
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The options of the training, by their names in TrainOptions."""
+        return dict(self.document["settings"])
+
+    @property
+    def standard_deviation(self) -> float:
+        """What the Hartley values of the images were divided by."""
+        return float(self.document["data"]["standard_deviation"])
+
+    @property
+    def latent_dim(self) -> int:
+        """Dimension of the latents; 0 for a decoder alone."""
+        return int(self.document["model"]["latent_dim"])
+
+    @property
+    def epochs(self) -> list[int]:
+        """The epochs whose checkpoint is there, ascending."""
+        return layout.checkpoint_epochs(self.path)
+
+    @property
+    def chosen_epoch(self) -> int:
+        """The epoch that volumes and latents are taken from where none is named: the recorded one, else the last."""
+        recorded = self.document.get("chosen_epoch")
+        if recorded is not None:
+            return int(recorded)
+        if not self.epochs:
+            raise InputError(f"{self.path}: has not finished an epoch yet; wait for the first one")
+        return self.epochs[-1]
+
+    def checkpoint(self, epoch: int | None = None) -> Path:
+        """Return the checkpoint of an epoch (default: the chosen one).
+
+        Raises
+        ------
+        InputError
+            Where the run has no such checkpoint.
+        """
+        epoch = self.chosen_epoch if epoch is None else epoch
+        path = layout.checkpoint_path(self.path, epoch)
+        if not path.is_file():
+            there = ", ".join(map(str, self.epochs)) or "none"
+            raise InputError(f"{self.path}: has no checkpoint of epoch {epoch}; those there are: {there}")
+        return path
+
+    def metrics(self) -> pd.DataFrame:
+        """Return what each finished epoch measured, columns as in ``layout.METRIC_COLUMNS``."""
+        path = self.path / layout.METRICS
+        if not path.is_file():
+            return pd.DataFrame(columns=list(layout.METRIC_COLUMNS))
+        return pd.read_csv(path)
+
+    def latents(self, epoch: int | None = None) -> Latents:
+        """Return the latents of an epoch (default: the chosen one).
+
+        Raises
+        ------
+        InputError
+            Where the run is a decoder alone, or has no such epoch.
+        """
+        if not self.latent_dim:
+            raise InputError(f"{self.path}: is a decoder alone (--latent-dim 0), so its particles have no latents")
+        if epoch is None and (self.path / layout.CHOSEN_LATENTS).is_file():
+            return Latents.load(self.path / layout.CHOSEN_LATENTS)
+        epoch = self.chosen_epoch if epoch is None else epoch
+        path = layout.latents_path(self.path, epoch)
+        if not path.is_file():
+            there = ", ".join(map(str, layout.latent_epochs(self.path))) or "none"
+            raise InputError(f"{self.path}: has no latents of epoch {epoch}; those there are: {there}")
+        return Latents.load(path)
+
+    def data_options(self) -> DataOptions:
+        """Return the options that open the particles trained on, from the run's own stars."""
+        given = {name: value for name, value in self.settings.items() if name in DataOptions.model_fields}
+        given.update(self.document["data"].get("open_with", {}))
+        given.update(particles=self.path / self.document["data"]["star"], selection=None)
+        return DataOptions(**given)
+
+    def particle_set(self) -> ParticleSet:
+        """Return the particles trained on, with the forward model that they were trained with."""
+        return self.data_options().open().with_forward_model(**self.document["data"]["forward_model"])
+
+    def selection(self, name: str) -> Selection:
+        """Return a selection saved beside the run."""
+        return Selection.load(self.path / layout.SELECTIONS / f"{name}.json")
+
+    def selections(self) -> list[str]:
+        """Return the names of the selections saved beside the run."""
+        return sorted(path.stem for path in (self.path / layout.SELECTIONS).glob("*.json"))
