@@ -1,0 +1,89 @@
+"""The whole state of a training as one file of tensors and plain values."""
+
+import io
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.files import atomic_open
+from napari_tomodrgn.model.architecture import Architecture
+from napari_tomodrgn.model.vae import VAE
+from napari_tomodrgn.runs import layout
+from napari_tomodrgn.runs.run import Run
+
+FORMAT = 1
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write a state; the file is whole or absent, and a full disk leaves earlier ones as they are."""
+    memory = io.BytesIO()
+    torch.save({"format": FORMAT, **state}, memory)
+    with atomic_open(path, "wb") as stream:
+        stream.write(memory.getbuffer())
+
+
+def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """Read a state written by :func:`save_checkpoint`.
+
+    Raises
+    ------
+    InputError
+        Where the file is missing, damaged, or of a newer format.
+    """
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such checkpoint") from error
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: is not a readable checkpoint ({reason}); use one of another epoch") from error
+    if not isinstance(state, dict) or "format" not in state or "architecture" not in state:
+        raise InputError(f"{path}: is not a checkpoint of napari-tomodrgn; give one from a run's checkpoints folder")
+    if state["format"] > FORMAT:
+        raise InputError(
+            f"{path}: has format {state['format']}, this version reads up to {FORMAT}; update napari-tomodrgn"
+        )
+    return state
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model as it was at the end of an epoch, and what is needed to use it."""
+
+    model: VAE
+    epoch: int
+    standard_deviation: float
+    pixel_size: float
+    box: int
+
+
+def load_model(run: Run, epoch: int | None = None, device: torch.device | str = "cpu") -> TrainedModel:
+    """Return the model of a run at the end of an epoch (default: the chosen one), ready for inference.
+
+    Raises
+    ------
+    InputError
+        Where the run has no such checkpoint, or it can't be read.
+    """
+    state = load_checkpoint(run.checkpoint(epoch), device)
+    model = VAE(Architecture.from_dict(state["architecture"])).to(device)
+    model.load_state_dict(state["model"])
+    return TrainedModel(
+        model.eval(), state["epoch"], state["standard_deviation"], state["pixel_size"], model.architecture.box
+    )
+
+
+def newest_checkpoint(run: Path) -> Path | None:
+    """Return the checkpoint that a run goes on from: of its last finished epoch, or later, where it was stopped."""
+    epochs = layout.checkpoint_epochs(run)
+    last = layout.checkpoint_path(run, epochs[-1]) if epochs else None
+    stopped = layout.stopped_path(run)
+    if stopped.is_file():
+        state = load_checkpoint(stopped)
+        if state["epoch"] >= (epochs[-1] if epochs else 0):
+            return stopped
+    return last

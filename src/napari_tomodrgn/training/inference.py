@@ -1,0 +1,92 @@
+"""What a trained model says about particles: the same every time it is asked."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from napari_tomodrgn.imaging.lattice import Lattice
+from napari_tomodrgn.imaging.tilt_images import TiltImages
+from napari_tomodrgn.model.vae import VAE
+from napari_tomodrgn.training.batches import Batch, Rows, Sampler
+from napari_tomodrgn.training.device import Compute
+from napari_tomodrgn.training.objective import Weighting, encode, kept_points, reconstruction_losses
+from napari_tomodrgn.training.store import ImageStore
+
+IMAGES_PER_BATCH = 512
+
+
+@dataclass(frozen=True)
+class Images:
+    """Everything about the tilt images of a set that the network needs."""
+
+    store: ImageStore
+    tilts: TiltImages
+    lattice: Lattice  # on the device of the tilts
+
+    def of(self, batch: Batch, device: torch.device) -> tuple[TiltImages, Tensor]:
+        """Return parameters and standardised pairs (n, 2, P) of a batch's images, on the device."""
+        return self.tilts[batch.rows.to(device)], self.store.take(batch.rows).to(device, non_blocking=True)
+
+
+def _grouped(particles: Sequence[int], rows: Sequence[Rows]) -> Iterator[Batch]:
+    """Yield batches of at most 512 images (or one particle)."""
+    begin = images = 0
+    for end, each in enumerate(rows):
+        if end > begin and images + len(each) > IMAGES_PER_BATCH:
+            yield Batch.of(particles[begin:end], rows[begin:end])
+            begin, images = end, 0
+        images += len(each)
+    if begin < len(rows):
+        yield Batch.of(particles[begin:], rows[begin:])
+
+
+@torch.no_grad()
+def infer_latents(
+    model: VAE, images: Images, sampler: Sampler, particles: int, compute: Compute
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return mean and log-variance (N, |z|) of the latents of the first N particles, all of a set.
+
+    With ``concatenate`` they are the means over fixed draws of tilt images that together cover every one.
+    """
+    model.eval()
+    owners: list[int] = []
+    draws: list[Rows] = []
+    for particle in range(particles):
+        own = sampler.inference_draws(particle)
+        draws += own
+        owners += [particle] * len(own)
+    size = (particles, model.architecture.latent_dim)
+    mean, log_variance = np.zeros(size), np.zeros(size)
+    for batch in _grouped(owners, draws):
+        tilts, pairs = images.of(batch, compute.device)
+        drawn_mean, drawn_log_variance = encode(model, tilts, pairs, batch.counts, images.lattice, compute)
+        np.add.at(mean, batch.particles, drawn_mean.cpu().double().numpy())
+        np.add.at(log_variance, batch.particles, drawn_log_variance.cpu().double().numpy())
+    times = np.bincount(owners, minlength=particles)[:, None]
+    return (mean / times).astype(np.float32), (log_variance / times).astype(np.float32)
+
+
+@torch.no_grad()
+def held_out_reconstruction(
+    model: VAE,
+    images: Images,
+    sampler: Sampler,
+    z_mean: npt.NDArray[np.float32] | None,  # (N, |z|)
+    weighting: Weighting,
+    compute: Compute,
+) -> float:
+    """Return the mean reconstruction loss of what is held out, decoded from the latents' means; NaN if nothing is."""
+    model.eval()
+    held_out = sampler.split.held_out
+    particles = [number for number, rows in enumerate(held_out) if len(rows)]
+    losses: list[float] = []
+    for batch in _grouped(particles, [held_out[number] for number in particles]):
+        tilts, pairs = images.of(batch, compute.device)
+        points = kept_points(tilts, pairs, batch.counts, images.lattice, weighting)
+        z = None if z_mean is None else torch.from_numpy(z_mean[batch.particles]).to(compute.device)
+        losses += reconstruction_losses(model, points, z, compute).tolist()
+    return float(np.mean(losses)) if losses else float("nan")

@@ -1,0 +1,194 @@
+"""What a training is asked: one model, shared by the command, the run directory and the widget."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from napari_tomodrgn.model.architecture import Architecture, Layers, Pooling, PositionalEncoding
+from napari_tomodrgn.particles.data_options import DataOptions
+
+LAYERS_PATTERN = r"^\d+x\d+$"
+# A resumed run may differ from what it recorded in these alone: epochs may be raised, and whether the files named
+# hold the same particles is told by their fingerprint.
+FREE_ON_RESUME = (
+    "epochs", "device", "workers", "resume", "overwrite", "dry_run", "outdir", "particles", "datadir", "volume_series",
+    "selection",
+)  # fmt: skip
+NOT_RECORDED = ("resume", "overwrite", "dry_run", "outdir")
+
+
+class ComputeOptions(DataOptions):
+    """Where the work is done; shared by training and embedding."""
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto",
+        description="Where to compute; auto takes a GPU where there is one.",
+        json_schema_extra={"group": "Compute"},
+    )
+    amp: Literal["auto", "off", "fp16", "bf16"] = Field(
+        "auto",
+        description="Reduced precision: auto takes bf16 (else fp16) on CUDA, bf16 on a CPU with AMX, otherwise off.",
+        json_schema_extra={"group": "Compute"},
+    )
+    workers: int = Field(
+        1, ge=1, description="Threads that read and transform the images.", json_schema_extra={"group": "Compute"}
+    )
+
+
+class TrainOptions(ComputeOptions):
+    """Options of ``train``."""
+
+    outdir: Path = Field(description="Folder of the run.")
+    epochs: int = Field(50, ge=1, description="Passes over the particles.")
+    batch_size: int = Field(1, ge=1, description="Particles a step.")
+    learning_rate: float = Field(2e-4, gt=0, description="Step size of AdamW.")
+    learning_rate_schedule: Literal["constant", "cosine"] = Field(
+        "constant", description="cosine lets the learning rate fall to 0 at the last step."
+    )
+    weight_decay: float = Field(0.0, ge=0, description="Weight decay of AdamW.")
+    seed: int = Field(0, ge=0, description="Seed of weights, order, tilt draws and noise.")
+
+    latent_dim: int = Field(
+        128,
+        ge=0,
+        description="Dimensions of the latent; 0 trains a decoder alone.",
+        json_schema_extra={"group": "Network"},
+    )
+    encoder_a: str = Field(
+        "256x3",
+        pattern=LAYERS_PATTERN,
+        description="Encoder A, per tilt image: nodes x hidden layers.",
+        json_schema_extra={"group": "Network"},
+    )
+    encoder_a_out: int = Field(
+        128,
+        ge=1,
+        description="Length of what encoder A says about a tilt image.",
+        json_schema_extra={"group": "Network"},
+    )
+    encoder_b: str = Field(
+        "256x3",
+        pattern=LAYERS_PATTERN,
+        description="Encoder B, per particle: nodes x hidden layers.",
+        json_schema_extra={"group": "Network"},
+    )
+    decoder: str = Field(
+        "256x3",
+        pattern=LAYERS_PATTERN,
+        description="Decoder: nodes x hidden layers.",
+        json_schema_extra={"group": "Network"},
+    )
+    pooling: Pooling = Field(
+        "concatenate",
+        description="How the tilt images of a particle are joined.",
+        json_schema_extra={"group": "Network"},
+    )
+    positional_encoding: PositionalEncoding = Field(
+        "gaussian", description="Frequencies of the decoder's input.", json_schema_extra={"group": "Network"}
+    )
+    feature_sigma: float = Field(
+        0.5,
+        gt=0,
+        description="Spread of the Gaussian features, in units of half the box.",
+        json_schema_extra={"group": "Network"},
+    )
+
+    tilts_per_particle: Literal["auto", "min", "all"] | Annotated[int, Field(ge=1)] = Field(
+        "auto",
+        description="Tilt images of a particle used at a visit: a number, the poorest particle's (min), or all; "
+        "auto is min for concatenate and all for the other poolings.",
+        json_schema_extra={"group": "Tilts and weights"},
+    )
+    tilt_sampling: Literal["random", "sequential"] = Field(
+        "random",
+        description="Which ones, where not all are used: drawn anew at each visit, or the first in file order.",
+        json_schema_extra={"group": "Tilts and weights"},
+    )
+    dose_mask: bool = Field(
+        True,
+        description="Leave out frequencies past their optimal dose.",
+        json_schema_extra={"group": "Tilts and weights"},
+    )
+    dose_weight: bool = Field(
+        True,
+        description="Weight the loss by what the exposure has left of the signal.",
+        json_schema_extra={"group": "Tilts and weights"},
+    )
+    tilt_weight: bool = Field(
+        True, description="Weight the loss by the cosine of the tilt.", json_schema_extra={"group": "Tilts and weights"}
+    )
+    dose_middle: bool = Field(
+        False,
+        description="Take the dose at the middle of each exposure.",
+        json_schema_extra={"group": "Tilts and weights"},
+    )
+    window: bool = Field(
+        True, description="Multiply images by a soft circle.", json_schema_extra={"group": "Tilts and weights"}
+    )
+
+    beta: float | None = Field(
+        None, ge=0, description="Weight of the KL divergence; 1 / latent dimensions where not given.",
+        json_schema_extra={"group": "Objective"},
+    )  # fmt: skip
+    beta_schedule: Literal["constant", "linear", "cyclical"] = Field(
+        "constant",
+        description="linear raises beta from 0 over the first half of the run; cyclical does so in four cycles.",
+        json_schema_extra={"group": "Objective"},
+    )
+    kl_target: float | None = Field(
+        None,
+        gt=0,
+        description="Let beta follow the KL divergence so that it settles at this many nats a particle.",
+        json_schema_extra={"group": "Objective"},
+    )
+    held_out_fraction: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share that is not trained on but measured.",
+        json_schema_extra={"group": "Objective"},
+    )
+    held_out_by: Literal["particle", "tilt"] = Field(
+        "particle", description="Hold out whole particles, or tilts of each.", json_schema_extra={"group": "Objective"}
+    )
+
+    checkpoint_every: int = Field(
+        1,
+        ge=1,
+        description="Keep the checkpoint of every n-th epoch, and of the last.",
+        json_schema_extra={"group": "Output"},
+    )
+    resume: bool = Field(False, description="Continue the run in --outdir.", json_schema_extra={"group": "Output"})
+    overwrite: bool = Field(False, description="Replace the run in --outdir.", json_schema_extra={"group": "Output"})
+    dry_run: bool = Field(
+        False,
+        description="Say what would be done and what it costs; create nothing.",
+        json_schema_extra={"group": "Output"},
+    )
+
+    @property
+    def heterogeneous(self) -> bool:
+        """Whether particles get latents."""
+        return self.latent_dim > 0
+
+    @property
+    def base_beta(self) -> float:
+        """Weight of the KL divergence before any schedule, 1/|z| where not given."""
+        return 1 / max(self.latent_dim, 1) if self.beta is None else self.beta
+
+    def architecture(self, box: int, tilts: int) -> Architecture:
+        """Return the shape of the model for images of ``box`` px and ``tilts`` concatenated tilt images."""
+        return Architecture(
+            box=box,
+            latent_dim=self.latent_dim,
+            pooling=self.pooling,
+            tilts=tilts if self.pooling == "concatenate" and self.heterogeneous else 0,
+            encoder_a=Layers.parse(self.encoder_a, "--encoder-a"),
+            encoder_a_out=self.encoder_a_out,
+            encoder_b=Layers.parse(self.encoder_b, "--encoder-b"),
+            decoder=Layers.parse(self.decoder, "--decoder"),
+            positional_encoding=self.positional_encoding,
+            feature_sigma=self.feature_sigma,
+            seed=self.seed,
+        )

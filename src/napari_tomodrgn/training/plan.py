@@ -1,0 +1,172 @@
+"""What a training would do and cost, without doing it."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.imaging.lattice import lattice
+from napari_tomodrgn.imaging.tilt_images import TiltImages
+from napari_tomodrgn.model.vae import VAE, learned_parameters
+from napari_tomodrgn.particles.particle_set import ParticleSet
+from napari_tomodrgn.particles.stacks import ImageStacks
+from napari_tomodrgn.training.batches import Batch, Sampler
+from napari_tomodrgn.training.device import Compute, choose_compute
+from napari_tomodrgn.training.objective import POINTS_PER_BLOCK, Weighting, train_on_batch
+from napari_tomodrgn.training.options import TrainOptions
+from napari_tomodrgn.training.preparation import kept_pairs, make_model, make_sampler
+from napari_tomodrgn.training.store import store_bytes
+
+TRAINING_OVER_FORWARD = 3  # backward is twice the forward's multiplications
+TRIAL_GFLOP = 10.0
+LARGE_COPIES = 14  # per-point numbers held at once beside the activations
+
+
+def plan(options: TrainOptions) -> dict[str, Any]:
+    """Return the plan of a training as plain values (the object of ``--dry-run --json``); creates nothing.
+
+    Raises
+    ------
+    InputError
+        Where options or particles can't be worked with.
+    """
+    compute = choose_compute(options.device, options.amp)
+    particle_set = options.open()
+    sampler = make_sampler(particle_set, options)
+    model = make_model(particle_set, options, sampler)
+    tilts = TiltImages.of(particle_set, dose_middle=options.dose_middle)
+    unmasked = lattice(particle_set.box).pairs
+    kept = kept_pairs(tilts, particle_set.box) if options.dose_mask else np.full(len(tilts), unmasked)
+    counts = particle_set.tilts_per_particle
+    used, points = _visited(sampler, kept)
+    gflop = epoch_gflop(model, used, points)
+    bytes_stored = store_bytes(particle_set)
+    return {
+        "particles": len(particle_set),
+        "tilt_images": len(particle_set.tilt_images),
+        "tilts_per_particle": {
+            "min": int(counts.min()),
+            "median": float(np.median(counts)),
+            "max": int(counts.max()),
+        },
+        "box": particle_set.box,
+        "pixel_size": particle_set.pixel_size,
+        "coordinates_per_particle": _whole(2 * float(kept.sum()) / len(particle_set)),
+        "coordinates_per_particle_unmasked": _whole(2 * unmasked * float(counts.mean())),
+        "encoder_parameters": learned_parameters(model.encoder),
+        "decoder_parameters": learned_parameters(model.decoder),
+        "gflop_per_epoch": gflop,
+        "store_bytes": bytes_stored,
+        "memory_gb": _memory_gb(model, bytes_stored, points, sampler, compute),
+        "seconds_per_epoch": _seconds_per_epoch(model, particle_set, tilts, sampler, options, compute, gflop),
+        "device": str(compute.device),
+        "amp": compute.amp,
+        "dialect": particle_set.dialect,
+        "forward_model": particle_set.forward_model.as_dict(),
+        "warnings": _warnings(options, particle_set, bytes_stored),
+    }
+
+
+def _whole(value: float) -> int | float:
+    return int(value) if value == int(value) else value
+
+
+def _visited(sampler: Sampler, kept: np.ndarray) -> tuple[float, float]:
+    """Return the tilt images and the ±k pairs looked at in an epoch, in expectation."""
+    images = pairs = 0.0
+    for particle in sampler.split.particles:
+        rows = sampler.split.training[particle]
+        drawn = len(rows) if sampler.tilts is None else min(sampler.tilts, len(rows))
+        images += drawn
+        pairs += drawn * float(kept[rows].mean())
+    return images, pairs
+
+
+def epoch_gflop(model: VAE, images: float, pairs: float) -> float:
+    """Return the floating-point operations of an epoch, in units of 1e9, that visits images and ±k pairs.
+
+    Two a multiplication, three passes (forward, and backward twice its work); one point is decoded a ±k pair.
+    """
+    decoder = model.decoder
+    per_point = decoder.mlp.multiplications - decoder.latent_dim * decoder.mlp.first.out_features
+    per_image = model.encoder.encoder_a.multiplications if model.encoder is not None else 0
+    return 2 * TRAINING_OVER_FORWARD * (per_point * pairs + per_image * images) / 1e9
+
+
+def _memory_gb(model: VAE, stored: int, points: float, sampler: Sampler, compute: Compute) -> float:
+    """Return an estimate of the memory a training needs, in units of 1e9 bytes."""
+    width, layers = model.architecture.decoder
+    per_batch = points / max(len(sampler.split.particles), 1) * sampler.batch_size
+    block = min(POINTS_PER_BLOCK[compute.device.type], per_batch)
+    activations = block * (2 * (layers + 2) * width + 2 * model.decoder.features) * 4
+    weights = 4 * 4 * (learned_parameters(model.encoder) + learned_parameters(model.decoder))
+    return (stored + activations + weights + per_batch * LARGE_COPIES * 4) / 1e9
+
+
+def _seconds_per_epoch(
+    model: VAE,
+    particle_set: ParticleSet,
+    tilts: TiltImages,
+    sampler: Sampler,
+    options: TrainOptions,
+    compute: Compute,
+    gflop: float,
+) -> float:
+    """Return how long an epoch takes, from steps on noise: as many of a batch's tilt images as fit a short trial."""
+    batch = sampler.training_batch(1, 0)
+    share = min(1.0, TRIAL_GFLOP * sampler.batches / max(gflop, 1e-9))
+    if not sampler.concatenates and share < 1:
+        rows = [part[: max(1, round(share * len(part)))] for part in torch.split(batch.rows, batch.counts.tolist())]
+        batch = Batch.of(batch.particles, [part.numpy() for part in rows])
+    model = model.to(compute.device)
+    half_plane = lattice(particle_set.box).to(compute.device)
+    own = tilts[batch.rows].to(compute.device)
+    pairs = torch.randn(len(batch.rows), 2, half_plane.pairs, device=compute.device)
+    seconds = []
+    for trial in range(2):
+        began = time.perf_counter()
+        losses = train_on_batch(
+            model,
+            own,
+            pairs,
+            batch.counts,
+            half_plane,
+            weighting=Weighting.of(options),
+            beta=options.base_beta,
+            noise=sampler.noise(1, trial),
+            compute=compute,
+            scaler=compute.scaler(),
+        )
+        losses.reconstruction.cpu()
+        seconds.append(time.perf_counter() - began)
+    visited = float(len(batch.rows)) * len(sampler.split.particles) / len(batch)
+    every = sum(
+        len(rows) if sampler.tilts is None else min(sampler.tilts, len(rows))
+        for rows in (sampler.split.training[particle] for particle in sampler.split.particles)
+    )
+    return min(seconds) * sampler.batches * every / max(visited, 1.0)
+
+
+def _warnings(options: TrainOptions, particle_set: ParticleSet, stored: int) -> list[str]:
+    found = list(particle_set.warnings)
+    try:
+        ImageStacks(particle_set)
+    except InputError as error:
+        found.append(str(error))
+    memory = _available_bytes()
+    if memory is not None and stored > memory:
+        found.append(f"the images take {stored / 1e9:.1f} GB of memory, and {memory / 1e9:.1f} GB are free")
+    if (Path(options.outdir) / "run.json").exists() and not (options.resume or options.overwrite):
+        found.append(f"{options.outdir}: exists already; choose another name, or add --resume or --overwrite")
+    return found
+
+
+def _available_bytes() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")), None)

@@ -1,0 +1,81 @@
+"""From options to a trainer: the same steps for a run that begins, goes on, or is only planned."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.imaging.lattice import lattice
+from napari_tomodrgn.imaging.tilt_images import TiltImages
+from napari_tomodrgn.model.vae import VAE
+from napari_tomodrgn.particles.particle_set import TILT_IMAGE_COLUMNS, ParticleSet
+from napari_tomodrgn.stopping import StopRequest
+from napari_tomodrgn.training.batches import Sampler, split_tilts
+from napari_tomodrgn.training.device import Compute
+from napari_tomodrgn.training.inference import Images
+from napari_tomodrgn.training.options import TrainOptions
+from napari_tomodrgn.training.store import ImageStore
+from napari_tomodrgn.training.trainer import Trainer
+
+TILTS_PER_BLOCK = 4096
+
+
+def fingerprint(particle_set: ParticleSet) -> str:
+    """Return a hash of a set's particles and all that is known of their tilt images, wherever the stacks lie."""
+    digest = hashlib.sha256(f"{particle_set.box} {particle_set.pixel_size:.6g}".encode())
+    digest.update("\n".join(f"{tomogram}\t{name}" for tomogram, name in particle_set.ids).encode())
+    columns = [name for name in TILT_IMAGE_COLUMNS if name != "stack"]
+    digest.update(particle_set.tilt_images[columns].to_numpy(np.float64).tobytes())
+    digest.update(np.ascontiguousarray(particle_set.rotations, dtype=np.float32).tobytes())
+    return digest.hexdigest()
+
+
+def kept_pairs(tilts: TiltImages, box: int) -> np.ndarray:
+    """Return how many ±k pairs the dose mask keeps in each tilt image, (M,)."""
+    scalars = torch.stack([tilts.dose, tilts.optics[:, 3]], dim=1).cpu().numpy()
+    _, first, inverse = np.unique(scalars, axis=0, return_index=True, return_inverse=True)
+    distinct = tilts.to("cpu")[torch.from_numpy(first)]
+    blocks = range(0, len(distinct), TILTS_PER_BLOCK)
+    kept = [distinct[slice(begin, begin + TILTS_PER_BLOCK)].dose_mask(lattice(box)).sum(1) for begin in blocks]
+    counts: np.ndarray = torch.cat(kept).numpy()[inverse.reshape(-1)]
+    return counts
+
+
+def check_kept(particle_set: ParticleSet, tilts: TiltImages) -> None:
+    """Raise where the dose mask leaves a particle nothing to be compared with."""
+    kept = np.add.reduceat(kept_pairs(tilts, particle_set.box), particle_set.first_tilt[:-1])
+    if (kept == 0).any():
+        tomogram, name = particle_set.ids[int(np.flatnonzero(kept == 0)[0])]
+        raise InputError(
+            f"{particle_set.source.path}: the dose mask leaves particle {name} of tomogram {tomogram} no frequency; "
+            "check the dose column, or use --no-dose-mask"
+        )
+
+
+def make_sampler(particle_set: ParticleSet, options: TrainOptions) -> Sampler:
+    """Return what draws particles and tilt images."""
+    split = split_tilts(particle_set, options.held_out_fraction, options.held_out_by, options.seed)
+    return Sampler(particle_set, split, options)
+
+
+def make_model(particle_set: ParticleSet, options: TrainOptions, sampler: Sampler) -> VAE:
+    """Return the model as it is before the first step."""
+    return VAE(options.architecture(particle_set.box, sampler.tilts or 0))
+
+
+def make_trainer(
+    options: TrainOptions,
+    particle_set: ParticleSet,
+    store: ImageStore,
+    sampler: Sampler,
+    compute: Compute,
+    folder: Path,
+    stop: StopRequest,
+) -> Trainer:
+    """Return a trainer at the start of its run."""
+    tilts = TiltImages.of(particle_set, dose_middle=options.dose_middle)
+    images = Images(store, tilts.to(compute.device), lattice(particle_set.box).to(compute.device))
+    model = make_model(particle_set, options, sampler)
+    return Trainer(options, particle_set, images, sampler, model, compute, folder, stop)

@@ -1,0 +1,261 @@
+"""Training as a command: begin, go on, or replace a run."""
+
+import json
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.metadata import version
+from pathlib import Path
+from platform import python_version
+from typing import Any
+
+from napari_tomodrgn.errors import InputError, RunError
+from napari_tomodrgn.files import explain_os_error
+from napari_tomodrgn.imaging.tilt_images import TiltImages
+from napari_tomodrgn.model.vae import learned_parameters
+from napari_tomodrgn.particles.particle_set import ParticleSet
+from napari_tomodrgn.particles.selection import Selection
+from napari_tomodrgn.particles.writing import write_particles
+from napari_tomodrgn.runs import layout
+from napari_tomodrgn.runs.latents import Latents
+from napari_tomodrgn.runs.lock import run_lock
+from napari_tomodrgn.runs.run import Run
+from napari_tomodrgn.stopping import InterruptedWorkError, StopRequest
+from napari_tomodrgn.training.checkpoints import load_checkpoint, newest_checkpoint
+from napari_tomodrgn.training.device import choose_compute
+from napari_tomodrgn.training.options import FREE_ON_RESUME, NOT_RECORDED, TrainOptions
+from napari_tomodrgn.training.preparation import check_kept, fingerprint, make_sampler, make_trainer
+from napari_tomodrgn.training.store import build_store
+from napari_tomodrgn.training.trainer import Trainer
+
+log = logging.getLogger("napari_tomodrgn")
+
+OWN_FOLDERS = ("checkpoints", "latents", "selections", "analysis", "volumes", "sessions")
+VERSIONED = ("napari-tomodrgn", "torch", "numpy")
+
+
+def train(options: TrainOptions, stop: StopRequest | None = None) -> Run:
+    """Train on particles and return the finished run.
+
+    Parameters
+    ----------
+    options
+        What to train on and how. With ``resume``, options that were not given are those of the run.
+    stop
+        Looked at after every step.
+
+    Raises
+    ------
+    InputError
+        Where options, particles, images or the output folder can't be worked with.
+    InterruptedWorkError
+        Where a stop was asked for; the run goes on with ``resume``.
+    RunError
+        Where a loss is not finite or the disk is full; the last whole checkpoint stays.
+    """
+    stop = stop or StopRequest()
+    with run_lock(options.outdir):
+        previous = _previous_run(options)
+        if previous is not None and options.resume:
+            options = resumed_options(options, previous)
+        compute = choose_compute(options.device, options.amp)
+        particle_set = options.open()
+        log.info("%d particles, %d tilt images", len(particle_set), len(particle_set.tilt_images))
+        sampler = make_sampler(particle_set, options)
+        if options.dose_mask:
+            check_kept(particle_set, TiltImages.of(particle_set, dose_middle=options.dose_middle))
+        resumed = previous if options.resume else None
+        if resumed is not None:
+            _check_same_particles(resumed, particle_set)
+        store = build_store(
+            particle_set,
+            window=options.window,
+            standard_deviation=None if resumed is None else resumed.standard_deviation,
+            seed=options.seed,
+            workers=options.workers,
+            stop=stop,
+        )
+        trainer = make_trainer(options, particle_set, store, sampler, compute, options.outdir, stop)
+        if resumed is None:
+            _remove_previous(options.outdir)
+            run = _create_run(options, particle_set, trainer)
+        else:
+            run = resumed
+            _take_up(run, options, trainer)
+        with _log_file(options.outdir):
+            return _train(run, trainer)
+
+
+def _train(run: Run, trainer: Trainer) -> Run:
+    log.info("training on %s, precision %s", trainer.compute.device, trainer.compute.amp)
+    try:
+        trainer.train()
+    except (InterruptedWorkError, KeyboardInterrupt):
+        run.update(status="stopped")
+        raise
+    except Exception as error:
+        with suppress(InputError, RunError):
+            run.update(status="failed", error=str(error))
+        raise
+    if trainer.options.heterogeneous:
+        Latents.load(layout.latents_path(run.path, trainer.epoch)).save(run.path / layout.CHOSEN_LATENTS)
+    run.update(status="finished", chosen_epoch=trainer.epoch)
+    log.info("%s: finished epoch %d", run.path, trainer.epoch)
+    return run
+
+
+def _previous_run(options: TrainOptions) -> Run | None:
+    """Return the run that is in the output folder, ``None`` where there is none.
+
+    Raises
+    ------
+    InputError
+        Where there is one and the options say neither to go on nor to replace it, or other files are there.
+    """
+    outdir = options.outdir
+    if options.resume and options.overwrite:
+        raise InputError(f"{outdir}: --resume and --overwrite exclude each other; give one of them")
+    if (outdir / layout.DOCUMENT).exists():
+        if not (options.resume or options.overwrite):
+            raise InputError(f"{outdir}: exists already; choose another name, or add --resume or --overwrite")
+        return Run.open(outdir) if options.resume else None
+    if not layout.is_untouched(outdir):
+        raise InputError(f"{outdir}: is a folder with other files and not a run; choose another --outdir")
+    if options.resume:
+        log.info("%s: nothing to go on from yet, so training begins", outdir)
+    return None
+
+
+def recorded_settings(options: TrainOptions) -> dict[str, Any]:
+    """Return the options as plain values for run.json; paths are absolute."""
+    settings: dict[str, Any] = json.loads(options.model_dump_json(exclude=set(NOT_RECORDED)))
+    for name in settings:
+        value = getattr(options, name)
+        if isinstance(value, Path):
+            settings[name] = str(value.absolute())
+    return settings
+
+
+def resumed_options(options: TrainOptions, run: Run) -> TrainOptions:
+    """Return the options to go on with: those given, and the run's own for the rest.
+
+    Raises
+    ------
+    InputError
+        Where an option was given that differs from the run's and must not.
+    """
+    recorded, asked = run.settings, recorded_settings(options)
+    for name in options.model_fields_set - set(FREE_ON_RESUME):
+        if name in recorded and asked[name] != recorded[name]:
+            option = "--" + name.replace("_", "-")
+            raise InputError(
+                f"{run.path}: was begun with {option} {recorded[name]}, and --resume was given {asked[name]}; "
+                "leave the option out, or begin another run"
+            )
+    rest = {name: value for name, value in recorded.items() if name in TrainOptions.model_fields}
+    given = {name: getattr(options, name) for name in options.model_fields_set}
+    return TrainOptions(**{**rest, **given})
+
+
+def _check_same_particles(run: Run, particle_set: ParticleSet) -> None:
+    data = run.document["data"]
+    if (
+        data["fingerprint"] != fingerprint(particle_set)
+        or data["forward_model"] != particle_set.forward_model.as_dict()
+    ):
+        raise InputError(
+            f"{particle_set.source.path}: holds other particles, poses, or forward model than {run.path} was "
+            "begun with; give the same particles, or begin another run"
+        )
+
+
+def _take_up(run: Run, options: TrainOptions, trainer: Trainer) -> None:
+    """Restore the newest state and mark the run as running."""
+    path = newest_checkpoint(run.path)
+    if path is not None:
+        trainer.restore(load_checkpoint(path))
+        trainer.write_metrics()
+    if options.epochs < trainer.epoch:
+        raise InputError(
+            f"{run.path}: has finished {trainer.epoch} epochs, more than --epochs {options.epochs}; "
+            "give that number or a higher one"
+        )
+    settings = {**run.settings, "epochs": options.epochs}
+    run.document.pop("error", None)
+    run.update(status="running", settings=settings)
+    log.info("%s: going on after epoch %d, step %d", run.path, trainer.epoch, trainer.position)
+
+
+def _remove_previous(outdir: Path) -> None:
+    """Remove what an earlier run left in its folder; run.json first, so that what remains is no run."""
+    if not outdir.exists():
+        return
+    try:
+        (outdir / layout.DOCUMENT).unlink(missing_ok=True)
+        for name in OWN_FOLDERS:
+            shutil.rmtree(outdir / name, ignore_errors=True)
+        for path in outdir.iterdir():
+            if path.is_file() and path.name != layout.LOCK:
+                path.unlink()
+    except OSError as error:
+        raise explain_os_error(error, outdir) from error
+
+
+def _create_run(options: TrainOptions, particle_set: ParticleSet, trainer: Trainer) -> Run:
+    star = write_particles(particle_set, options.outdir / "particles.star", overwrite=True)[0]
+    model = trainer.model
+    document = {
+        "status": "running",
+        "settings": recorded_settings(options),
+        "versions": {"python": python_version(), **{name: version(name) for name in VERSIONED}},
+        "data": {
+            "fingerprint": fingerprint(particle_set),
+            "star": star.name,
+            "source": str(particle_set.source.path),
+            "dialect": particle_set.dialect,
+            "particles": len(particle_set),
+            "tilt_images": len(particle_set.tilt_images),
+            "box": particle_set.box,
+            "pixel_size": particle_set.pixel_size,
+            "forward_model": particle_set.forward_model.as_dict(),
+            "standard_deviation": trainer.images.store.standard_deviation,
+        },
+        "model": {
+            **model.architecture.as_dict(),
+            "encoder_parameters": learned_parameters(model.encoder),
+            "decoder_parameters": learned_parameters(model.decoder),
+        },
+        "parent": _parent(options.selection),
+        "chosen_epoch": None,
+    }
+    return Run.create(options.outdir, document)
+
+
+def _parent(selection: Path | None) -> dict[str, str | None] | None:
+    if selection is None:
+        return None
+    chosen = Selection.load(selection)
+    return {"run": chosen.run, "selection": chosen.name}
+
+
+class _LogFile(logging.FileHandler):
+    """The run's own log; a full disk costs lines of it and nothing else."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
+        """Leave the line out."""
+
+
+@contextmanager
+def _log_file(outdir: Path) -> Iterator[None]:
+    try:
+        handler = _LogFile(outdir / layout.LOG, encoding="utf-8")
+    except OSError as error:
+        raise explain_os_error(error, outdir / layout.LOG) from error
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        handler.close()

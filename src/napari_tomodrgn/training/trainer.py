@@ -1,0 +1,261 @@
+"""The training loop: one object that holds everything that changes, and can be cut off and taken up anywhere."""
+
+import csv
+import logging
+import math
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from napari_tomodrgn.errors import InputError, RunError
+from napari_tomodrgn.files import atomic_open
+from napari_tomodrgn.model.vae import VAE
+from napari_tomodrgn.particles.particle_set import ParticleSet
+from napari_tomodrgn.progress import track
+from napari_tomodrgn.runs import layout
+from napari_tomodrgn.runs.latents import HELD_OUT, TRAIN, Latents
+from napari_tomodrgn.stopping import InterruptedWorkError, StopRequest
+from napari_tomodrgn.training.batches import Batch, Sampler
+from napari_tomodrgn.training.beta import BetaController
+from napari_tomodrgn.training.checkpoints import save_checkpoint
+from napari_tomodrgn.training.device import Compute
+from napari_tomodrgn.training.inference import Images, held_out_reconstruction, infer_latents
+from napari_tomodrgn.training.objective import Losses, Weighting, train_on_batch
+from napari_tomodrgn.training.options import TrainOptions
+
+log = logging.getLogger("napari_tomodrgn")
+
+
+@dataclass
+class EpochSums:
+    """What an epoch has added up so far."""
+
+    particles: int = 0
+    reconstruction: float = 0.0
+    kld: float = 0.0
+    regulariser: float = 0.0
+    seconds: float = 0.0
+
+    def row(self, epoch: int, beta: float, learning_rate: float, held_out: float, seconds: float) -> dict[str, float]:
+        """Return the epoch's row of metrics.csv."""
+        count = max(self.particles, 1)
+        values = (
+            epoch,
+            (self.reconstruction + self.regulariser) / count,
+            self.reconstruction / count,
+            self.kld / count,
+            beta,
+            held_out,
+            learning_rate,
+            self.particles / max(seconds, 1e-9),
+            seconds,
+            peak_memory_gb(),
+        )
+        return dict(zip(layout.METRIC_COLUMNS, values, strict=True))
+
+
+def peak_memory_gb() -> float:
+    """Return the most memory in use so far: of the GPU where there is one, else of the process; NaN where unknown."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 1e9
+    if sys.platform == "win32":
+        return math.nan
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+@dataclass
+class Trainer:
+    """A model in training on the images of a set, in a run's folder."""
+
+    options: TrainOptions
+    particle_set: ParticleSet
+    images: Images
+    sampler: Sampler
+    model: VAE
+    compute: Compute
+    folder: Path
+    stop: StopRequest
+    epoch: int = 0  # finished
+    position: int = 0  # steps done in the epoch after it
+    sums: EpochSums = field(default_factory=EpochSums)
+    history: list[dict[str, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.model.to(self.compute.device)
+        self.optimiser = torch.optim.AdamW(
+            self.model.parameters(), lr=self.options.learning_rate, weight_decay=self.options.weight_decay, eps=1e-8
+        )
+        self.scaler = self.compute.scaler()
+        self.beta = BetaController.of(self.options)
+        self.weighting = Weighting.of(self.options)
+
+    @property
+    def _progress(self) -> float:
+        """The share of the run's steps that are done."""
+        return (self.epoch + self.position / self.sampler.batches) / self.options.epochs
+
+    def _learning_rate(self) -> float:
+        if self.options.learning_rate_schedule == "cosine":
+            return self.options.learning_rate * 0.5 * (1 + math.cos(math.pi * self._progress))
+        return self.options.learning_rate
+
+    def train(self) -> None:
+        """Train until the last epoch is finished.
+
+        Raises
+        ------
+        InterruptedWorkError
+            Where a stop was asked for; the state within the epoch is on disk then.
+        RunError
+            Where a loss is not finite; the last epoch's checkpoint stays as it is.
+        """
+        while self.epoch < self.options.epochs:
+            self._train_epoch()
+            self._finish_epoch()
+
+    def _train_epoch(self) -> None:
+        self.model.train()
+        began = time.perf_counter() - self.sums.seconds
+        steps = range(self.position, self.sampler.batches)
+        for position in track(steps, f"epoch {self.epoch + 1} of {self.options.epochs}", unit="steps"):
+            self._step(self.sampler.training_batch(self.epoch + 1, position))
+            self.position = position + 1
+            self.sums.seconds = time.perf_counter() - began
+            if self.stop.signal is not None:
+                self._interrupt(self.stop.signal)
+
+    def _step(self, batch: Batch) -> None:
+        beta = self.beta.value(self._progress)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self._learning_rate()
+        tilts, pairs = self.images.of(batch, self.compute.device)
+        self.optimiser.zero_grad(set_to_none=True)
+        losses = train_on_batch(
+            self.model,
+            tilts,
+            pairs,
+            batch.counts,
+            self.images.lattice,
+            weighting=self.weighting,
+            beta=beta,
+            noise=self.sampler.noise(self.epoch + 1, self.position),
+            compute=self.compute,
+            scaler=self.scaler,
+        )
+        self._check_finite(losses, batch)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        box = self.images.lattice.box
+        self.sums.particles += len(batch)
+        self.sums.reconstruction += float(losses.reconstruction.double().sum())
+        self.sums.kld += float(losses.kld.double().sum())
+        self.sums.regulariser += float((beta * losses.kld.cpu().double() / (batch.counts * box**2)).sum())
+        self.beta.observe(float(losses.kld.mean()))
+
+    def _check_finite(self, losses: Losses, batch: Batch) -> None:
+        finite = losses.finite.cpu()
+        if not finite.all():
+            particle = int(batch.particles[int((~finite).nonzero()[0])])
+            tomogram, name = self.particle_set.ids[particle]
+            kept = f"the checkpoint of epoch {self.epoch} is whole" if self.epoch else "no epoch was finished"
+            raise RunError(
+                f"{self.folder}: the loss of particle {name} of tomogram {tomogram} is not finite in epoch "
+                f"{self.epoch + 1}; {kept}; lower --learning-rate, use --amp off, or leave the particle out"
+            )
+
+    def _finish_epoch(self) -> None:
+        began = time.perf_counter()
+        beta, learning_rate = self.beta.value(self._progress), self._learning_rate()
+        latents = self.infer() if self.options.heterogeneous else None
+        z_mean = None if latents is None else latents.z_mean
+        held_out = held_out_reconstruction(self.model, self.images, self.sampler, z_mean, self.weighting, self.compute)
+        seconds = self.sums.seconds + time.perf_counter() - began
+        self.epoch += 1
+        row = self.sums.row(self.epoch, beta, learning_rate, held_out, seconds)
+        self.history.append(row)
+        self.position, self.sums = 0, EpochSums()
+        if latents is not None:
+            latents.save(layout.latents_path(self.folder, self.epoch))
+        save_checkpoint(layout.checkpoint_path(self.folder, self.epoch), self.state())
+        self.write_metrics()
+        layout.stopped_path(self.folder).unlink(missing_ok=True)
+        self._drop_previous_checkpoint()
+        log.info(
+            "epoch %d: loss %.6g, reconstruction %.6g, KL divergence %.4g, %.3g particles/s",
+            self.epoch,
+            row["loss"],
+            row["reconstruction"],
+            row["kld"],
+            row["particles_per_second"],
+        )
+
+    def _drop_previous_checkpoint(self) -> None:
+        previous = self.epoch - 1
+        if previous and previous % self.options.checkpoint_every:
+            layout.checkpoint_path(self.folder, previous).unlink(missing_ok=True)
+
+    def infer(self) -> Latents:
+        """Return the latents of all particles, by deterministic inference."""
+        mean, log_variance = infer_latents(self.model, self.images, self.sampler, len(self.particle_set), self.compute)
+        names = [HELD_OUT if held else TRAIN for held in self.sampler.split.is_held_out]
+        return Latents(tuple(self.particle_set.ids), mean, log_variance, np.array(names, dtype=np.str_))
+
+    def _interrupt(self, signal_number: int) -> None:
+        save_checkpoint(layout.stopped_path(self.folder), self.state())
+        raise InterruptedWorkError(
+            f"{self.folder}: stopped after step {self.position} of {self.sampler.batches} in epoch {self.epoch + 1}; "
+            "go on with --resume",
+            signal_number,
+        )
+
+    def write_metrics(self) -> None:
+        """Write metrics.csv anew from the history, so that no epoch is there twice or missing."""
+        with atomic_open(self.folder / layout.METRICS) as stream:
+            writer = csv.DictWriter(stream, layout.METRIC_COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(self.history)
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that a checkpoint holds: tensors and plain values."""
+        return {
+            "architecture": self.model.architecture.as_dict(),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimiser.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "rng": torch.get_rng_state(),
+            "beta": self.beta.state(),
+            "epoch": self.epoch,
+            "position": self.position,
+            "sums": vars(self.sums).copy(),
+            "history": self.history,
+            "standard_deviation": self.images.store.standard_deviation,
+            "pixel_size": self.particle_set.pixel_size,
+            "forward_model": self.particle_set.forward_model.as_dict(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up a state that :meth:`state` returned.
+
+        Raises
+        ------
+        InputError
+            Where it belongs to a model of another shape.
+        """
+        if state["architecture"] != self.model.architecture.as_dict():
+            raise InputError(f"{self.folder}: its checkpoint is of a network of another shape; choose another --outdir")
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimizer"])
+        if state["scaler"] and self.scaler.is_enabled():
+            self.scaler.load_state_dict(state["scaler"])
+        torch.set_rng_state(state["rng"].cpu())
+        self.beta.restore(state["beta"])
+        self.epoch, self.position = state["epoch"], state["position"]
+        self.sums, self.history = EpochSums(**state["sums"]), list(state["history"])
