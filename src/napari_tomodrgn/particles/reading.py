@@ -9,6 +9,7 @@ from napari_tomodrgn.particles.dialects.base import ReadOptions, Sources, partic
 from napari_tomodrgn.particles.particle_set import ParticleSet
 from napari_tomodrgn.particles.star import Block, StarFile
 from napari_tomodrgn.particles.tilt_series import resolve_star
+from napari_tomodrgn.particles.volume_series import join_volume_series
 
 
 def read_particles(
@@ -31,7 +32,8 @@ def read_particles(
     dialect
         ``auto`` detects it by the columns it needs.
     volume_series
-        A star with one row a particle that gives image series their coordinates and angles in the tomogram.
+        A star with one row a particle that gives image series their coordinates and angles in the tomogram. Without
+        it, the one that ``write_particles`` put beside the star is used where there is one.
     datadir
         A further folder where image stacks may lie.
     box, pixel_size
@@ -50,11 +52,14 @@ def read_particles(
     chosen = choose(sources, dialect)
     options = ReadOptions(None if datadir is None else Path(datadir), box, pixel_size)
     result = chosen.read(sources, chosen, options)
-    if volume_series is None:
-        return replace(result, warnings=tuple(_warnings(result)))
-    from napari_tomodrgn.particles.volume_series import join_volume_series
-
-    return join_volume_series(result, Path(volume_series), coordinate_pixel_size, by_order=volume_series_by_order)
+    if volume_series is not None and sources.tomograms is not None:
+        raise InputError(f"--volume-series {volume_series}: {path} is an optimisation set with its own coordinates")
+    written = partner(sources.path, "volume_series")
+    if volume_series is not None:
+        result = join_volume_series(result, Path(volume_series), coordinate_pixel_size, by_order=volume_series_by_order)
+    elif sources.tomograms is None and written.is_file():
+        result = join_volume_series(result, written, coordinate_pixel_size, by_order=volume_series_by_order or None)
+    return replace(result, warnings=tuple(_warnings(result)))
 
 
 def open_sources(path: Path) -> Sources:
@@ -85,11 +90,18 @@ def open_sources(path: Path) -> Sources:
     return Sources(particle_star, particles, tomograms, star)
 
 
+def partner(particles: Path, kind: str) -> Path:
+    """Return where a particles star's partner (``tomograms``, ``optimisation_set``, ``volume_series``) is written.
+
+    ``X.star`` has ``X_tomograms.star``; ``particles.star`` has ``tomograms.star``.
+    """
+    return particles.with_name(f"{kind}.star" if particles.stem == "particles" else f"{particles.stem}_{kind}.star")
+
+
 def find_optimisation_set(path: Path) -> Path | None:
     """Return the optimisation set beside a particles star that names it, or ``None``."""
-    likely = [path.with_name(f"{path.stem}_optimisation_set.star"), path.with_name("optimisation_set.star")]
     others = sorted(path.absolute().parent.glob("*optimisation_set*.star"))
-    for candidate in dict.fromkeys([*likely, *others]):
+    for candidate in dict.fromkeys([partner(path, "optimisation_set"), *others]):
         if not candidate.is_file():
             continue
         block = _set_block(StarFile.read(candidate))

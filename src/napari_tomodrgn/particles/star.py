@@ -165,7 +165,7 @@ class StarFile:
             raise InputError(f"{path}: is a folder; give the path of a star file") from error
         except OSError as error:
             raise InputError(f"{path}: can't be read ({error.strerror}); check its permissions") from error
-        if not data.strip():
+        if not data or data.isspace():
             raise InputError(f"{path}: is empty; expected a star file")
         preamble, blocks = parse_text(data, str(path))
         return cls(path, preamble, tuple(blocks))

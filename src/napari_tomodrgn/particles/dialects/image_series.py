@@ -104,24 +104,36 @@ def optics_rows(optics: Block, written: Strings) -> Integers:
 
 
 def image_numbers(names: Strings, where: str) -> tuple[Integers, Integers, Strings]:
-    """Split ``000001@stack`` into 0-based image numbers (rows,), stack numbers (rows,) and distinct stacks."""
-    at = [name.find("@") for name in names]
+    """Split ``000001@stack`` into 0-based image numbers (rows,), stack numbers (rows,) and distinct stacks.
+
+    Works on the names as a matrix of bytes, because there may be a million of them.
+    """
     try:
-        index = np.array([int(name[:cut]) for name, cut in zip(names, at, strict=True)], dtype=np.int64) - 1
-    except ValueError:
-        index = np.array(
-            [int(name[:cut] or 0) if name[:cut].isdecimal() else 0 for name, cut in zip(names, at, strict=True)]
-        )
-        index = index.astype(np.int64) - 1
+        encoded = names.astype("S")
+    except UnicodeEncodeError:  # numpy takes ASCII only
+        encoded = np.array([name.encode("utf-8", "surrogateescape") for name in names])
+    width = encoded.dtype.itemsize
+    letters = encoded.view(np.uint8).reshape(len(encoded), width)
+    at = (letters == ord("@")).argmax(axis=1)
+    index = np.full(len(names), -1, dtype=np.int64)
+    tails = np.zeros_like(letters)
+    for cut in np.unique(at).tolist():
+        rows = np.flatnonzero(at == cut)
+        digits = letters[rows, :cut].astype(np.int64) - ord("0")
+        if 0 < cut <= 18:
+            number = digits @ 10 ** np.arange(cut - 1, -1, -1)
+            index[rows] = np.where(((digits >= 0) & (digits <= 9)).all(axis=1), number, 0) - 1
+        tails[rows, : width - cut - 1] = letters[rows, cut + 1 :]
     if (index < 0).any():
         row = int(np.flatnonzero(index < 0)[0])
         raise InputError(
             f"{where}: row {row + 1} has rlnImageName {names[row]!r}; expected NUMBER@STACK with numbers from 1"
         )
-    paths = np.empty(len(names), dtype=object)
-    paths[:] = [name[cut + 1 :] for name, cut in zip(names, at, strict=True)]
-    stack, distinct = pd.factorize(paths)
-    return index, stack.astype(np.int64), np.asarray(distinct, dtype=object)
+    stacks = tails.view(f"S{width}").ravel()
+    runs = np.flatnonzero(np.concatenate([[True], stacks[1:] != stacks[:-1]]))
+    of_run, distinct = pd.factorize(stacks[runs].astype(object))
+    decoded = np.array([stack.decode("utf-8", "surrogateescape") for stack in distinct], dtype=object)
+    return index, np.repeat(of_run.astype(np.int64), np.diff(runs, append=len(names))), decoded
 
 
 def read_image_series(
