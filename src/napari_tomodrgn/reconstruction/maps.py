@@ -1,19 +1,15 @@
 """Maps in MRC files: read as this field writes them, write whole files with a pixel size."""
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import mrcfile
-import mrcfile.utils
 import numpy as np
 import numpy.typing as npt
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_path, refuse_existing
-
-HEADER_BYTES = 1024
-REAL_MODES = (0, 1, 2, 6, 12)
+from napari_tomodrgn.particles.mrc_header import HEADER_BYTES, MrcHeader, read_header
 
 
 @dataclass(frozen=True)
@@ -45,18 +41,16 @@ def read_map(path: Path) -> Map:
     odd box, with unequal voxel sides, or with values that are not numbers.
     """
     path = Path(path)
-    header = _read_header(path)
-    mode = int(header.mode)
-    if mode not in REAL_MODES:
-        raise InputError(f"{path}: has MRC mode {mode}; expected a real map of mode 0, 1, 2, 6 or 12")
-    shape = (int(header.nz), int(header.ny), int(header.nx))
-    if len(set(shape)) != 1 or shape[0] < 2 or shape[0] % 2:
-        size = " x ".join(map(str, shape[::-1]))
+    header = read_header(path)
+    if len(set(header.shape)) != 1 or header.shape[0] % 2:
+        size = " x ".join(map(str, header.shape[::-1]))
         raise InputError(f"{path}: is {size} voxels; expected a cube with an even side, so crop or pad it first")
-    values = _read_values(path, header, shape)
+    voxels = int(np.prod(header.shape))
+    stored = np.fromfile(path, dtype=header.dtype, count=voxels, offset=header.offset)
+    values = stored.reshape(header.shape).astype(np.float32)
     if not np.isfinite(values).all():
         bad = int(np.count_nonzero(~np.isfinite(values)))
-        raise InputError(f"{path}: {bad} of {values.size} voxels are NaN or infinite; write the map again without them")
+        raise InputError(f"{path}: {bad} of {voxels} voxels are NaN or infinite; write the map again without them")
     return Map(_in_zyx_order(values, header, path), _voxel_side(header, path))
 
 
@@ -75,49 +69,27 @@ def flip_hand(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.roll(values[::-1], 1, axis=0)
 
 
-def _read_header(path: Path) -> np.recarray:
-    """Return the header of an MRC file, with tags as sloppy as they come."""
-    try:
-        size = path.stat().st_size
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)
-            with mrcfile.open(path, mode="r", permissive=True, header_only=True) as stream:
-                header: np.recarray = stream.header.copy()
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such map; give the path of an .mrc file") from error
-    except (ValueError, OSError) as error:
-        raise InputError(f"{path}: is not a readable MRC map ({error}); give the path of an .mrc file") from error
-    if size < HEADER_BYTES:
-        raise InputError(f"{path}: has {size} bytes, less than an MRC header of {HEADER_BYTES}; copy the file again")
-    return header
+def _words(path: Path, header: MrcHeader, kind: str) -> npt.NDArray[np.generic]:
+    """Return the 256 four-byte words of the header as integers (``"i4"``) or numbers (``"f4"``)."""
+    little = np.fromfile(path, dtype="<i4", count=HEADER_BYTES // 4)
+    order = "<" if tuple(little[:3]) == header.shape[::-1] else ">"
+    return np.fromfile(path, dtype=f"{order}{kind}", count=HEADER_BYTES // 4)
 
 
-def _read_values(path: Path, header: np.recarray, shape: tuple[int, int, int]) -> npt.NDArray[np.float32]:
-    """Return the values as stored, (section, row, column); raises on a truncated file."""
-    kind = mrcfile.utils.data_dtype_from_header(header)
-    begin = HEADER_BYTES + max(int(header.nsymbt), 0)
-    expected = begin + int(np.prod(shape)) * kind.itemsize
-    found = path.stat().st_size
-    if found < expected:
-        raise InputError(f"{path}: is truncated: {found} bytes where its header promises {expected}; copy it again")
-    stored = np.fromfile(path, dtype=kind, count=int(np.prod(shape)), offset=begin)
-    return stored.reshape(shape).astype(np.float32)
-
-
-def _in_zyx_order(values: npt.NDArray[np.float32], header: np.recarray, path: Path) -> npt.NDArray[np.float32]:
+def _in_zyx_order(values: npt.NDArray[np.float32], header: MrcHeader, path: Path) -> npt.NDArray[np.float32]:
     """Turn (section, row, column) into (z, y, x) by the header's axis numbers (1 is x)."""
-    axes = (int(header.maps), int(header.mapr), int(header.mapc))
-    if axes == (0, 0, 0):
+    axes = [int(axis) for axis in _words(path, header, "i4")[[18, 17, 16]]]
+    if axes == [0, 0, 0]:
         return values
     if sorted(axes) != [1, 2, 3]:
         raise InputError(f"{path}: has axis numbers {axes[::-1]} in its header; expected an order of 1, 2 and 3")
     return np.ascontiguousarray(values.transpose([axes.index(axis) for axis in (3, 2, 1)]))
 
 
-def _voxel_side(header: np.recarray, path: Path) -> float:
+def _voxel_side(header: MrcHeader, path: Path) -> float:
     """Return the voxel side in Å, or 0 where the header has none."""
-    lengths = np.array([header.cella.x, header.cella.y, header.cella.z], dtype=np.float64)
-    counts = np.array([header.mx, header.my, header.mz], dtype=np.float64)
+    counts = _words(path, header, "i4")[7:10].astype(np.float64)
+    lengths = _words(path, header, "f4")[10:13].astype(np.float64)
     if not (np.isfinite(lengths).all() and (lengths > 0).all() and (counts > 0).all()):
         return 0.0
     sides = lengths / counts
