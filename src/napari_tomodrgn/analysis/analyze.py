@@ -1,0 +1,143 @@
+"""The ``analyze`` command: embeddings, classes and class volumes of one epoch of a run."""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from napari_tomodrgn.analysis.clusters import Clusters, Method, cluster
+from napari_tomodrgn.analysis.comparison import write_comparison
+from napari_tomodrgn.analysis.embeddings import principal_components, umap_embedding
+from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, write_centres, write_labels
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.files import atomic_open, refuse_existing
+from napari_tomodrgn.reconstruction.maps import read_map
+from napari_tomodrgn.reconstruction.volumes import VolumesOptions, write_volumes
+from napari_tomodrgn.runs.latents import Latents
+from napari_tomodrgn.runs.run import Run
+
+log = logging.getLogger("napari_tomodrgn")
+
+
+class AnalyzeOptions(BaseModel):
+    """Options of ``analyze``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    run: Path = Field(description="Run directory.", json_schema_extra={"argument": True})
+    epoch: int | None = Field(None, ge=1, description="Epoch to analyse; default: the run's chosen one.")
+    clusters: int = Field(20, ge=1, description="Number of classes.")
+    method: Method = Field("kmeans", description="k-means, or a Gaussian mixture (gmm).")
+    seed: int = Field(0, ge=0, description="Seed of clusters and UMAP.")
+    umap: bool = Field(True, description="Make a UMAP of the latents.")
+    neighbours: int = Field(15, ge=2, description="Neighbours a particle has in UMAP; cut to what the set has.")
+    volumes: bool = Field(True, description="Decode a volume at every class centre.")
+    box: int | None = Field(None, gt=0, description="Smaller even box of the volumes, cropped in Fourier space.")
+    low_pass: float | None = Field(None, gt=0, description="Remove everything beyond this resolution from volumes, Å.")
+    device: str = Field("auto", description="Where to decode: auto, cpu, cuda, cuda:N or mps.")
+    figures: bool = Field(True, description="Draw figures and write report.html.")
+    overwrite: bool = Field(False, description="Replace an analysis of the same method and number of classes.")
+
+    @property
+    def labelling(self) -> str:
+        """The name of the classes in the run, ``METHOD-K``."""
+        return f"{self.method}-{self.clusters}"
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What an analysis found and where it lies; ``volumes`` is ``None`` where none were decoded."""
+
+    folder: AnalysisFolder
+    labelling: str
+    embedding: Embedding
+    clusters: Clusters
+    volumes: Path | None
+
+
+def analyze(options: AnalyzeOptions) -> Analysis:
+    """Embed and cluster the latents of an epoch, decode the class centres, and write both into the run.
+
+    The embedding of an epoch is made once and shared by all its labellings. Figures are drawn by
+    ``figures.write.write_figures`` from what this writes.
+
+    Raises
+    ------
+    InputError
+        Where the run has no latents or no such epoch, has fewer particles than classes, or was analysed like this
+        before.
+    """
+    run = Run.open(options.run)
+    latents = run.latents(options.epoch)
+    epoch = run.chosen_epoch if options.epoch is None else options.epoch
+    folder = AnalysisFolder(run.path, epoch)
+    name = options.labelling
+    refuse_existing(folder.labels(name), options.overwrite)
+    if options.volumes:
+        run.checkpoint(epoch)
+        refuse_existing(folder.volumes(name), options.overwrite)
+    _check(latents, run.path)
+    clusters = cluster(latents.z_mean, options.clusters, method=options.method, seed=options.seed)
+    embedding = _embedding(folder, latents, options)
+    centres = [latents.ids[row] for row in clusters.nearest]
+    write_centres(folder.centres(name), centres, clusters.sizes, latents.z_mean[clusters.nearest])
+    with atomic_open(folder.settings(name)) as stream:
+        json.dump({**options.model_dump(mode="json", exclude={"run", "overwrite"}), "epoch": epoch}, stream, indent=1)
+    volumes = _class_volumes(options, folder, epoch) if options.volumes else None
+    # The labels come last: where they are, the analysis is whole.
+    write_labels(folder.labels(name), latents.ids, clusters.labels)
+    log.info("Analysed %d particles of epoch %d in %d classes: %s", len(latents), epoch, options.clusters, folder.path)
+    return Analysis(folder, name, embedding, clusters, volumes)
+
+
+def _check(latents: Latents, run: Path) -> None:
+    bad = np.flatnonzero(~np.isfinite(latents.z_mean).all(axis=1))
+    if len(bad):
+        tomogram, name = latents.ids[int(bad[0])]
+        raise InputError(
+            f"{run}: {len(bad)} particles have latents that are not finite, first {name} of tomogram {tomogram}; "
+            "analyse an earlier epoch, or train again with a lower --learning-rate"
+        )
+
+
+def _embedding(folder: AnalysisFolder, latents: Latents, options: AnalyzeOptions) -> Embedding:
+    """Return the epoch's embedding, made and written where there is none that will do."""
+    if folder.embedding.is_file() and not options.overwrite:
+        known = Embedding.load(folder.embedding)
+        if known.ids == latents.ids and (known.umap is not None or not options.umap):
+            return known
+    components = principal_components(latents.z_mean)
+    umap = None
+    if options.umap:
+        log.info("Making the UMAP (the first one of a process takes about half a minute)")
+        umap = umap_embedding(latents.z_mean, seed=options.seed, neighbours=options.neighbours)
+    embedding = Embedding(latents.ids, components.coordinates, umap, components.explained_variance)
+    embedding.save(folder.embedding)
+    return embedding
+
+
+def _class_volumes(options: AnalyzeOptions, folder: AnalysisFolder, epoch: int) -> Path:
+    """Decode the class centres into ``volumes/epoch-NNNN/METHOD-K`` and compare every pair of them."""
+    target = write_volumes(
+        VolumesOptions(
+            run=options.run,
+            epoch=epoch,
+            particles=folder.centres(options.labelling),
+            name=options.labelling,
+            box=options.box,
+            low_pass=options.low_pass,
+            device=options.device,
+            overwrite=options.overwrite,
+        )
+    )
+    maps = [read_map(path) for path in _volume_files(target)]
+    write_comparison(target, [each.values for each in maps], maps[0].pixel_size)
+    return target
+
+
+def _volume_files(folder: Path) -> Sequence[Path]:
+    return sorted(folder.glob("vol_*.mrc"))
