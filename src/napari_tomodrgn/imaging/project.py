@@ -40,13 +40,13 @@ class Projector:
         padded = torch.nn.functional.pad(corrected, [margin] * 6)
         # The half-space x >= 0 holds a real map's transform; (z, y, x) order, DC at [0, 0, 0].
         transform = torch.fft.rfftn(torch.fft.ifftshift(padded))
-        self._samples = torch.view_as_real(transform).reshape(-1, 2).contiguous()
+        self._samples = transform.flatten()
 
     def pairs(self, k3: Tensor) -> Tensor:
         """Return the Hartley pairs (n, 2, P) of the map at ``k3`` (n, P, 3), x, y, z in cycles/px."""
         flat = k3.reshape(-1, 3)
         values = torch.cat([self._interpolate(part) for part in torch.split(flat, POINTS_AT_ONCE)])
-        return complex_to_pairs(torch.view_as_complex(values).reshape(k3.shape[:-1]))
+        return complex_to_pairs(values.reshape(k3.shape[:-1]))
 
     def images(self, rotation: Tensor, lattice: Lattice, shift_px: Tensor | None = None) -> Tensor:
         """Return projections (n, D, D), axes y, x, at ``rotation`` (n, 3, 3), reference to image frame.
@@ -59,22 +59,20 @@ class Projector:
         return pairs_to_images(pairs, lattice)
 
     def _interpolate(self, k3: Tensor) -> Tensor:
-        """Return real and imaginary parts (n, 2) of the transform at ``k3`` (n, 3)."""
-        size = self.padded_box
-        sign = torch.where(k3[:, :1] < 0, -1.0, 1.0).to(k3)
-        position = k3 * sign * size
+        """Return the transform (n,), complex, at ``k3`` (n, 3)."""
+        size, half = self.padded_box, self.padded_box // 2 + 1
+        mate = k3[:, 0] < 0
+        position = torch.where(mate[:, None], -k3, k3).T.contiguous() * size
         low = position.floor()
-        fraction = position - low
-        index = low.to(torch.int64)
-        values = torch.zeros(len(k3), 2, dtype=self._samples.dtype, device=k3.device)
-        for corner in range(8):
-            step = [corner & 1, corner >> 1 & 1, corner >> 2]
-            x = (index[:, 0] + step[0]).clamp(max=size // 2)
-            y = (index[:, 1] + step[1]) % size
-            z = (index[:, 2] + step[2]) % size
-            weight = torch.ones_like(fraction[:, 0])
-            for axis in range(3):
-                weight = weight * (fraction[:, axis] if step[axis] else 1 - fraction[:, axis])
-            values += weight[:, None] * self._samples[(z * size + y) * (size // 2 + 1) + x]
-        values[:, 1] *= sign[:, 0]
-        return values
+        upper = position - low
+        lower = 1 - upper
+        x, y, z = low.to(torch.int64)
+        next_x = (x + 1).clamp(max=half - 1)
+        value = torch.zeros_like(self._samples[:1]).expand(len(k3))
+        for step_z, weight_z in enumerate((lower[2], upper[2])):
+            plane = (z + step_z) % size * size
+            for step_y, weight_y in enumerate((lower[1], upper[1])):
+                line = (plane + (y + step_y) % size) * half
+                along_x = lower[0] * self._samples[line + x] + upper[0] * self._samples[line + next_x]
+                value = value + weight_z * weight_y * along_x
+        return torch.where(mate, value.conj(), value)

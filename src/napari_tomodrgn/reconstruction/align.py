@@ -97,7 +97,7 @@ def _resampled(values: npt.NDArray[np.float32], pixel_size: float, spacing: floa
 
 
 class _Comparison:
-    """Mean shell correlation of a rotated map with a reference inside the Fourier ball of ``box``, cropped from both."""
+    """Mean shell correlation of a rotated map with a reference in the Fourier ball of ``box``, cropped from both."""
 
     def __init__(self, moving: Projector, reference: Tensor, box: int) -> None:
         self.box = box
