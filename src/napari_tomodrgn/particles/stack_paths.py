@@ -21,13 +21,17 @@ def resolve(names: Sequence[str], star: Path, datadir: Path | None = None) -> tu
             continue
         if not any(rule(name).is_file() for name in names[:_SAMPLE]) and not rule(names[-1]).is_file():
             continue
-        paths = tuple(str(path) if path.is_file() else "" for path in map(rule, names))
+        paths = tuple(_absolute(path) if path.is_file() else "" for path in map(rule, names))
         count = sum(map(bool, paths))
         if count == len(names):
             return paths
         if count > found:
             best, found = paths, count
     return best
+
+
+def _absolute(path: Path) -> str:
+    return str(path.resolve() if ".." in path.parts else path.absolute())
 
 
 def places(name: str, star: Path, datadir: Path | None = None) -> list[Path]:
