@@ -91,7 +91,7 @@ def decode_volumes(
     grid = half_grid(decoder.box, box)
     k3 = grid.k3.to(device)
     for latent in latents:
-        blocks = [decoder.evaluate(block, latent) for block in k3.split(POINTS_PER_BLOCK)]
+        blocks = [decoder.evaluate(block, latent) for block in torch.split(k3, POINTS_PER_BLOCK)]
         real = torch.cat([each[0] for each in blocks]).float()
         imaginary = torch.cat([each[1] for each in blocks]).float()
         yield volume_of(real, imaginary, grid, standard_deviation * (box / decoder.box) ** 3)
@@ -104,7 +104,8 @@ def volume_of(real: Tensor, imaginary: Tensor, grid: HalfGrid, scale: float) -> 
     spectrum = torch.zeros(box * box * (box // 2 + 1), dtype=torch.complex64, device=real.device)
     spectrum[grid.flat.to(real.device)] = torch.complex(real, imaginary)
     volume = torch.fft.irfftn(spectrum.view(box, box, box // 2 + 1), s=(box, box, box))
-    return (torch.fft.fftshift(volume) * scale).cpu().numpy()
+    centred: npt.NDArray[np.float32] = (torch.fft.fftshift(volume) * scale).cpu().numpy()
+    return centred
 
 
 def low_pass_volume(volume: npt.NDArray[np.float32], pixel_size: float, low_pass: float) -> npt.NDArray[np.float32]:

@@ -148,14 +148,13 @@ def read_particle_ids(path: Path) -> tuple[list[tuple[str, str]], list[str]]:
 
 def _rows_of_latents(run: Run, path: Path) -> VolumeRows:
     try:
-        z = (
-            np.load(path, allow_pickle=False)
-            if path.suffix == ".npy"
-            else np.loadtxt(path, ndmin=2, delimiter=_delimiter(path))
-        )
+        if path.suffix == ".npy":
+            values = np.load(path, allow_pickle=False)
+        else:
+            values = np.loadtxt(path, ndmin=2, delimiter="," if path.suffix == ".csv" else None)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: is not a table of latents ({error}); give numbers, one row a volume") from error
-    z = np.atleast_2d(z).astype(np.float32)
+    z = np.atleast_2d(values).astype(np.float32)
     if z.ndim != 2 or z.shape[1] != run.latent_dim or not len(z):
         raise InputError(f"{path}: has shape {z.shape}; expected (volumes, {run.latent_dim}), one row a volume")
     if not np.isfinite(z).all():
@@ -163,10 +162,6 @@ def _rows_of_latents(run: Run, path: Path) -> VolumeRows:
         raise InputError(f"{path}: row {row + 1} has a value that is not finite; give numbers only")
     blank = pd.DataFrame({name: [""] * len(z) for name in ("tomogram", "particle", "label")})
     return VolumeRows(path.stem, z, blank.join(_latent_columns(z)))
-
-
-def _delimiter(path: Path) -> str | None:
-    return "," if path.suffix == ".csv" else None
 
 
 def _latent_columns(z: npt.NDArray[np.float32]) -> pd.DataFrame:
