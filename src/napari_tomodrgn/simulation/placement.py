@@ -7,6 +7,8 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
+from napari_tomodrgn.particles.geometry import euler_matrices
+
 FILLING = 0.06  # share of the tomogram's volume that particles take: random places are found without a search
 SMALLEST_FIELD = 4000.0  # Å
 
@@ -54,8 +56,7 @@ def random_orientations(count: int, generator: np.random.Generator) -> npt.NDArr
 
 def matrices(angles: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return (..., 3, 3) RELION matrices of rot, tilt, psi (..., 3) in degrees: reference into image frame."""
-    flat = Rotation.from_euler("ZYZ", angles.reshape(-1, 3), degrees=True).as_matrix()
-    return np.swapaxes(flat, 1, 2).reshape(*angles.shape[:-1], 3, 3)
+    return euler_matrices(*np.moveaxis(angles, -1, 0))
 
 
 def euler_angles(rotations: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -3,6 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from napari_tomodrgn.particles.geometry import axis_rotation
+
 
 def dose_symmetric(max_tilt: float, step: float, count: int | None = None, group: int = 2) -> npt.NDArray[np.float64]:
     """Return stage tilts (T,) in degrees in order of acquisition: 0, then groups on alternating sides.
@@ -26,7 +28,4 @@ def dose_symmetric(max_tilt: float, step: float, count: int | None = None, group
 
 def tilt_rotations(tilts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return (T, 3, 3): rotations about the tilt axis y that take tomogram vectors (x, y, z) into the image frame."""
-    angle = np.deg2rad(tilts)
-    cosine, sine, zero, one = np.cos(angle), np.sin(angle), np.zeros_like(angle), np.ones_like(angle)
-    rows = [[cosine, zero, sine], [zero, one, zero], [-sine, zero, cosine]]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+    return axis_rotation(1, tilts)

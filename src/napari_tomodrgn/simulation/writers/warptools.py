@@ -35,7 +35,7 @@ def write_stars(plan: Plan, folder: Path) -> Path:
         ),
         TOMOGRAMS: (
             Block.of("global", _global(plan)),
-            *(Block.of(each.name, _tilts(plan, row)) for row, each in enumerate(plan.tomograms)),
+            *(Block.of(_tomogram(each.name), _tilts(plan, row)) for row, each in enumerate(plan.tomograms)),
         ),
         SET: (Block.of("", {"rlnTomoParticlesFile": [PARTICLES], "rlnTomoTomogramsFile": [TOMOGRAMS]}, loop=False),),
     }

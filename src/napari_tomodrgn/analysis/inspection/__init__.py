@@ -1,0 +1,1 @@
+"""The data check: whether what is assumed about the images is true."""

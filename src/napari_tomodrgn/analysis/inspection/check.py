@@ -1,0 +1,88 @@
+"""What a check answers, and when it may warn."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+Status = Literal["ok", "warn", "unknown"]
+
+AGREES = 3.0  # standard errors by which the stated value must lead every other one to be called right
+DISAGREES = 4.0  # and by which another one must lead it to be called wrong
+FEWEST_PARTICLES = 4
+
+
+@dataclass(frozen=True)
+class Check:
+    """The answer of one check.
+
+    Attributes
+    ----------
+    name
+        What was checked.
+    status
+        ``warn`` only on a significant disagreement; ``unknown`` where the data can't tell.
+    found, expected
+        What the data say (``None`` where they can't), and what the data set is said to be.
+    power
+        How well the data can tell; the message gives its unit. ``None`` where nothing was measured.
+    message
+        A sentence with the numbers.
+    """
+
+    name: str
+    status: Status
+    found: Any
+    expected: Any
+    power: float | None
+    message: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values, for JSON."""
+        return asdict(self)
+
+
+def standard_errors(differences: npt.NDArray[np.floating]) -> float:
+    """Return how far the mean of (n,) independent numbers is from 0, as the normal deviate of the same t test."""
+    known = differences[np.isfinite(differences)]
+    if len(known) < FEWEST_PARTICLES or known.std() == 0:
+        return 0.0
+    t = float(known.mean() / (known.std(ddof=1) / np.sqrt(len(known))))
+    tail = float(stats.t.logsf(abs(t), len(known) - 1))
+    deviate = float(-stats.norm.ppf(np.exp(tail))) if tail > -700 else 40.0
+    return float(np.sign(t) * min(max(deviate, 0.0), 40.0))
+
+
+def compare(
+    name: str,
+    scores: Mapping[Any, npt.NDArray[np.floating]],  # (N,) of each alternative
+    stated: Any,
+    *,
+    wrong: str,
+) -> Check:
+    """Return the check that holds the stated alternative against all others.
+
+    Parameters
+    ----------
+    scores
+        Log-likelihood of each particle's images under each alternative, the higher the better.
+    stated
+        The alternative that the data set is said to be.
+    wrong
+        What to do where the data say otherwise.
+    """
+    lead = {other: standard_errors(scores[stated] - scores[other]) for other in scores if other != stated}
+    best = max(scores, key=lambda each: float(scores[each].sum()))
+    nearest = min(lead.values())
+    if best != stated and lead[best] <= -DISAGREES:
+        text = f"the images look like {best}, not {stated}, by {-lead[best]:.1f} standard errors; {wrong}"
+        return Check(name, "warn", best, stated, round(-lead[best], 2), text)
+    if best == stated and nearest >= AGREES:
+        text = f"the images look like {stated}, ahead of every alternative by {nearest:.1f} standard errors or more"
+        return Check(name, "ok", stated, stated, round(nearest, 2), text)
+    text = f"cannot tell: {stated} and {best if best != stated else min(lead, key=lambda each: lead[each])} differ by"
+    size = abs(lead[best] if best != stated else nearest)
+    return Check(name, "unknown", None, stated, round(size, 2), f"{text} {size:.1f} standard errors only")

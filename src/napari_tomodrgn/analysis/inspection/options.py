@@ -1,0 +1,24 @@
+"""The options of ``inspect``."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from napari_tomodrgn.particles.data_options import DataOptions
+
+
+class InspectOptions(DataOptions):
+    """Check what is assumed about the images against the images: contrast, CTF, weights, poses, hands."""
+
+    outdir: Path | None = Field(
+        None, description="Folder for inspect.json, inspect.png and a quick backprojection, inspect.mrc."
+    )
+    reference: Path | None = Field(None, description="Map (MRC) of known hand to compare the backprojection with.")
+    model: tuple[Path, ...] = Field(
+        (), description="Atomic model (PDB or mmCIF) to compare it with instead; repeat it for the parts of one model."
+    )
+    reference_pixel_size: float | None = Field(
+        None, gt=0, description="Å per voxel of the reference, where its header is wrong or has none."
+    )
+    seed: int = Field(0, description="Seed of the sample of particles that is looked at, and of its halves.")
+    overwrite: bool = Field(False, description="Replace an inspection that is there already.")
