@@ -19,7 +19,9 @@ def test_a_star_opens_as_points_in_angstrom_one_layer_a_tomogram(warptools_set: 
 
     star = warptools_set.with_name(warptools_set.name.replace("_optimisation_set", ""))
     rows = starfile.read(star, parse_as_string=["rlnTomoName"])["particles"]
-    for (points, attributes, kind), (tomogram, group) in zip(layers, rows.groupby("rlnTomoName"), strict=True):
+    for (points, attributes, kind), (tomogram, group) in zip(
+        layers, rows.groupby("rlnTomoName", sort=False), strict=True
+    ):
         # WarpTools writes coordinates in pixels of the exported images, here 12 Å.
         expected = 12.0 * group[["rlnCoordinateZ", "rlnCoordinateY", "rlnCoordinateX"]].to_numpy()
         np.testing.assert_allclose(points, expected, atol=0.01)
@@ -41,7 +43,7 @@ def test_a_map_opens_memory_mapped_with_its_pixel_size(shared_data: Path) -> Non
     assert kind == "image"
     assert isinstance(values, np.memmap)
     assert values.shape == (32, 32, 32)
-    np.testing.assert_allclose(attributes["scale"], 12.0, rtol=1e-4)
+    np.testing.assert_allclose(attributes["scale"], 12.0, rtol=1e-3)
     assert attributes["units"] == ("angstrom",) * 3
 
 
