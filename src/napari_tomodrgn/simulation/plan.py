@@ -34,6 +34,8 @@ class Plan:
         (N,) the state of each particle, from 0.
     position
         (N, 3) x, y, z in Å from the centre of the tomogram's first voxel.
+    origin
+        (N, 3) x, y, z in Å: the particles were cut out at ``position + origin``; 0 where every image has its own shift.
     angles
         (N, 3) rot, tilt, psi in degrees, the orientation in the tomogram.
     tilts, dose
@@ -55,6 +57,7 @@ class Plan:
     names: tuple[str, ...]
     label: npt.NDArray[np.int64]
     position: FloatArray
+    origin: FloatArray
     angles: FloatArray
     tilts: FloatArray
     dose: FloatArray
@@ -72,8 +75,13 @@ class Plan:
         return np.cos(np.deg2rad(self.tilts))
 
 
-def make_plan(options: SimulateOptions, forward_model: ForwardModel, states: int, *, by_angle: bool) -> Plan:
-    """Draw a data set; ``by_angle`` orders the tilts by angle instead of by acquisition.
+def make_plan(
+    options: SimulateOptions, forward_model: ForwardModel, states: int, *, by_angle: bool, shift_by_particle: bool
+) -> Plan:
+    """Draw a data set.
+
+    ``by_angle`` orders the tilts by angle instead of by acquisition; ``shift_by_particle`` draws one shift in 3D for
+    each particle instead of one for each image.
 
     The defocus of an image is that of its tomogram, plus the particle's height along the beam (as
     ``forward_model.defocus_height`` says), plus a small error that all particles of one tilt share.
@@ -90,7 +98,7 @@ def make_plan(options: SimulateOptions, forward_model: ForwardModel, states: int
     angles = random_orientations(options.particles, generator)
     series = tilt_rotations(tilts)
     tilt_defocus, defocus = _defoci(options, forward_model, tomograms, tomogram, position, series, generator)
-    displacement = options.shift * generator.standard_normal((options.particles, len(tilts), 2))
+    origin, displacement = _shifts(options, series, generator, by_particle=shift_by_particle)
     first = np.searchsorted(tomogram, np.arange(len(tomograms)))
     return Plan(
         options=options,
@@ -100,6 +108,7 @@ def make_plan(options: SimulateOptions, forward_model: ForwardModel, states: int
         names=tuple(f"{number:06d}" for number in np.arange(options.particles) - first[tomogram]),
         label=label,
         position=position,
+        origin=origin,
         angles=angles,
         tilts=tilts,
         dose=dose,
@@ -120,6 +129,17 @@ def _place(
     tomograms = tuple(Tomogram(f"{number:03d}", size) for number in range(1, options.tomograms + 1))
     position = np.concatenate([random_positions(int(count), size, diameter, generator) for count in counts])
     return tomograms, np.repeat(np.arange(options.tomograms), counts), position
+
+
+def _shifts(
+    options: SimulateOptions, series: FloatArray, generator: np.random.Generator, *, by_particle: bool
+) -> tuple[FloatArray, FloatArray]:
+    """Return the origins (N, 3) in Å and where the content lies in the images (N, T, 2) in px."""
+    if not by_particle:
+        own = options.shift * generator.standard_normal((options.particles, len(series), 2))
+        return np.zeros((options.particles, 3)), own
+    offset = options.shift * generator.standard_normal((options.particles, 3))
+    return options.pixel_size * offset, -np.einsum("tij,nj->nti", series[:, :2], offset)
 
 
 def _defoci(

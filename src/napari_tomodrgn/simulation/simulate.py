@@ -43,7 +43,13 @@ def simulate(options: SimulateOptions) -> Path:
     volumes = _volumes(options)
     options = options.model_copy(update={"box": volumes.shape[-1]})
     check_options(options)
-    plan = make_plan(options, _forward_model(options, writer), len(volumes), by_angle=writer.BY_ANGLE)
+    plan = make_plan(
+        options,
+        _forward_model(options, writer),
+        len(volumes),
+        by_angle=writer.BY_ANGLE,
+        shift_by_particle=writer.SHIFT_BY_PARTICLE,
+    )
     _refuse_existing(options, writer, plan)
     make_folder(options.outdir)
     with _one_thread():

@@ -24,6 +24,10 @@ class Writer(Protocol):
         """Whether the images of a particle run by tilt angle."""
 
     @property
+    def SHIFT_BY_PARTICLE(self) -> bool:  # noqa: N802
+        """Whether a particle has one shift in 3D instead of one in each image."""
+
+    @property
     def STARS(self) -> tuple[str, ...]:  # noqa: N802
         """The files that ``write_stars`` writes, relative to the folder; the first is the one to open."""
 

@@ -7,10 +7,10 @@ from napari_tomodrgn.simulation.plan import Plan
 from napari_tomodrgn.simulation.writers import image_series
 from napari_tomodrgn.simulation.writers.image_series import stacks
 
-__all__ = ["BY_ANGLE", "FORWARD_MODEL", "STARS", "stacks", "write_stars"]
+__all__ = ["BY_ANGLE", "FORWARD_MODEL", "SHIFT_BY_PARTICLE", "STARS", "stacks", "write_stars"]
 
 FORWARD_MODEL = ForwardModel(ctf_power=1, dose_at="after", voltage_rule="300kv", contrast="dark", defocus_height="plus")
-BY_ANGLE = False
+BY_ANGLE = SHIFT_BY_PARTICLE = False
 STARS = (image_series.PARTICLES, image_series.VOLUME_SERIES)
 
 

@@ -14,7 +14,7 @@ from napari_tomodrgn.simulation.writers.columns import Columns, numbers, repeate
 FORWARD_MODEL = ForwardModel(
     ctf_power=2, attenuation="dose-tilt", dose_at="before", voltage_rule="300kv", defocus_height="plus"
 )
-BY_ANGLE = True
+BY_ANGLE = SHIFT_BY_PARTICLE = True
 SET, PARTICLES, TOMOGRAMS = "optimisation_set.star", "particles.star", "tomograms.star"
 STARS = (SET, PARTICLES, TOMOGRAMS)
 BINNING = 4  # of the images against the tilt series
@@ -71,9 +71,9 @@ def _optics(plan: Plan) -> Columns:
 
 
 def _particles(plan: Plan) -> Columns:
-    """Return one row a particle; coordinates are in pixels of the images, as WarpTools writes them."""
+    """Return one row a particle; coordinates are in pixels of the images, as WarpTools writes them, origins in Å."""
     tomograms = [plan.tomograms[row].name for row in plan.tomogram]
-    pixels = plan.position / plan.options.pixel_size
+    pixels = (plan.position + plan.origin) / plan.options.pixel_size
     visible = "[" + ",".join("1" for _ in plan.tilts) + "]"
     return {
         "rlnTomoName": [_tomogram(name) for name in tomograms],
@@ -83,9 +83,7 @@ def _particles(plan: Plan) -> Columns:
         "rlnTomoParticleName": [f"{name}/{particle}" for name, particle in zip(tomograms, plan.names, strict=True)],
         "rlnOpticsGroup": [str(row + 1) for row in plan.tomogram],
         "rlnImageName": [_stack(plan, row) for row in range(len(plan))],
-        "rlnOriginXAngst": repeated(0, len(plan), 1),
-        "rlnOriginYAngst": repeated(0, len(plan), 1),
-        "rlnOriginZAngst": repeated(0, len(plan), 1),
+        **{f"rlnOrigin{axis}Angst": numbers(plan.origin[:, row], 6) for row, axis in enumerate("XYZ")},
         "rlnTomoVisibleFrames": [visible] * len(plan),
     }
 
