@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from napari_tomodrgn.errors import InputError, RunError
 
@@ -53,7 +53,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_open(path: Path, mode: str = "w") -> Iterator[IO]:
+def atomic_open(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a file for writing (``"w"`` or ``"wb"``) that appears at ``path`` only once it is whole."""
     encoding = None if "b" in mode else "utf-8"
     newline = None if "b" in mode else ""

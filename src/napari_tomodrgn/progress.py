@@ -3,7 +3,7 @@
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -23,7 +23,7 @@ def set_quiet(quiet: bool) -> None:
 
 def track(items: Iterable[Item], description: str, *, total: int | None = None, unit: str = "it") -> Iterator[Item]:
     """Yield ``items`` and show how far the work is, on stderr."""
-    total = len(items) if total is None and hasattr(items, "__len__") else total
+    total = len(items) if total is None and isinstance(items, Sized) else total
     if sys.stderr.isatty() and not _quiet:
         yield from tqdm(items, desc=description, total=total, unit=f" {unit}", leave=False)
         return

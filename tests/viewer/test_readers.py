@@ -14,6 +14,11 @@ from napari_tomodrgn.viewer import readers
 PLUGIN = "napari-tomodrgn"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def discovered() -> None:
+    npe2.PluginManager.instance().discover()
+
+
 def test_a_star_opens_as_points_in_angstrom_one_layer_a_tomogram(warptools_set: Path) -> None:
     layers = npe2.read([str(warptools_set)], stack=False, plugin_name=PLUGIN)
 
