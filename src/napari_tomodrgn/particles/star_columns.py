@@ -142,8 +142,8 @@ def _check_counts(block: Block) -> None:
 def _read_fast(
     block: Block, wanted: dict[str, int], strings: Sequence[str], floats: Sequence[str], codes: Sequence[str]
 ) -> Table:
-    kinds: dict[str, Any] = dict.fromkeys(strings, object) | dict.fromkeys(floats, np.float64)
-    kinds |= dict.fromkeys(codes, "category")
+    # never "category": pandas turns categories that look like numbers into numbers, 001 into 1
+    kinds: dict[str, Any] = dict.fromkeys(floats, np.float64) | dict.fromkeys((*strings, *codes), object)
     options: dict[str, Any] = {
         "sep": r"\s+",
         "header": None,
@@ -166,9 +166,9 @@ def _read_fast(
             to_floats(slow[column], column, block.where)
         raise
     return Table(
-        {column: frame.pop(column).to_numpy(dtype=object) for column in strings},
-        {column: frame.pop(column).to_numpy(copy=True) for column in floats},
-        {column: _by_appearance(frame.pop(column)) for column in codes},
+        {column: frame[column].to_numpy(dtype=object) for column in strings},
+        {column: frame[column].to_numpy(dtype=np.float64, copy=True) for column in floats},
+        {column: _factorized(frame[column].to_numpy(dtype=object)) for column in codes},
     )
 
 
@@ -185,8 +185,3 @@ def _row_text(block: Block) -> bytes:
 def _factorized(values: Strings) -> Codes:
     codes, distinct = pd.factorize(values)
     return codes.astype(np.int64), np.asarray(distinct, dtype=object)
-
-
-def _by_appearance(column: pd.Series[Any]) -> Codes:
-    codes, order = pd.factorize(column.cat.codes.to_numpy())
-    return codes.astype(np.int64), column.cat.categories.to_numpy(dtype=object)[order]
