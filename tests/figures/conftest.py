@@ -18,14 +18,13 @@ from napari_tomodrgn.simulation.shapes import four_state_complex
 PIXEL_SIZE = 8.0
 
 
-def plant(
-    run: Path, classes: int = 4, tomograms: int = 2, particles: int = 320, volumes: bool = True
-) -> AnalysisFolder:
+def plant(run: Path, classes: int = 4, tomograms: int = 2, volumes: bool = True, prefix: str = "") -> AnalysisFolder:
     """Write the analysis of a run whose latents lie in ``classes`` groups, and return its folder."""
+    particles = 320
     rng = np.random.default_rng(4)
     truth = rng.integers(classes, size=particles)
     latents = rng.normal(size=(particles, 6)) + 6 * rng.normal(size=(classes, 6))[truth]
-    ids = [(f"tomogram_{number % tomograms:03d}", f"{number:05d}") for number in range(particles)]
+    ids = [(f"{prefix}tomogram_{number % tomograms:03d}", f"{number:05d}") for number in range(particles)]
     folder = AnalysisFolder(run, epoch=12)
     found = cluster(latents, classes)
     components = principal_components(latents)

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -38,7 +39,9 @@ class AnalyzeOptions(BaseModel):
     volumes: bool = Field(True, description="Decode a volume at every class centre.")
     box: int | None = Field(None, gt=0, description="Smaller even box of the volumes, cropped in Fourier space.")
     low_pass: float | None = Field(None, gt=0, description="Remove everything beyond this resolution from volumes, Å.")
-    device: str = Field("auto", description="Where to decode: auto, cpu, cuda, cuda:N or mps.")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto", description="Where to decode; auto takes a GPU where there is one."
+    )
     figures: bool = Field(True, description="Draw figures and write report.html.")
     overwrite: bool = Field(False, description="Replace an analysis of the same method and number of classes.")
 

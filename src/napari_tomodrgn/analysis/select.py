@@ -89,9 +89,12 @@ def select(options: SelectOptions) -> Selected:
     kept = particle_set.select(sorted(selection.ids))
     stars: list[Path] = []
     if output:
-        classes = {each: label + 1 for each, label in labels.items()} if options.class_column else None
         stars = write_particles(
-            kept, output, labels=classes, per_tomogram=options.per_tomogram, overwrite=options.overwrite
+            kept,
+            output,
+            labels=labels if options.class_column else None,
+            per_tomogram=options.per_tomogram,
+            overwrite=options.overwrite,
         )
     selection.save(path)
     log.info("Selected %d of %d particles: %s", len(selection), len(particle_set), path)

@@ -53,7 +53,7 @@ def volumes_figure(content: Content) -> Figure:
     """Slices and projections of the class volumes."""
     columns = min(content.classes, 8)
     figure = new_figure(0.5 + 1.3 * max(columns, 2), montage_height(content))
-    draw_volumes(figure, content)
+    draw_volumes(figure.subplots(), content)
     return figure
 
 
@@ -90,7 +90,7 @@ def overview_figure(content: Content) -> Figure:
     else:
         montage, comparison = volumes
         curves, correlations = comparison.subplots(1, 2, width_ratios=[1.4, 1])
-    draw_volumes(montage, content, most=_MOST_ON_THE_PAGE)
+    draw_volumes(montage.subplots(), content, most=_MOST_ON_THE_PAGE)
     draw_fsc(curves, content)
     draw_correlations(correlations, content)
     return figure

@@ -4,7 +4,6 @@ import matplotlib
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, SubFigure
 
 from napari_tomodrgn.figures.content import Content
 from napari_tomodrgn.figures.style import GREY, MOST_IN_A_LEGEND, SEQUENTIAL, class_colours, empty
@@ -12,6 +11,8 @@ from napari_tomodrgn.figures.style import GREY, MOST_IN_A_LEGEND, SEQUENTIAL, cl
 VIEWS = ("slice along z", "slice along y", "projection along z", "its difference")
 _DIFFERENCE = len(VIEWS) - 1
 _DIVERGING = "PuOr_r"  # orange: more than the mean of the classes, purple: less
+_PITCH = 1.06  # from picture to picture; a picture is 1 wide
+_BLOCK = len(VIEWS) * _PITCH + 0.4  # from one row of classes to the next
 
 
 def views(volumes: npt.NDArray[np.floating]) -> list[npt.NDArray[np.floating]]:
@@ -24,44 +25,55 @@ def views(volumes: npt.NDArray[np.floating]) -> list[npt.NDArray[np.floating]]:
     return [volumes[:, middle], volumes[:, :, middle], projections, projections - projections.mean(axis=0)]
 
 
-def draw_volumes(figure: Figure | SubFigure, content: Content, *, columns: int = 8, most: int | None = None) -> None:
+def draw_volumes(axes: Axes, content: Content, *, columns: int = 8, most: int | None = None) -> None:
     """Draw the class volumes as a montage: classes side by side, the views of each beneath one another.
 
     One scale a view, the same for all classes, so that they may be compared.
     """
     if content.volumes is None:
-        empty(figure.subplots(), "class volumes were left out (--no-volumes)")
+        empty(axes, "class volumes were left out (--no-volumes)")
         return
     shown = min(content.classes, most or content.classes)
     columns = min(columns, shown)
-    blocks = -(-shown // columns)
-    grid = figure.subplots(blocks * len(VIEWS), columns, squeeze=False)
     pictures = views(content.volumes)
     ranges = [np.percentile(each, (0.5, 99.8)) for each in pictures]
-    ranges[_DIFFERENCE] = np.array([-1, 1]) * np.abs(pictures[_DIFFERENCE]).max()
-    for axes in grid.flat:
-        axes.set_axis_off()
+    ranges[_DIFFERENCE] = np.array([-1, 1]) * max(np.abs(pictures[_DIFFERENCE]).max(), 1e-12)
+    colours = class_colours(content.classes)
     for label in range(shown):
         block, column = divmod(label, columns)
-        for view, name in enumerate(VIEWS):
-            axes = grid[block * len(VIEWS) + view, column]
-            low, high = ranges[view]
-            colours = _DIVERGING if view == _DIFFERENCE else "gray"
-            picture = pictures[view][label]
-            axes.imshow(picture, cmap=colours, vmin=low, vmax=high, origin="lower", interpolation="bicubic")
-            if column == 0:
-                axes.text(-0.06, 0.5, name, rotation=90, ha="right", va="center", transform=axes.transAxes, fontsize=8)
-        top = grid[block * len(VIEWS), column]
-        top.set_title(f"class {label}  ({content.sizes[label]})", fontsize=9, loc="center")
-        top.plot([0.0, 1.0], [1.0, 1.0], color=class_colours(content.classes)[label], lw=5, transform=top.transAxes)
-    _scale_bar(grid[0, 0], content)
+        left, top = column * _PITCH, -block * _BLOCK
+        for view in range(len(VIEWS)):
+            bottom = top - 1 - view * _PITCH
+            axes.imshow(
+                pictures[view][label],
+                cmap=_DIVERGING if view == _DIFFERENCE else "gray",
+                vmin=ranges[view][0],
+                vmax=ranges[view][1],
+                extent=(left, left + 1, bottom, bottom + 1),
+                origin="lower",
+                interpolation="bicubic",
+            )
+        axes.plot([left, left + 1], [top + 0.03] * 2, color=colours[label], linewidth=5, solid_capstyle="butt")
+        name = f"class {label}  ({content.sizes[label]})"
+        axes.text(left + 0.5, top + 0.09, name, ha="center", va="bottom", fontsize=9, fontweight="bold")
+        if column == 0:
+            _name_views(axes, top)
+    axes.set_axis_off()
+    axes.set_xlim(-0.15, columns * _PITCH)
+    axes.set_ylim(0.25 - _BLOCK * ((shown - 1) // columns + 1), 0.3)
+    _scale_bar(axes, content)
     if shown < content.classes:
-        figure.suptitle(f"The {shown} largest of {content.classes} classes", fontsize=10, fontweight="bold")
+        axes.set_title(f"The {shown} largest of {content.classes} classes")
+
+
+def _name_views(axes: Axes, top: float) -> None:
+    for view, name in enumerate(VIEWS):
+        axes.text(-0.05, top - 0.5 - view * _PITCH, name, rotation=90, ha="right", va="center", fontsize=8)
 
 
 def montage_height(content: Content, columns: int = 8) -> float:
     """Return the height in inches that the montage of all classes needs at a width of 1.3 inches a class."""
-    return 0.3 + 5.4 * -(-content.classes // columns)
+    return 0.3 + 1.25 * _BLOCK * ((content.classes - 1) // columns + 1)
 
 
 def draw_fsc(axes: Axes, content: Content) -> None:
@@ -115,12 +127,10 @@ def _write_values(axes: Axes, values: npt.NDArray[np.float64], low: float) -> No
 
 
 def _scale_bar(axes: Axes, content: Content) -> None:
-    """Draw a round length of about a third of the box."""
+    """Draw a round length of about a third of the box into the first picture."""
     assert content.volumes is not None
-    box = content.volumes.shape[-1]
-    wanted = box * content.pixel_size / 3
-    power = 10.0 ** np.floor(np.log10(wanted))
-    length = max(step for step in (power, 2 * power, 5 * power) if step <= wanted)
-    begin, height = 0.06 * box, 0.07 * box
-    axes.plot([begin, begin + length / content.pixel_size], [height, height], color="white", lw=2.5)
-    axes.text(begin, height * 1.5, f"{length:g} Å", color="white", fontsize=7, va="bottom")
+    side = content.volumes.shape[-1] * content.pixel_size
+    power = 10.0 ** np.floor(np.log10(side / 3))
+    length = max(step for step in (power, 2 * power, 5 * power) if step <= side / 3)
+    axes.plot([0.06, 0.06 + length / side], [-0.93] * 2, color="white", linewidth=2.5, solid_capstyle="butt")
+    axes.text(0.06, -0.9, f"{length:g} Å", color="white", fontsize=7, va="bottom")

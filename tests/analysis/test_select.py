@@ -1,0 +1,139 @@
+"""Selections that become star files, and come back as the same particles."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from napari_tomodrgn.analysis.analyze import AnalyzeOptions, analyze
+from napari_tomodrgn.analysis.folder import read_labels, write_labels
+from napari_tomodrgn.analysis.select import SelectOptions, select
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.particles.reading import read_particles
+from napari_tomodrgn.particles.selection import Selection
+from napari_tomodrgn.particles.star import StarFile
+from napari_tomodrgn.runs.run import Run
+
+
+@pytest.fixture
+def analysed(run: Run, tmp_path: Path) -> Path:
+    """A copy of the small run with three classes."""
+    folder = Path(shutil.copytree(run.path, tmp_path / "run"))
+    analyze(AnalyzeOptions(run=folder, clusters=3, umap=False, volumes=False))
+    return folder
+
+
+def labels_of(run: Path) -> dict[tuple[str, str], int]:
+    return read_labels(run / "analysis" / "epoch-0002" / "labels-kmeans-3.csv")
+
+
+def test_classes_of_a_run_become_a_star_that_reads_back(analysed: Path, tmp_path: Path) -> None:
+    star = tmp_path / "kept.star"
+
+    made = select(SelectOptions(particles=analysed, clusters="0,2", name="good", output=star))
+
+    expected = {particle for particle, label in labels_of(analysed).items() if label != 1}
+    assert made.stars[0] == star
+    assert set(read_particles(star).ids) == expected
+    saved = Selection.load(analysed / "selections" / "good.json")
+    assert saved.ids == expected
+    assert saved.created_from["clusters"] == [0, 2]
+    assert saved.run == str(analysed)
+
+
+def test_inverted_selections_are_the_other_particles(analysed: Path) -> None:
+    kept = select(SelectOptions(particles=analysed, clusters=[1], name="one")).selection
+    others = select(SelectOptions(particles=analysed, clusters=[1], name="others", invert=True)).selection
+
+    assert not kept.ids & others.ids
+    assert kept.ids | others.ids == set(labels_of(analysed))
+
+
+def test_rules_narrow_one_another(particles_star: Path, tmp_path: Path) -> None:
+    every = read_particles(particles_star).ids
+    pd.DataFrame(every[:10], columns=["tomogram", "particle"]).to_csv(tmp_path / "ids.csv", index=False)
+    Selection("parent", frozenset(every[5:]), {"rule": "lasso"}).save(tmp_path / "parent.json")
+
+    made = select(
+        SelectOptions(
+            particles=particles_star,
+            ids=tmp_path / "ids.csv",
+            selection=tmp_path / "parent.json",
+            name="both",
+            output=tmp_path / "both.star",
+        )
+    )
+
+    assert made.selection.ids == frozenset(every[5:10])
+    assert made.selection.parent == "parent"
+    assert read_particles(tmp_path / "both.star").ids == every[5:10]
+    assert made.path == tmp_path / "both.json"
+
+
+def test_labels_can_be_written_as_a_class_column(analysed: Path, tmp_path: Path) -> None:
+    star = tmp_path / "classes.star"
+
+    select(SelectOptions(particles=analysed, clusters=[0, 1, 2], name="all", output=star, class_column=True))
+
+    block = StarFile.read(star).blocks[0]
+    per_image: dict[tuple[str, str], set[int]] = {}
+    for group, number in zip(block.strings("rlnGroupName"), block.strings("rlnClassNumber"), strict=True):
+        tomogram, particle = group.rsplit("_", 1)
+        per_image.setdefault((tomogram, particle), set()).add(int(number))
+    assert per_image == {particle: {label + 1} for particle, label in labels_of(analysed).items()}
+
+
+def test_one_star_a_tomogram(analysed: Path, tmp_path: Path) -> None:
+    stars = select(
+        SelectOptions(
+            particles=analysed, clusters=[0, 1, 2], name="all", output=tmp_path / "all.star", per_tomogram=True
+        )
+    ).stars
+
+    by_tomogram = [read_particles(star).ids for star in stars if not star.stem.endswith("volume_series")]
+    assert [{tomogram for tomogram, _ in ids} for ids in by_tomogram] == [{"001"}, {"002"}]
+    assert {particle for ids in by_tomogram for particle in ids} == set(labels_of(analysed))
+
+
+def test_nothing_is_overwritten_unasked(analysed: Path, tmp_path: Path) -> None:
+    options = SelectOptions(particles=analysed, clusters=[0], name="twice", output=tmp_path / "twice.star")
+    select(options)
+
+    with pytest.raises(InputError, match="exists already"):
+        select(options)
+    select(options.model_copy(update={"overwrite": True}))
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({}, "which particles"),
+        ({"clusters": [7]}, "--clusters 7: there is no such class; those there are: 0 to 2"),
+        ({"clusters": [0, 1, 2], "invert": True}, "no particle fulfils"),
+        ({"clusters": [0], "epoch": 1}, "has no labels; run `napari-tomodrgn analyze"),
+    ],
+)
+def test_what_cannot_be_selected_is_said(analysed: Path, given: dict[str, object], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        select(SelectOptions(particles=analysed, name="x", **given))
+
+    assert not (analysed / "selections" / "x.json").exists()
+
+
+def test_unknown_particles_are_named(particles_star: Path, tmp_path: Path) -> None:
+    write_labels(tmp_path / "ids.csv", [("nowhere", "17")], [0])
+
+    with pytest.raises(InputError, match="names particle 17 of tomogram nowhere"):
+        select(SelectOptions(particles=particles_star, ids=tmp_path / "ids.csv", name="x", output=tmp_path / "x.star"))
+
+
+def test_clusters_of_a_star_need_labels(particles_star: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="need --labels"):
+        select(SelectOptions(particles=particles_star, clusters=[0], name="x", output=tmp_path / "x.star"))
+
+
+@pytest.mark.parametrize("name", ["", "a/b", ".hidden", "a b"])
+def test_names_become_file_names(particles_star: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="name"):
+        SelectOptions(particles=particles_star, name=name)
