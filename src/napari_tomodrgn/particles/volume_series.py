@@ -147,7 +147,7 @@ def _key(tomogram: str, name: str, column: str, block: Block, row: int) -> Key:
         _, _, last = name.rpartition("_")
         return tomogram, _number(last)
     stem = PurePosixPath(name.rpartition("@")[2]).stem
-    after = stem.rpartition(tomogram)[2] if tomogram in stem else stem
+    after = stem.partition(tomogram)[2] if tomogram in stem else stem
     found = _NUMBER.match(after)
     if found is None:
         raise InputError(
