@@ -5,10 +5,17 @@ from pathlib import Path
 import mrcfile
 import npe2
 import numpy as np
+import pandas as pd
 import pytest
 import starfile
+from napari.utils.notifications import notification_manager
 
 from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.simulation.options import SimulateOptions
+from napari_tomodrgn.simulation.simulate import simulate
+from napari_tomodrgn.stopping import StopRequest
+from napari_tomodrgn.training.options import TrainOptions
+from napari_tomodrgn.training.train import train
 from napari_tomodrgn.viewer import readers
 
 PLUGIN = "napari-tomodrgn"
@@ -112,3 +119,32 @@ def test_readers_decline_what_is_not_theirs(tmp_path: Path) -> None:
     assert readers.get_star_reader(str(tmp_path / "notes.txt")) is None
     assert readers.get_run_reader(str(tmp_path)) is None
     assert readers.get_map_reader([str(tmp_path / "a.mrc"), str(tmp_path / "b.tif")]) is None
+
+
+def test_of_very_many_tomograms_the_first_are_shown_and_it_says_so(
+    warptools_set: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "MOST_TOMOGRAMS", 3)
+    with notification_manager:
+        before = len(notification_manager.records)
+        layers = readers.read_star(warptools_set)
+        (said,) = notification_manager.records[before:]
+    assert len(layers) == 3
+    assert "particles in 4 tomograms" in said.message
+
+
+def test_a_run_opens_with_the_particles_it_was_trained_on(tmp_path: Path) -> None:
+    star = simulate(SimulateOptions(outdir=tmp_path / "data", particles=8, box=16, pixel_size=20.0, tilts=3))
+    options = TrainOptions(
+        particles=star, outdir=tmp_path / "run", epochs=1, latent_dim=2, pooling="mean", decoder="8x1", device="cpu"
+    )
+    train(options, StopRequest())
+
+    for opened in (tmp_path / "run", tmp_path / "run" / "run.json"):
+        layers = npe2.read([str(opened)], stack=False, plugin_name=PLUGIN)
+        truth = pd.read_csv(tmp_path / "data" / "truth.csv", dtype={"tomogram": str}).groupby("tomogram")
+        for points, attributes, _ in layers:
+            expected = truth.get_group(attributes["metadata"]["experiment_id"])
+            np.testing.assert_allclose(points, expected[["z", "y", "x"]].to_numpy(), atol=0.01)
+            assert attributes["metadata"]["run"] == str(tmp_path / "run")
+        assert len(layers) == 2

@@ -13,6 +13,8 @@ from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.viewer.layers import LayerData, image_layer, particle_layers
 
+MOST_TOMOGRAMS = 32  # layers that napari still takes quickly
+
 Paths = str | list[str]
 Reader = Callable[[Paths], list[LayerData]]
 
@@ -50,13 +52,24 @@ def _reader_of_each(
 
 def read_star(path: Path) -> list[LayerData]:
     """Return the particles of a star file, one Points layer a tomogram, positions in Å."""
-    return particle_layers(read_particles(path), metadata={"star": str(path)})
+    return _first_tomograms(particle_layers(read_particles(path), metadata={"star": str(path)}), path)
 
 
 def read_run(path: Path) -> list[LayerData]:
     """Return the particles that a run was trained on, one Points layer a tomogram, positions in Å."""
     run = Run.open(path)
-    return particle_layers(run.particle_set(), metadata={"run": str(run.path)})
+    return _first_tomograms(particle_layers(run.particle_set(), metadata={"run": str(run.path)}), run.path)
+
+
+def _first_tomograms(layers: list[LayerData], path: Path) -> list[LayerData]:
+    if len(layers) > MOST_TOMOGRAMS:
+        from napari.utils.notifications import show_warning
+
+        show_warning(
+            f"{path}: has particles in {len(layers)} tomograms; only those of the first {MOST_TOMOGRAMS} are shown. "
+            "Open a star of fewer tomograms (napari-tomodrgn select --per-tomogram) for the others"
+        )
+    return layers[:MOST_TOMOGRAMS]
 
 
 def read_mrc(path: Path) -> list[LayerData]:
