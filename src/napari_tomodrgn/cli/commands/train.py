@@ -1,0 +1,42 @@
+"""``napari-tomodrgn train``, which is ``napari-tomodrgn-train``."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from napari_tomodrgn.cli.options import Command
+from napari_tomodrgn.cli.output import dictionary_text, show_facts, show_json, show_written
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.stopping import StopRequest
+from napari_tomodrgn.training.options import TrainOptions
+
+
+def _run(options: TrainOptions, as_json: bool) -> None:
+    if options.dry_run:
+        from napari_tomodrgn.training.plan import plan
+
+        planned = plan(options)
+        show_json(planned) if as_json else show_facts(_lines(planned))
+        return
+    if as_json:
+        raise InputError("--json: goes with --dry-run; a run writes run.json and metrics.csv to --outdir")
+    from napari_tomodrgn.training.train import train
+
+    with StopRequest().listening() as stop:
+        run = train(options, stop)
+    show_written(run.path)
+
+
+def _lines(planned: Mapping[str, Any]) -> dict[str, object]:
+    """Return the plan for people: nested values on one line."""
+    texts = {name: dictionary_text(value) if isinstance(value, Mapping) else value for name, value in planned.items()}
+    warnings = texts.pop("warnings", [])
+    return {**texts, "warnings": "; ".join(warnings) or "none"}
+
+
+COMMAND = Command(
+    TrainOptions,
+    _run,
+    has_json=True,
+    details="Writes a run directory: settings, metrics, checkpoints, latents. Ctrl-C and SIGTERM save a checkpoint "
+    "first; go on with --resume. --dry-run says what would be done and what it costs, and creates nothing.",
+)

@@ -1,0 +1,109 @@
+"""Give back the disk space of a run's epochs that are no longer needed."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.files import explain_os_error
+from napari_tomodrgn.runs import layout
+from napari_tomodrgn.runs.lock import lock_holder, run_lock
+from napari_tomodrgn.runs.run import Run
+
+_UNFINISHED = re.compile(r"\..+\.\d+\.part(\.[^.]+)?")  # what files.atomic_path leaves behind a killed process
+_EPOCH_FOLDER = re.compile(r"epoch-(\d{4,})")
+
+
+class CleanOptions(BaseModel):
+    """List the files of a run that are no longer needed, and remove them with --yes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    run: Path = Field(description="The run directory.", json_schema_extra={"argument": True})
+    keep_every: int | None = Field(None, ge=1, description="Keep every N-th epoch too, for a look at convergence.")
+    latents: bool = Field(True, description="Remove the latents of the epochs too, not only their checkpoints.")
+    yes: bool = Field(False, description="Remove the files; without it they are only listed.")
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """What is or was to be removed from a run.
+
+    Attributes
+    ----------
+    run
+        The run directory.
+    kept_epochs
+        Epochs whose checkpoint stays, ascending.
+    files
+        Files that go, with their size in bytes.
+    removed
+        Whether they are gone, or were only listed.
+    """
+
+    run: Path
+    kept_epochs: tuple[int, ...]
+    files: dict[Path, int]
+    removed: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as values that JSON holds."""
+        return {
+            "run": str(self.run),
+            "removed": self.removed,
+            "kept_epochs": list(self.kept_epochs),
+            "files": [{"path": str(path), "bytes": size} for path, size in self.files.items()],
+            "bytes": sum(self.files.values()),
+        }
+
+
+def clean(options: CleanOptions) -> Cleaning:
+    """List the files of a run that can go, and with ``options.yes`` remove these and no others.
+
+    The chosen epoch, the last one, and those with an analysis or volumes always stay, as do a stopped run's state,
+    the metrics, selections and sessions.
+
+    Raises
+    ------
+    InputError
+        Where there is no run, or a trainer is at work in it.
+    """
+    run = Run.open(options.run)
+    holder = lock_holder(run.path)
+    if holder is not None:
+        raise InputError(f"{run.path}: {holder} is training in it; stop it or wait until it ends, then clean")
+    if not options.yes:
+        return _list(run, options)
+    with run_lock(run.path):
+        cleaning = _list(run, options)
+        for path in cleaning.files:
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise explain_os_error(error, path) from error
+    return Cleaning(cleaning.run, cleaning.kept_epochs, cleaning.files, removed=True)
+
+
+def _list(run: Run, options: CleanOptions) -> Cleaning:
+    kept = _kept_epochs(run, options.keep_every)
+    there = set(run.epochs) | set(layout.latent_epochs(run.path))
+    files = [layout.checkpoint_path(run.path, epoch) for epoch in sorted(there - kept)]
+    if options.latents:
+        files += [layout.latents_path(run.path, epoch) for epoch in sorted(there - kept)]
+    files += sorted(path for path in run.path.rglob(".*") if _UNFINISHED.fullmatch(path.name))
+    sizes = {path: path.stat().st_size for path in files if path.is_file()}
+    return Cleaning(run.path, tuple(sorted(kept & set(run.epochs))), sizes, removed=False)
+
+
+def _kept_epochs(run: Run, keep_every: int | None) -> set[int]:
+    """Return the epochs that stay: chosen, last, looked at, and every ``keep_every``-th."""
+    epochs = run.epochs
+    kept = {epochs[-1], run.chosen_epoch} if epochs else set(layout.latent_epochs(run.path))
+    folders = [*run.path.glob("analysis/epoch-*"), *run.path.glob("volumes/epoch-*")]
+    kept |= {int(match[1]) for match in (_EPOCH_FOLDER.fullmatch(folder.name) for folder in folders) if match}
+    if keep_every is not None:
+        kept |= {epoch for epoch in epochs if epoch % keep_every == 0}
+    return kept
