@@ -23,7 +23,9 @@ def option_tables(command: Any) -> str:
         title = getattr(parameter, "rich_help_panel", None) or kind
         record = parameter.get_help_record(context)
         if record is not None and title != COMMON_PANEL and "help" not in parameter.name:
-            names, text = (part.strip().replace("|", "\\|") for part in record)
+            names, text = (" ".join(part.split()).replace("|", "\\|") for part in record)
+            if kind == "Arguments":
+                names, text = names.removesuffix(" <str>"), text.removesuffix(" [required]")
             sections.setdefault(title, []).append(f"| `{names}` | {text} |")
     tables = [
         f"**{title}**\n\n| option | meaning |\n| --- | --- |\n" + "\n".join(rows) for title, rows in sections.items()

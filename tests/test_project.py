@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import napari_tomodrgn
+from napari_tomodrgn.cli.main import load_command
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -54,6 +56,38 @@ def test_constraints_pin_every_direct_dependency_and_torch_to_the_tested_version
 def test_no_dependency_carries_a_licence_that_ours_cannot(forbidden: str) -> None:
     installed_for_users = PROJECT["project"]["dependencies"] + PROJECT["project"]["optional-dependencies"]["all"]
     assert not any(r.lower().removeprefix("napari-tomodrgn").startswith(forbidden) for r in installed_for_users)
+
+
+def test_option_tables_of_the_docs_are_those_of_the_commands() -> None:
+    script = ROOT / "scripts" / "make_command_pages.py"
+    check = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
+    assert check.returncode == 0, check.stdout + check.stderr
+
+
+@pytest.mark.parametrize("page", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]), ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def _documented_commands() -> list[str]:
+    pages = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+    blocks = [block for page in pages for block in re.findall(r"```sh\n(.*?)```", page.read_text(), flags=re.DOTALL)]
+    lines = [line.strip() for block in blocks for line in block.splitlines()]
+    return sorted({line.partition(" #")[0].strip() for line in lines if line.startswith("napari-tomodrgn")})
+
+
+@pytest.mark.parametrize("line", _documented_commands())
+def test_commands_in_the_docs_have_only_options_that_exist(line: str) -> None:
+    program, *words = shlex.split(line)
+    name = "train" if program == "napari-tomodrgn-train" else words.pop(0)
+    command = load_command(name)
+    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    assert {word for word in words if word.startswith("--")} <= known | {"--help"}
+    required = {
+        parameter.opts[0] for parameter in command.params if "[required]" in (getattr(parameter, "help", "") or "")
+    }
+    assert {option for option in required if option.startswith("--")} <= set(words)
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
