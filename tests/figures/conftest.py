@@ -18,7 +18,7 @@ from napari_tomodrgn.simulation.shapes import four_state_complex
 PIXEL_SIZE = 8.0
 
 
-def plant(run: Path, classes: int = 4, tomograms: int = 2, volumes: bool = True, prefix: str = "") -> AnalysisFolder:
+def _plant(run: Path, classes: int = 4, tomograms: int = 2, volumes: bool = True, prefix: str = "") -> AnalysisFolder:
     """Write the analysis of a run whose latents lie in ``classes`` groups, and return its folder."""
     particles = 320
     rng = np.random.default_rng(4)
@@ -49,7 +49,7 @@ def plant(run: Path, classes: int = 4, tomograms: int = 2, volumes: bool = True,
     return folder
 
 
-@pytest.fixture
-def planted(tmp_path: Path) -> Callable[..., AnalysisFolder]:
-    """Return a function that writes an analysis folder into a run of its own."""
-    return lambda **settings: plant(tmp_path / "run", **settings)
+@pytest.fixture(scope="session")
+def plant() -> Callable[..., AnalysisFolder]:
+    """Return a function that writes an analysis folder into a run."""
+    return _plant
