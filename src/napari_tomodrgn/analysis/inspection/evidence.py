@@ -1,7 +1,7 @@
 """The part of a data set that the checks look at: Fourier values of its images, and where they lie in 3D."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -169,9 +169,10 @@ def slices(evidence: Evidence, rotation: FloatArray | None = None) -> tuple[Slic
     )
 
 
-def grid_shells(evidence: Evidence) -> npt.NDArray[np.int64]:
+@lru_cache(maxsize=2)
+def grid_shells(box: int) -> npt.NDArray[np.int64]:
     """Return the shell (voxels,), in steps of 1/D cycles/px, of every voxel of the grid that slices lie in."""
-    size = PADDING * evidence.lattice.box
+    size = PADDING * box
     steps = np.fft.fftfreq(size, 1 / size)
     half = np.arange(size // 2 + 2)
     radius = np.sqrt(steps[:, None, None] ** 2 + steps[None, :, None] ** 2 + half[None, None, :] ** 2)

@@ -68,6 +68,8 @@ def _noise(evidence: Evidence, tilts: TiltImages) -> Tensor:
 
     A window w multiplies the noise's autocorrelation by that of w, which fills the zeros of the CTF.
     """
+    if tilts.forward_model.ctf_power != 2 and tilts.forward_model.attenuation == "none":
+        return torch.ones(len(tilts), evidence.lattice.pairs)
     plane = _plane(evidence.lattice.box)
     applied = tilts.attenuation(plane) ** 2
     if tilts.forward_model.ctf_power == 2:
@@ -138,7 +140,7 @@ def _map(evidence: Evidence, half: Slices, given: Hypothesis) -> FloatArray:
     transfer, noise = given.transfer[half.rows], given.noise[half.rows]
     weight = transfer / noise
     sums, total = half.insert(weight * evidence.values[half.rows], weight * transfer)
-    shells = grid_shells(evidence)
+    shells = grid_shells(evidence.lattice.box)
     mean = sum_by(shells, total) / np.maximum(sum_by(shells, (total > 0).astype(np.float32)), 1)
     regularised = total + (FLOOR * mean)[shells] + 1e-20
     values: FloatArray = (sums / regularised[:, None]).astype(np.float32)
@@ -146,7 +148,7 @@ def _map(evidence: Evidence, half: Slices, given: Hypothesis) -> FloatArray:
 
 
 def _fsc(evidence: Evidence, first: FloatArray, second: FloatArray) -> npt.NDArray[np.float64]:
-    shells = grid_shells(evidence)
+    shells = grid_shells(evidence.lattice.box)
     count = evidence.lattice.box // 2 + 1
 
     def summed(values: FloatArray) -> npt.NDArray[np.float64]:
