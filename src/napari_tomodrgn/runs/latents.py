@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -52,10 +53,10 @@ class Latents:
     def load(cls, path: Path) -> "Latents":
         """Read latents written by :meth:`save`; raises one sentence on anything else."""
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 ids = zip(stored["particle_tomogram"].tolist(), stored["particle_name"].tolist(), strict=True)
                 return cls(tuple(ids), stored["z_mean"], stored["z_logvar"], stored["split"])
         except FileNotFoundError as error:
             raise InputError(f"{path}: no such latents; give the latents of a run that finished an epoch") from error
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, EOFError, BadZipFile, ValueError, KeyError) as error:
             raise InputError(f"{path}: are not readable latents ({error}); give a run's latents .npz") from error

@@ -159,7 +159,7 @@ class Run:
         """Return the options that open the particles trained on, from the run's own stars."""
         given = {name: value for name, value in self.settings.items() if name in DataOptions.model_fields}
         given.update(self.document["data"].get("open_with", {}))
-        given.update(particles=self.path / self.document["data"]["star"], selection=None)
+        given.update(particles=self.path / self.document["data"]["star"], selection=None, volume_series=None)
         return DataOptions(**given)
 
     def particle_set(self) -> ParticleSet:

@@ -55,7 +55,7 @@ def plan(options: TrainOptions) -> dict[str, Any]:
         "box": particle_set.box,
         "pixel_size": particle_set.pixel_size,
         "coordinates_per_particle": _whole(2 * float(kept.sum()) / len(particle_set)),
-        "coordinates_per_particle_unmasked": _whole(2 * unmasked * float(counts.mean())),
+        "coordinates_per_particle_unmasked": _whole(2 * unmasked * len(tilts) / len(particle_set)),
         "encoder_parameters": learned_parameters(model.encoder),
         "decoder_parameters": learned_parameters(model.decoder),
         "gflop_per_epoch": gflop,

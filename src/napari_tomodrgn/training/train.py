@@ -62,6 +62,8 @@ def train(options: TrainOptions, stop: StopRequest | None = None) -> Run:
         compute = choose_compute(options.device, options.amp)
         particle_set = options.open()
         log.info("%d particles, %d tilt images", len(particle_set), len(particle_set.tilt_images))
+        if stop.signal is not None:
+            raise InterruptedWorkError("stopped while opening the particles; nothing was trained yet", stop.signal)
         sampler = make_sampler(particle_set, options)
         if options.dose_mask:
             check_kept(particle_set, TiltImages.of(particle_set, dose_middle=options.dose_middle))
@@ -253,9 +255,13 @@ def _log_file(outdir: Path) -> Iterator[None]:
     except OSError as error:
         raise explain_os_error(error, outdir / layout.LOG) from error
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    level = log.level
     log.addHandler(handler)
+    if log.getEffectiveLevel() > logging.INFO:
+        log.setLevel(logging.INFO)
     try:
         yield
     finally:
+        log.setLevel(level)
         log.removeHandler(handler)
         handler.close()
