@@ -16,7 +16,7 @@ from napari_tomodrgn.cli.logs import set_up
 from napari_tomodrgn.cli.options import CONTEXT, VERSION, build
 
 SUMMARIES = {
-    "demo": "Simulate, train, analyse and select, in minutes and without a file.",
+    "demo": "Simulate, train, analyse and select; needs no file.",
     "simulate": "Simulate a tilt-series particle stack with a known truth.",
     "inspect": "Check colour, CTF, dose, hands and pixel size of a data set.",
     "downsample": "Fourier-crop images to a smaller box with larger pixels.",

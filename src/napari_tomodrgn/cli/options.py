@@ -1,6 +1,7 @@
 """A command's pydantic model as typer parameters, and what pydantic refuses as one sentence each."""
 
 import inspect
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -208,9 +209,18 @@ def parse(model: type[BaseModel], given: dict[str, Any], command: str) -> Any:
         One sentence for every value that the model refuses, each on its own line.
     """
     try:
-        return model(**{name: value for name, value in given.items() if value is not None and value != []})
+        options = model(**{name: value for name, value in given.items() if value is not None and value != []})
     except ValidationError as error:
         raise InputError("\n".join(_sentences(error, model, command))) from None
+    for name in given:
+        value = getattr(options, name)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"{option_name(name)}: expected a finite number, got {value}; {_advice(command)}")
+    return options
+
+
+def _advice(command: str) -> str:
+    return f"see `napari-tomodrgn {command} --help`"
 
 
 def _sentences(error: ValidationError, model: type[BaseModel], command: str) -> list[str]:
@@ -228,24 +238,24 @@ def _sentence(option: str, group: list[ErrorDetails], model: type[BaseModel], co
         return own_words or details["msg"]
     field = model.model_fields.get(option)
     written = option.upper() if field and _extra(field, "argument") else option_name(option)
-    advice = f"see `napari-tomodrgn {command} --help`"
+    advice = _advice(command)
     if details["type"] == "missing":
         return f"{written}: is missing; {advice}"
     if details["type"] in ("value_error", "assertion_error"):
         return f"{written}: {own_words}, got {details['input']!s}; {advice}"
-    expected = " or ".join(dict.fromkeys(_expected(one) for one in group))
+    expected = " or ".join(dict.fromkeys(_expected(one, field) for one in group))
     return f"{written}: expected {expected}, got {details['input']!s}; {advice}"
 
 
-def _expected(details: ErrorDetails) -> str:
-    context = details.get("ctx", {})
+def _expected(details: ErrorDetails, field: FieldInfo | None) -> str:
+    context = {**details.get("ctx", {}), "default": field.default if field else ""}
     bounds = {
         "greater_than": "a number above {gt:g}",
         "greater_than_equal": "{ge:g} or more",
         "less_than": "a number below {lt:g}",
         "less_than_equal": "{le:g} or less",
         "literal_error": "{expected}",
-        "string_pattern_mismatch": "text like {pattern}",
+        "string_pattern_mismatch": "something like {default}",
         "int_parsing": "a whole number",
         "int_from_float": "a whole number",
         "float_parsing": "a number",

@@ -84,7 +84,9 @@ def _show_run(facts: Mapping[str, Any]) -> None:
     )
     _show_lines("parents", [dictionary_text(parent) for parent in facts["lineage"]])
     _show_lines("losses", [dictionary_text(_rounded(loss)) for loss in _ends(facts["losses"])])
-    _show_lines("settings", [f"{name}: {value}" for name, value in facts["settings"].items()], limit=None)
+    _show_lines(
+        "settings", [f"{name}: {value}" for name, value in facts["settings"].items() if value is not None], None
+    )
     _show_lines("selections", [_selection_line(selection) for selection in facts["selections"]])
     _show_lines("analyses", facts["analyses"])
     _show_lines("volumes", facts["volumes"])
