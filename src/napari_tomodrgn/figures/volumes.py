@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from napari_tomodrgn.figures.content import Content
 from napari_tomodrgn.figures.style import GREY, MOST_IN_A_LEGEND, SEQUENTIAL, class_colours, empty
 
-VIEWS = ("slice along z", "slice along y", "projection along z", "its difference")
+VIEWS = ("slice along z", "slice along y", "projection along z", "less the mean")
 _DIFFERENCE = len(VIEWS) - 1
 _DIVERGING = "PuOr_r"  # orange: more than the mean of the classes, purple: less
 _PITCH = 1.06  # from picture to picture; a picture is 1 wide
@@ -59,6 +59,7 @@ def draw_volumes(axes: Axes, content: Content, *, columns: int = 8, most: int | 
         if column == 0:
             _name_views(axes, top)
     axes.set_axis_off()
+    axes.set_anchor("NW")
     axes.set_xlim(-0.15, columns * _PITCH)
     axes.set_ylim(0.25 - _BLOCK * ((shown - 1) // columns + 1), 0.3)
     _scale_bar(axes, content)

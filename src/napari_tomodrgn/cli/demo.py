@@ -1,0 +1,212 @@
+"""The ``demo`` command: from nothing to the star file of one class, by the same functions as the other commands."""
+
+import os
+import shlex
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from pydantic import BaseModel, ConfigDict, Field
+
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.stopping import StopRequest
+
+if TYPE_CHECKING:
+    from napari_tomodrgn.analysis.analyze import Analysis, AnalyzeOptions
+    from napari_tomodrgn.analysis.select import SelectOptions
+    from napari_tomodrgn.simulation.options import SimulateOptions
+    from napari_tomodrgn.training.options import TrainOptions
+
+STATES = 4
+# What a laptop does in minutes: the shot noise has ten times the variance of everything else in an image.
+SIMULATION: dict[str, Any] = {
+    "particles": 400, "tomograms": 2, "dialect": "cryosrpnt", "box": 24, "pixel_size": 10.0, "tilts": 15,
+}  # fmt: skip
+TRAINING: dict[str, Any] = {
+    "latent_dim": 8, "pooling": "mean", "encoder_a": "128x2", "encoder_a_out": 64, "encoder_b": "64x2",
+    "decoder": "128x3", "batch_size": 8, "learning_rate": 1e-3, "epochs": 20, "checkpoint_every": 20,
+}  # fmt: skip
+
+
+class DemoOptions(BaseModel):
+    """Options of ``demo``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    outdir: Path = Field(description="Folder for everything the demo makes.", json_schema_extra={"argument": True})
+    seed: int = Field(0, ge=0, description="Seed of simulation, training and clusters.")
+    overwrite: bool = Field(False, description="Replace an earlier demo in the folder.")
+
+
+@dataclass(frozen=True)
+class ClassTruth:
+    """A class against the truth: the state that most of its particles are in.
+
+    ``purity`` is the share of the class's particles in that state, ``correlation`` the Pearson correlation of the
+    class volume with the state's true map, neither filtered nor masked.
+    """
+
+    label: int
+    particles: int
+    state: int
+    purity: float
+    correlation: float
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What the demo found; ``ari`` compares the classes with the simulated states."""
+
+    ari: float
+    classes: tuple[ClassTruth, ...]
+    run: Path
+    report: Path
+    star: Path
+    seconds: float
+
+
+def demo(options: DemoOptions) -> DemoResult:
+    """Simulate four states of a complex, train, analyse, select one class, and compare with the truth.
+
+    Raises
+    ------
+    InputError
+        Where the folder holds something already and may not be overwritten.
+    """
+    began = time.perf_counter()
+    _refuse_full(options)
+    simulation, training, analysis, selection = _steps(options)
+    with _step("1 of 4: simulate 400 noisy particles of a complex in four states", "simulate", simulation):
+        from napari_tomodrgn.simulation.simulate import simulate
+
+        simulate(simulation)
+    with _step("2 of 4: train a variational autoencoder on them", "train", training):
+        from napari_tomodrgn.training.train import train
+
+        with StopRequest().listening() as stop:
+            train(training, stop)
+    with _step("3 of 4: find classes, decode their volumes, draw figures", "analyze", analysis):
+        from napari_tomodrgn.analysis.analyze import analyze
+        from napari_tomodrgn.figures.write import write_figures
+
+        found = analyze(analysis)
+        report = write_figures(found.folder, found.labelling, overwrite=options.overwrite)
+    with _step("4 of 4: write the star file of class 0", "select", selection):
+        from napari_tomodrgn.analysis.select import select
+
+        star = select(selection).stars[0]
+    ari, classes = compare_with_truth(found, simulation.outdir)
+    result = DemoResult(ari, classes, training.outdir, report, star, time.perf_counter() - began)
+    _say_result(result, found)
+    return result
+
+
+def _steps(options: DemoOptions) -> tuple["SimulateOptions", "TrainOptions", "AnalyzeOptions", "SelectOptions"]:
+    """Return the options of the four commands that the demo is made of."""
+    from napari_tomodrgn.analysis.analyze import AnalyzeOptions
+    from napari_tomodrgn.analysis.select import SelectOptions
+    from napari_tomodrgn.simulation.options import SimulateOptions
+    from napari_tomodrgn.training.options import TrainOptions
+
+    common: dict[str, Any] = {"seed": options.seed, "overwrite": options.overwrite}
+    data, run = options.outdir / "particles", options.outdir / "run"
+    return (
+        SimulateOptions(outdir=data, **SIMULATION, **common),
+        TrainOptions(particles=data / "particles.star", outdir=run, **TRAINING, **common),
+        AnalyzeOptions(run=run, clusters=STATES, **common),
+        SelectOptions(
+            particles=run,
+            clusters=[0],
+            name="class-0",
+            output=options.outdir / "class-0.star",
+            overwrite=options.overwrite,
+        ),
+    )
+
+
+def compare_with_truth(analysis: "Analysis", data: Path) -> tuple[float, tuple[ClassTruth, ...]]:
+    """Return the adjusted Rand index of the classes against the simulated states, and each class against its state."""
+    import numpy as np
+    import pandas as pd
+
+    from napari_tomodrgn.analysis.clusters import ari
+    from napari_tomodrgn.reconstruction.fsc import correlation
+    from napari_tomodrgn.reconstruction.maps import read_map
+
+    table = pd.read_csv(data / "truth.csv", dtype={"tomogram": str, "particle": str})
+    state_of = dict(zip(zip(table["tomogram"], table["particle"], strict=True), table["label"], strict=True))
+    truth = np.array([state_of[particle] for particle in analysis.embedding.ids])
+    labels, classes = analysis.clusters.labels, []
+    assert analysis.volumes is not None
+    for label, size in enumerate(analysis.clusters.sizes):
+        counts = np.bincount(truth[labels == label], minlength=STATES)
+        state = int(counts.argmax())
+        volume = read_map(analysis.volumes / f"vol_{label:03d}.mrc").values
+        match = correlation(volume, read_map(data / f"state_{state}.mrc").values)
+        classes.append(ClassTruth(label, int(size), state, float(counts[state] / size), match))
+    return ari(labels, truth), tuple(classes)
+
+
+def command_line(command: str, options: BaseModel) -> str:
+    """Return the command that a model of options stands for, with what differs from the defaults."""
+    arguments, words = [], []
+    for name, field in type(options).model_fields.items():
+        value = getattr(options, name)
+        if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("argument"):
+            arguments.append(str(value))
+        elif value != field.get_default(call_default_factory=True, validated_data={}):
+            flag = "--" + name.replace("_", "-")
+            if isinstance(value, bool):
+                words += [flag if value else f"--no-{flag[2:]}"]
+            else:
+                words += [flag, ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)]
+    return shlex.join(["napari-tomodrgn", command, *arguments, *words])
+
+
+def _refuse_full(options: DemoOptions) -> None:
+    folder = options.outdir
+    if folder.is_dir() and os.listdir(folder) and not options.overwrite:
+        raise InputError(f"{folder}: holds files already; choose another folder or add --overwrite")
+
+
+@contextmanager
+def _step(title: str, command: str, options: BaseModel) -> Iterator[None]:
+    """Say what is being done, by which command, and how long it took."""
+    typer.secho(f"\n{title}", bold=True)
+    typer.echo(f"$ {command_line(command, options)}")
+    began = time.perf_counter()
+    yield
+    typer.echo(f"({time.perf_counter() - began:.0f} s)")
+
+
+def _say_result(result: DemoResult, analysis: "Analysis") -> None:
+    typer.secho(f"\nDone in {result.seconds:.0f} s", bold=True)
+    typer.echo(f"Adjusted Rand index of the classes against the simulated states: {result.ari:.2f} (1 is perfect)")
+    typer.echo("class  particles  true state  in that state  correlation with its map")
+    for each in result.classes:
+        typer.echo(
+            f"{each.label:>5}  {each.particles:>9}  {each.state:>10}  {each.purity:>13.0%}  {each.correlation:>24.2f}"
+        )
+    figures = analysis.folder.figures(analysis.labelling)
+    rows = {
+        "all figures on one page": figures / "overview.png",
+        "report, opens in a browser": result.report,
+        "class volumes": analysis.volumes,
+        "star file of class 0": result.star,
+    }
+    width = max(map(len, rows))
+    typer.echo("")
+    for name, path in rows.items():
+        typer.echo(f"{name:<{width}}  {path}")
+    typer.secho("\nWhere to look next", bold=True)
+    reconstruct = shlex.join(["napari-tomodrgn", "reconstruct", str(result.star), "--backproject"])
+    for line in (
+        f"napari-tomodrgn info {shlex.quote(str(result.run))}",
+        f"{reconstruct} --outdir {shlex.quote(str(result.star.with_suffix('')))}",
+        f"napari {shlex.quote(str(result.run))}",
+    ):
+        typer.echo(f"$ {line}")
