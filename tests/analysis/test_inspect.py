@@ -145,3 +145,9 @@ def test_equal_alternatives_warn_no_more_often_than_four_standard_errors_allow()
     ]
     assert "warn" not in found
     assert found.count("ok") < 8
+
+
+def test_differences_of_rounding_are_no_evidence() -> None:
+    scores = np.random.default_rng(0).normal(size=20)
+    alike = {"this": scores, "that": scores - 1e-3}
+    assert compare("any", alike, "that", wrong="").status == "unknown"

@@ -13,6 +13,7 @@ Status = Literal["ok", "warn", "unknown"]
 AGREES = 3.0  # standard errors by which the stated value must lead every other one to be called right
 DISAGREES = 4.0  # and by which another one must lead it to be called wrong
 FEWEST_PARTICLES = 4
+LEAST_EVIDENCE = 3.0  # of log-likelihood in all: less is rounding, however alike from particle to particle
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def compare(
     wrong
         What to do where the data say otherwise.
     """
-    lead = {other: standard_errors(scores[stated] - scores[other]) for other in scores if other != stated}
+    lead = {other: _lead(scores[stated] - scores[other]) for other in scores if other != stated}
     best = max(scores, key=lambda each: float(scores[each].sum()))
     nearest = min(lead.values())
     if best != stated and lead[best] <= -DISAGREES:
@@ -86,3 +87,7 @@ def compare(
     text = f"cannot tell: {stated} and {best if best != stated else min(lead, key=lambda each: lead[each])} differ by"
     size = abs(lead[best] if best != stated else nearest)
     return Check(name, "unknown", None, stated, round(size, 2), f"{text} {size:.1f} standard errors only")
+
+
+def _lead(differences: npt.NDArray[np.floating]) -> float:
+    return standard_errors(differences) if abs(float(differences.sum())) >= LEAST_EVIDENCE else 0.0
