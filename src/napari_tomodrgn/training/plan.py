@@ -35,6 +35,8 @@ def plan(options: TrainOptions) -> dict[str, Any]:
     """
     compute = choose_compute(options.device, options.amp)
     particle_set = options.open()
+    if not particle_set.box:
+        ImageStacks(particle_set)  # says which stack is missing, where the star doesn't give the box either
     sampler = make_sampler(particle_set, options)
     model = make_model(particle_set, options, sampler)
     tilts = TiltImages.of(particle_set, dose_middle=options.dose_middle)

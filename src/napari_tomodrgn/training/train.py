@@ -16,6 +16,7 @@ from napari_tomodrgn.imaging.tilt_images import TiltImages
 from napari_tomodrgn.model.vae import learned_parameters
 from napari_tomodrgn.particles.particle_set import ParticleSet
 from napari_tomodrgn.particles.selection import Selection
+from napari_tomodrgn.particles.stacks import ImageStacks
 from napari_tomodrgn.particles.writing import write_particles
 from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.latents import Latents
@@ -64,6 +65,7 @@ def train(options: TrainOptions, stop: StopRequest | None = None) -> Run:
         log.info("%d particles, %d tilt images", len(particle_set), len(particle_set.tilt_images))
         if stop.signal is not None:
             raise InterruptedWorkError("stopped while opening the particles; nothing was trained yet", stop.signal)
+        ImageStacks(particle_set)  # that a stack is missing is said before what follows from it
         sampler = make_sampler(particle_set, options)
         if options.dose_mask:
             check_kept(particle_set, TiltImages.of(particle_set, dose_middle=options.dose_middle))
