@@ -15,6 +15,10 @@ from napari_tomodrgn.cli import main as programs
 BOX = 16
 PARTICLES = 6
 TILTS = 5
+SMALL = (
+    *("--encoder-a", "16x1", "--encoder-a-out", "8", "--encoder-b", "16x1", "--decoder", "16x1"),
+    *("--latent-dim", "2", "--pooling", "mean", "--epochs", "1", "--device", "cpu", "--workers", "1"),
+)
 COLUMNS = (
     *("rlnImageName", "rlnMagnification", "rlnDetectorPixelSize", "rlnMicrographName", "rlnGroupName"),
     *("rlnCoordinateX", "rlnCoordinateY", "rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"),
@@ -137,3 +141,13 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Iterator[Cli]:
 def listing(folder: Path) -> dict[str, int]:
     """Return every file under a folder with its size."""
     return {str(path.relative_to(folder)): path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def check(outcome: Outcome, code: int, says: tuple[str, ...]) -> None:
+    """Assert the exit code, that there is one sentence, and that it names what it has to."""
+    assert outcome.code == code, outcome.stderr
+    assert len(outcome.sentences) == 1, outcome.stderr
+    assert [part for part in says if part not in outcome.sentences[0]] == [], outcome.sentences[0]
+    assert "unexpected" not in outcome.sentences[0]
+    assert "Traceback" not in outcome.stderr
+    assert outcome.stdout == ""
