@@ -103,6 +103,10 @@ CASES: dict[str, tuple[Callable[[Path], Path], str]] = {
         lambda folder: removed(write_relion5(folder), "set_optimisation_set.star").with_name("set.star"),
         "open the optimisation set instead",
     ),
+    "3D subtomograms": (
+        lambda folder: replaced(write_relion5(folder).with_name("set.star"), "2DStacks   1", "2DStacks   0"),
+        "rlnTomoSubTomosAre2DStacks 0, so its particles are 3D subtomograms",
+    ),
     "zero pixel size of images": (
         lambda folder: replaced(write_relion5(folder).with_name("set.star"), "2.0  4.0  16", "2.0  0.0  16"),
         "row 1 has rlnImagePixelSize 0; expected",

@@ -82,6 +82,7 @@ def read_optimisation_set(
     """
     if sources.tomograms is None:
         raise InputError(f"{sources.path}: its tomograms star is needed; open the optimisation set that names both")
+    _refuse_subtomograms(sources)
     rows, tomogram_names = _read_rows(sources)
     series = read_tilt_series(sources.tomograms, tomogram_names)
     stacks = resolve(list(rows.stack_names), sources.path, options.datadir)
@@ -113,6 +114,16 @@ def read_optimisation_set(
         tomograms=_tomograms(series),
         source=_source(sources, dialect, rows, options),
     )
+
+
+def _refuse_subtomograms(sources: Sources) -> None:
+    general = sources.star.find("general")
+    column = "rlnTomoSubTomosAre2DStacks"
+    if general is not None and column in general and general.value(column) != "1":
+        raise InputError(
+            f"{general.where}: has {column} {general.value(column)}, so its particles are 3D subtomograms; extract them "
+            "as 2D stacks (1)"
+        )
 
 
 def _read_rows(sources: Sources) -> tuple[ParticleRows, list[str]]:
