@@ -162,29 +162,7 @@ def read_image_series(
     ids = identify(rows, np.lexsort((index, stack, dose, rows.group)))
     order = np.argsort(rows.group, kind="stable")
     rotations = _rotations(rows, order)
-    shift_x, shift_y = (_shift(rows, axis, pixel_size) for axis in "XY")
-    images = pd.DataFrame(
-        {
-            "particle": rows.group[order],
-            "stack": stack[order],
-            "index": index[order],
-            "shift_x": shift_x[order],
-            "shift_y": shift_y[order],
-            "defocus_u": rows.get("rlnDefocusU")[order],
-            "defocus_v": rows.get("rlnDefocusV")[order],
-            "defocus_angle": rows.get("rlnDefocusAngle")[order],
-            "voltage": rows.get("rlnVoltage")[order],
-            "spherical_aberration": rows.get("rlnSphericalAberration")[order],
-            "amplitude_contrast": rows.get("rlnAmplitudeContrast")[order],
-            "phase_shift": rows.get("rlnPhaseShift", 0.0)[order],
-            "b_factor": 0.0,
-            "scale": 1.0,
-            "dose": dose[order],
-            "tilt_angle": np.nan,
-            "stage_tilt": np.nan,
-            "tilt_cosine": rows.get("rlnCtfScalefactor", 0.0)[order],
-        }
-    )
+    images = _tilt_images(rows, order, stack, index, dose, pixel_size)
     images["tilt_cosine"] = _tilt_cosine(images, rotations)
     return ParticleSet(
         particles=_particles(ids),
@@ -200,6 +178,34 @@ def read_image_series(
         source=StarSource(
             dialect.name, sources.path, sources.star, rows.block.name, rows.group, datadir=options.datadir
         ),
+    )
+
+
+def _tilt_images(
+    rows: ImageRows, order: Integers, stack: Integers, index: Integers, dose: Floats, pixel_size: float
+) -> pd.DataFrame:
+    """Return the tilt-image table, rows in ``order``; ``tilt_cosine`` is the scale factor as written."""
+    return pd.DataFrame(
+        {
+            "particle": rows.group[order],
+            "stack": stack[order],
+            "index": index[order],
+            "shift_x": _shift(rows, "X", pixel_size)[order],
+            "shift_y": _shift(rows, "Y", pixel_size)[order],
+            "defocus_u": rows.get("rlnDefocusU")[order],
+            "defocus_v": rows.get("rlnDefocusV")[order],
+            "defocus_angle": rows.get("rlnDefocusAngle")[order],
+            "voltage": rows.get("rlnVoltage")[order],
+            "spherical_aberration": rows.get("rlnSphericalAberration")[order],
+            "amplitude_contrast": rows.get("rlnAmplitudeContrast")[order],
+            "phase_shift": rows.get("rlnPhaseShift", 0.0)[order],
+            "b_factor": 0.0,
+            "scale": 1.0,
+            "dose": dose[order],
+            "tilt_angle": np.nan,
+            "stage_tilt": np.nan,
+            "tilt_cosine": rows.get("rlnCtfScalefactor", 0.0)[order],
+        }
     )
 
 

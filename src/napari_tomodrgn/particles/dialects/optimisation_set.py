@@ -121,8 +121,8 @@ def _refuse_subtomograms(sources: Sources) -> None:
     column = "rlnTomoSubTomosAre2DStacks"
     if general is not None and column in general and general.value(column) != "1":
         raise InputError(
-            f"{general.where}: has {column} {general.value(column)}, so its particles are 3D subtomograms; extract them "
-            "as 2D stacks (1)"
+            f"{general.where}: has {column} {general.value(column)}, so its particles are 3D subtomograms; "
+            "extract them as 2D stacks (1)"
         )
 
 
