@@ -60,6 +60,28 @@ def visible_images(
         length != frames, lambda row: f"lists {length[row]} frames, but its tilt series has {frames[row]}", where, names
     )
     _refuse(shown == 0, lambda row: "hides every frame; remove the particle", where, names)
+    holds_all = _holds_all(length, shown, stack_of, stacks, where, names, stacks_hold_all)
+
+    particle = np.repeat(np.arange(len(code)), length)
+    begin = np.cumsum(length) - length
+    frame = np.arange(len(particle)) - begin[particle]
+    mask_begin = np.concatenate([[0], np.cumsum([len(mask) for mask in parsed])])[code]
+    visible = np.concatenate(parsed)[mask_begin[particle] + frame]
+    particle, frame = particle[visible], frame[visible]
+    rank = np.arange(len(particle)) - (np.cumsum(shown) - shown)[particle]
+    return VisibleImages(particle, frame, np.where(holds_all[particle], frame, rank))
+
+
+def _holds_all(
+    length: Integers,
+    shown: Integers,
+    stack_of: Integers,
+    stacks: tuple[str, ...],
+    where: str,
+    names: Strings,
+    default: bool,
+) -> npt.NDArray[np.bool_]:
+    """Return (N,) whether each particle's stack holds hidden frames too, by the number of its images."""
     images = np.full(len(stacks), -1, dtype=np.int64)
     images[[bool(stack) for stack in stacks]] = [read_header(stack).shape[0] for stack in stacks if stack]
     held = images[stack_of]
@@ -72,16 +94,7 @@ def visible_images(
         where,
         names,
     )
-    holds_all = np.where(held >= 0, held == length, stacks_hold_all)
-
-    particle = np.repeat(np.arange(len(code)), length)
-    begin = np.cumsum(length) - length
-    frame = np.arange(len(particle)) - begin[particle]
-    mask_begin = np.concatenate([[0], np.cumsum([len(mask) for mask in parsed])])[code]
-    visible = np.concatenate(parsed)[mask_begin[particle] + frame]
-    particle, frame = particle[visible], frame[visible]
-    rank = np.arange(len(particle)) - (np.cumsum(shown) - shown)[particle]
-    return VisibleImages(particle, frame, np.where(holds_all[particle], frame, rank))
+    return np.where(held >= 0, held == length, default)
 
 
 def _parse(text: str, row: int, where: str) -> npt.NDArray[np.bool_]:

@@ -27,6 +27,13 @@ class _Output:
     path: Path
     content: StarFile | bytes
 
+    def write(self, overwrite: bool) -> None:
+        if isinstance(self.content, StarFile):
+            self.content.write(self.path, overwrite=overwrite)
+            return
+        with atomic_open(self.path, "wb") as stream:
+            stream.write(self.content)
+
 
 def write_particles(
     particle_set: ParticleSet,
@@ -73,11 +80,7 @@ def write_particles(
     for output in outputs:
         refuse_existing(output.path, overwrite)
     for output in outputs:
-        if isinstance(output.content, StarFile):
-            output.content.write(output.path, overwrite=overwrite)
-        else:
-            with atomic_open(output.path, "wb") as stream:
-                stream.write(output.content)
+        output.write(overwrite)
     return [output.path for output in outputs]
 
 
