@@ -77,7 +77,9 @@ def test_held_out_particles_are_never_trained_on(tiny_set) -> None:  # type: ign
 
 
 def test_held_out_tilts_are_never_trained_on_nor_encoded(tiny_set) -> None:  # type: ignore[no-untyped-def]
-    particle_set, sampler = a_sampler(tiny_set(tilts=(2, 10)), held_out_fraction=0.2, held_out_by="tilt", pooling="mean")
+    particle_set, sampler = a_sampler(
+        tiny_set(tilts=(2, 10)), held_out_fraction=0.2, held_out_by="tilt", pooling="mean"
+    )
     assert [len(rows) for rows in sampler.split.held_out] == [1, 2]
     for particle in range(2):
         used = set(sampler.inference_draws(particle)[0].tolist())
@@ -103,7 +105,9 @@ def test_one_tilt_particles_are_refused_where_tilts_are_concatenated(tiny_set, g
             a_sampler(path, **given)
 
 
-@pytest.mark.parametrize(("asked", "message"), [("all", "needs the same number for all"), (4, "fewer than --tilts-per")])
+@pytest.mark.parametrize(
+    ("asked", "message"), [("all", "needs the same number for all"), (4, "fewer than --tilts-per")]
+)
 def test_numbers_of_tilts_that_cannot_be_concatenated_are_refused(tiny_set, asked, message: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(InputError, match=message):
         a_sampler(tiny_set(tilts=COUNTS), tilts_per_particle=asked)

@@ -33,7 +33,6 @@ def a_model(latent_dim: int) -> VAE:
     return VAE(Architecture(BOX, latent_dim, "mean", 0, SMALL, 4, SMALL, Layers(16, 2)))
 
 
-
 def losses_and_gradient(model: VAE, tilts: TiltImages, particles: list[int], monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     monkeypatch.setattr(objective, "sample_latent", lambda mean, log_variance, noise: mean + 0.1 * log_variance)
     first = torch.tensor([0, *COUNTS]).cumsum(0)
@@ -71,9 +70,7 @@ def test_a_batch_is_the_mean_of_its_particles(
 
 
 @pytest.mark.parametrize("size", [50, 333, 10**6])
-def test_blocks_of_any_size_give_the_same(
-    tilts: TiltImages, size: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_blocks_of_any_size_give_the_same(tilts: TiltImages, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     model = a_model(3)
     expected, gradient = losses_and_gradient(model, tilts, [0, 1, 2], monkeypatch)
     monkeypatch.setitem(objective.POINTS_PER_BLOCK, "cpu", size)

@@ -81,7 +81,7 @@ def test_a_run_opens_the_particles_it_was_trained_on(tiny_set, tmp_path: Path) -
 
 
 def test_standard_deviation_is_that_of_the_values_in_the_circle(tiny_set, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    """Measured here in real space and on the full FFT, about 0, with the DC term and everything past Nyquist left out."""
+    """Measured here on the full FFT, about 0, without the DC term and everything past Nyquist."""
     import mrcfile
 
     path = tiny_set(box=16)
@@ -131,7 +131,9 @@ def test_weights_do_not_depend_on_readers(tiny_set, tmp_path: Path) -> None:  # 
     assert same(weights(runs[0]), weights(runs[1]))
 
 
-@pytest.mark.parametrize("given", [{"beta_schedule": "cyclical"}, {"kl_target": 1.0}, {"learning_rate_schedule": "cosine"}])
+@pytest.mark.parametrize(
+    "given", [{"beta_schedule": "cyclical"}, {"kl_target": 1.0}, {"learning_rate_schedule": "cosine"}]
+)
 def test_schedules_train(tiny_set, tmp_path: Path, given: dict[str, Any]) -> None:  # type: ignore[no-untyped-def]
     run = train(small(tiny_set(), tmp_path / "run", **given))
     assert np.isfinite(run.metrics()["loss"]).all()

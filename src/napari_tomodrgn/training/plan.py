@@ -13,15 +13,15 @@ from napari_tomodrgn.imaging.tilt_images import TiltImages
 from napari_tomodrgn.model.vae import VAE, learned_parameters
 from napari_tomodrgn.particles.particle_set import ParticleSet
 from napari_tomodrgn.particles.stacks import ImageStacks
-from napari_tomodrgn.training.batches import Batch, Sampler
+from napari_tomodrgn.training.batches import Sampler
 from napari_tomodrgn.training.device import Compute, choose_compute
-from napari_tomodrgn.training.objective import POINTS_PER_BLOCK, Weighting, train_on_batch
+from napari_tomodrgn.training.objective import POINTS_PER_BLOCK, Weighting, kept_points, reconstruction_losses
 from napari_tomodrgn.training.options import TrainOptions
 from napari_tomodrgn.training.preparation import kept_pairs, make_model, make_sampler
 from napari_tomodrgn.training.store import store_bytes
 
 TRAINING_OVER_FORWARD = 3  # backward is twice the forward's multiplications
-TRIAL_GFLOP = 10.0
+TRIAL_GFLOP = 4.0
 LARGE_COPIES = 14  # per-point numbers held at once beside the activations
 
 
@@ -63,7 +63,7 @@ def plan(options: TrainOptions) -> dict[str, Any]:
         "gflop_per_epoch": gflop,
         "store_bytes": bytes_stored,
         "memory_gb": _memory_gb(model, bytes_stored, points, sampler, compute),
-        "seconds_per_epoch": _seconds_per_epoch(model, particle_set, tilts, sampler, options, compute, gflop),
+        "seconds_per_epoch": _seconds_per_epoch(model, tilts, used, gflop, options, compute),
         "device": str(compute.device),
         "amp": compute.amp,
         "dialect": particle_set.dialect,
@@ -109,47 +109,21 @@ def _memory_gb(model: VAE, stored: int, points: float, sampler: Sampler, compute
 
 
 def _seconds_per_epoch(
-    model: VAE,
-    particle_set: ParticleSet,
-    tilts: TiltImages,
-    sampler: Sampler,
-    options: TrainOptions,
-    compute: Compute,
-    gflop: float,
+    model: VAE, tilts: TiltImages, images: float, gflop: float, options: TrainOptions, compute: Compute
 ) -> float:
-    """Return how long an epoch takes, from steps on noise: as many of a batch's tilt images as fit a short trial."""
-    batch = sampler.training_batch(1, 0)
-    share = min(1.0, TRIAL_GFLOP * sampler.batches / max(gflop, 1e-9))
-    if not sampler.concatenates and share < 1:
-        rows = [part[: max(1, round(share * len(part)))] for part in torch.split(batch.rows, batch.counts.tolist())]
-        batch = Batch.of(batch.particles, [part.numpy() for part in rows])
-    model = model.to(compute.device)
-    half_plane = lattice(particle_set.box).to(compute.device)
-    own = tilts[batch.rows].to(compute.device)
-    pairs = torch.randn(len(batch.rows), 2, half_plane.pairs, device=compute.device)
+    """Return about how long an epoch takes, from decoding a few tilt images forward and backward on noise."""
+    few = min(len(tilts), max(1, int(TRIAL_GFLOP / (gflop / images))))
+    own, model = tilts[slice(0, few)].to(compute.device), model.to(compute.device)
+    half_plane = lattice(model.architecture.box).to(compute.device)
+    pairs = torch.randn(few, 2, half_plane.pairs, device=compute.device)
+    z = torch.zeros(1, options.latent_dim, device=compute.device, requires_grad=True) if options.latent_dim else None
     seconds = []
-    for trial in range(2):
+    for _ in range(2):
         began = time.perf_counter()
-        losses = train_on_batch(
-            model,
-            own,
-            pairs,
-            batch.counts,
-            half_plane,
-            weighting=Weighting.of(options),
-            beta=options.base_beta,
-            noise=sampler.noise(1, trial),
-            compute=compute,
-            scaler=compute.scaler(),
-        )
-        losses.reconstruction.cpu()
+        points = kept_points(own, pairs, torch.tensor([few]), half_plane, Weighting.of(options))
+        reconstruction_losses(model, points, z, compute, compute.scaler()).cpu()
         seconds.append(time.perf_counter() - began)
-    visited = float(len(batch.rows)) * len(sampler.split.particles) / len(batch)
-    every = sum(
-        len(rows) if sampler.tilts is None else min(sampler.tilts, len(rows))
-        for rows in (sampler.split.training[particle] for particle in sampler.split.particles)
-    )
-    return min(seconds) * sampler.batches * every / max(visited, 1.0)
+    return min(seconds) * images / few
 
 
 def _warnings(options: TrainOptions, particle_set: ParticleSet, stored: int) -> list[str]:

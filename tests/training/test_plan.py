@@ -1,0 +1,91 @@
+"""The dry run: exact counts, the paper's own numbers, and nothing created."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import mrcfile
+import numpy as np
+import pytest
+
+from napari_tomodrgn.imaging.lattice import lattice
+from napari_tomodrgn.training.options import TrainOptions
+from napari_tomodrgn.training.plan import plan
+from napari_tomodrgn.training.preparation import kept_pairs
+
+from .test_train import small
+
+
+def papers_set(folder: Path, box: int, pixel_size: float) -> Path:
+    """Write one particle of 41 tilts at 3 e/Å² each; its stack is sparse."""
+    with mrcfile.new_mmap(folder / "images.mrcs", (41, box, box), mrc_mode=2):
+        pass
+    columns = "ImageName DetectorPixelSize DefocusU DefocusV DefocusAngle Voltage SphericalAberration AmplitudeContrast"
+    columns += " PhaseShift AngleRot AngleTilt AnglePsi OriginX OriginY CtfBfactor CtfScalefactor GroupName"
+    lines = ["data_", "loop_", *(f"_rln{column}" for column in columns.split())]
+    for tilt in range(1, 42):
+        lines.append(f"{tilt}@images.mrcs {pixel_size} 2e4 2e4 0 300 2.7 0.1 0 0 {tilt} 0 0 0 {-12 * tilt} 1 tomo_1")
+    path = folder / "particles.star"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("box", "pixel_size", "kept", "unmasked", "decoder", "encoder"),
+    [
+        (64, 6.55, 96_776, 131_528, 280_066, 577_568),
+        (128, 3.275, 194_064, 526_932, 329_218, None),
+        (256, 1.6375, 378_516, 2_108_712, 427_522, None),
+    ],
+)
+def test_counts_of_the_papers_table(  # type: ignore[no-untyped-def]
+    tmp_path: Path, box: int, pixel_size: float, kept: int, unmasked: int, decoder: int, encoder: int | None
+) -> None:
+    path = papers_set(tmp_path, box, pixel_size)
+    options = TrainOptions(
+        particles=path, outdir=tmp_path / "run", dose_middle=True, encoder_a="128x3", encoder_a_out=32, encoder_b="64x3"
+    )
+    planned = plan(options)
+    assert planned["coordinates_per_particle"] == kept
+    assert planned["coordinates_per_particle_unmasked"] == unmasked
+    assert planned["decoder_parameters"] == decoder
+    assert encoder is None or planned["encoder_parameters"] == encoder
+    assert planned["tilts_per_particle"] == {"min": 41, "median": 41, "max": 41}
+
+
+def test_a_plan_is_plain_and_creates_nothing(tiny_set, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path = tiny_set(tilts=(3, 4, 6))
+    before = sorted(tmp_path.rglob("*"))
+    planned = plan(small(path, tmp_path / "run"))
+    assert json.loads(json.dumps(planned)) == planned
+    assert sorted(tmp_path.rglob("*")) == before
+    assert planned["particles"] == 3
+    assert planned["tilt_images"] == 13
+    assert planned["store_bytes"] == 13 * 2 * lattice(16).pairs * 4
+    assert planned["seconds_per_epoch"] > 0
+    assert set(planned["forward_model"]) == {
+        "ctf_power", "attenuation", "dose_at", "voltage_rule", "contrast", "map_hand", "defocus_height",
+    }  # fmt: skip
+
+
+def test_operations_of_the_methods_cost_model(tmp_path: Path) -> None:
+    """196 GFLOP a step and particle at box 64 with 41 tilts (method, section 5); Friedel pairs halve it."""
+    options: dict[str, Any] = {"latent_dim": 8, "dose_mask": False}
+    planned = plan(TrainOptions(particles=papers_set(tmp_path, 64, 6.55), outdir=tmp_path / "run", **options))
+    assert planned["gflop_per_epoch"] == pytest.approx(196 / 2, rel=0.02)
+
+
+def test_absent_stacks_are_a_warning(tiny_set, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path = tiny_set()
+    (path.parent / "images.mrcs").rename(tmp_path / "elsewhere.mrcs")
+    with_box = small(path, tmp_path / "run", box=16)
+    assert any("images.mrcs was not found" in warning for warning in plan(with_box)["warnings"])
+
+
+def test_kept_pairs_are_those_of_the_mask(tiny_set, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    from napari_tomodrgn.imaging.tilt_images import TiltImages
+
+    tilts = TiltImages.of(small(tiny_set(dose=25.0), tmp_path / "run").open())
+    kept = kept_pairs(tilts, 16)
+    np.testing.assert_array_equal(kept, tilts.dose_mask(lattice(16)).sum(1).numpy())
+    assert kept.min() < kept.max()
