@@ -86,6 +86,9 @@ def atomic_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         os.replace(temporary, path)
     except OSError as error:
         raise explain_os_error(error, path) from error
+    except (InputError, RunError) as error:
+        # name the folder that was asked for, not the one it is made in
+        raise type(error)(str(error).replace(str(temporary), str(path))) from error
     finally:
         if previous.exists() and not path.exists():
             os.replace(previous, path)
