@@ -2,6 +2,7 @@
 
 import logging
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,7 +91,8 @@ class TinySet:
         lines = ["", "data_", "", "loop_", *(f"_{name} #{i}" for i, name in enumerate(columns, 1))]
         lines += ["  ".join(row.values()) for row in self.rows]
         self.star.write_text("\n".join([*lines, "", ""]))
-        with mrcfile.new(self.stack, overwrite=True) as stack:
+        with warnings.catch_warnings(), mrcfile.new(self.stack, overwrite=True) as stack:
+            warnings.simplefilter("ignore", RuntimeWarning)  # mrcfile tells of NaN, which some tests want
             stack.set_data(self.images)
         return self.star
 
