@@ -15,6 +15,7 @@ from napari_tomodrgn.imaging.tilt_images import TiltImages
 from napari_tomodrgn.model.vae import VAE, kl_divergence, sample_latent
 from napari_tomodrgn.training.device import Compute
 from napari_tomodrgn.training.options import TrainOptions
+from napari_tomodrgn.training.spectral_prior import SpectralPrior
 
 POINTS_PER_BLOCK = {"cpu": 8192, "mps": 1 << 17, "cuda": 1 << 18}
 
@@ -44,7 +45,9 @@ class Points:
     transfer
         (m,) what a central slice is multiplied by.
     weight
-        (m,) loss weight, divided by the number of points of the particle.
+        (m,) loss weight.
+    share
+        (m,) one over the number of points of the particle.
     real, imaginary
         (m,) standardised Fourier values of the images.
     counts
@@ -54,6 +57,7 @@ class Points:
     k3: Tensor
     transfer: Tensor
     weight: Tensor
+    share: Tensor
     real: Tensor
     imaginary: Tensor
     counts: list[int]
@@ -69,8 +73,9 @@ class Points:
                 if last > begin and last - count < end and count
             ]
             cut = slice(begin, end)
-            parts = (self.k3[cut], self.transfer[cut], self.weight[cut], self.real[cut], self.imaginary[cut])
-            yield Points(*parts, [count for _, count in inside]), [number for number, _ in inside]
+            numbers, counts = [number for number, _ in inside], [count for _, count in inside]
+            tensors = {name: values[cut] for name, values in vars(self).items() if name != "counts"}
+            yield Points(**tensors, counts=counts), numbers
 
 
 def kept_points(tilts: TiltImages, pairs: Tensor, counts: Tensor, lattice: Lattice, weighting: Weighting) -> Points:
@@ -94,11 +99,11 @@ def kept_points(tilts: TiltImages, pairs: Tensor, counts: Tensor, lattice: Latti
         per_image = torch.full((images,), lattice.pairs, device=pairs.device)
     points = [int(part.sum()) for part in torch.split(per_image.cpu(), counts.tolist())]
     share = torch.tensor([1 / max(count, 1) for count in points], device=pairs.device)
-    per_point = share.repeat_interleave(torch.tensor(points, device=pairs.device))
     return Points(
         k3=torch.einsum("mj,mjk->mk", lattice.k[point], tilts.rotation[image, :2]),
         transfer=transfer[image, point],
-        weight=weight[image, point] * per_point,
+        weight=weight[image, point],
+        share=share.repeat_interleave(torch.tensor(points, device=pairs.device)),
         real=((plus + minus) / 2)[image, point],
         imaginary=((minus - plus) / 2)[image, point],
         counts=points,
@@ -124,6 +129,7 @@ def reconstruction_losses(
     z: Tensor | None,  # (B, |z|)
     compute: Compute,
     scaler: torch.amp.GradScaler | None = None,
+    prior: SpectralPrior | None = None,
 ) -> Tensor:
     """Return each particle's mean squared disagreement (B,), detached.
 
@@ -136,9 +142,13 @@ def reconstruction_losses(
             latent = None if z is None else model.decoder.latent_input(z[inside])
             real, imaginary = model.decoder(block.k3, latent, block.counts)
         error = (block.transfer * real - block.real) ** 2 + (block.transfer * imaginary - block.imaginary) ** 2
-        error = block.weight * error
+        error = block.share * block.weight * error
         if scaler is not None:
-            scaler.scale(error.sum() / len(points.counts)).backward()
+            cost = error
+            if prior is not None:
+                precision = block.weight * block.transfer**2
+                cost = cost + block.share * prior.terms(block.k3, real, imaginary, precision)
+            scaler.scale(cost.sum() / len(points.counts)).backward()
         for number, part in zip(inside, torch.split(error.detach(), block.counts), strict=True):
             losses[number] += part.sum()
     return losses
@@ -156,17 +166,18 @@ def train_on_batch(
     noise: torch.Generator,
     compute: Compute,
     scaler: torch.amp.GradScaler,
+    prior: SpectralPrior | None = None,
 ) -> Losses:
     """Leave the gradient of the batch's loss in the model's parameters and return what its particles cost."""
     points = kept_points(tilts, pairs, counts, lattice, weighting)
     if model.encoder is None:
-        reconstruction = reconstruction_losses(model, points, None, compute, scaler)
+        reconstruction = reconstruction_losses(model, points, None, compute, scaler, prior)
         return Losses(reconstruction, torch.zeros_like(reconstruction))
     mean, log_variance = encode(model, tilts, pairs, counts, lattice, compute)
     z = sample_latent(mean, log_variance, noise)
     kld = kl_divergence(mean, log_variance)
     leaf = z.detach().requires_grad_()
-    reconstruction = reconstruction_losses(model, points, leaf, compute, scaler)
+    reconstruction = reconstruction_losses(model, points, leaf, compute, scaler, prior)
     regulariser = scaler.scale((beta * kld / (counts.to(kld) * lattice.box**2)).mean())
     torch.autograd.backward([z, regulariser], [leaf.grad, None])
     return Losses(reconstruction, kld.detach())

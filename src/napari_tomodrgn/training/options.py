@@ -142,6 +142,12 @@ class TrainOptions(ComputeOptions):
         description="Let beta follow the KL divergence so that it settles at this many nats a particle.",
         json_schema_extra={"group": "Objective"},
     )
+    spectral_prior: bool | None = Field(
+        None,
+        description="Learn how strong the volume is at each resolution and keep the decoder from following the noise "
+        "there, as a Wiener filter would; on for a decoder alone where not given.",
+        json_schema_extra={"group": "Objective"},
+    )
     held_out_fraction: float = Field(
         0.0,
         ge=0,
@@ -176,6 +182,11 @@ class TrainOptions(ComputeOptions):
     def base_beta(self) -> float:
         """Weight of the KL divergence before any schedule, 1/|z| where not given."""
         return 1 / max(self.latent_dim, 1) if self.beta is None else self.beta
+
+    @property
+    def uses_spectral_prior(self) -> bool:
+        """Whether the strength of the volume at each resolution is learned."""
+        return not self.heterogeneous if self.spectral_prior is None else self.spectral_prior
 
     def architecture(self, box: int, tilts: int) -> Architecture:
         """Return the shape of the model for images of ``box`` px and ``tilts`` concatenated tilt images."""

@@ -27,6 +27,7 @@ from napari_tomodrgn.training.device import Compute
 from napari_tomodrgn.training.inference import Images, held_out_reconstruction, infer_latents
 from napari_tomodrgn.training.objective import Losses, Weighting, train_on_batch
 from napari_tomodrgn.training.options import TrainOptions
+from napari_tomodrgn.training.spectral_prior import SpectralPrior
 
 log = logging.getLogger("napari_tomodrgn")
 
@@ -96,6 +97,9 @@ class Trainer:
         self.scaler = self.compute.scaler()
         self.beta = BetaController.of(self.options)
         self.weighting = Weighting.of(self.options)
+        self.prior = None
+        if self.options.uses_spectral_prior:
+            self.prior = SpectralPrior(self.particle_set.box, self.compute.device)
 
     @property
     def _progress(self) -> float:
@@ -149,6 +153,7 @@ class Trainer:
             noise=self.sampler.noise(self.epoch + 1, self.position),
             compute=self.compute,
             scaler=self.scaler,
+            prior=self.prior,
         )
         self._check_finite(losses, batch)
         self.scaler.step(self.optimiser)
@@ -178,6 +183,8 @@ class Trainer:
         z_mean = None if latents is None else latents.z_mean
         held_out = held_out_reconstruction(self.model, self.images, self.sampler, z_mean, self.weighting, self.compute)
         seconds = self.sums.seconds + time.perf_counter() - began
+        if self.prior is not None:
+            self.prior.end_epoch()
         self.epoch += 1
         row = self.sums.row(self.epoch, beta, learning_rate, held_out, seconds)
         self.history.append(row)
@@ -232,6 +239,7 @@ class Trainer:
             "scaler": self.scaler.state_dict(),
             "rng": torch.get_rng_state(),
             "beta": self.beta.state(),
+            "prior": None if self.prior is None else self.prior.state(),
             "epoch": self.epoch,
             "position": self.position,
             "sums": vars(self.sums).copy(),
@@ -257,5 +265,7 @@ class Trainer:
             self.scaler.load_state_dict(state["scaler"])
         torch.set_rng_state(state["rng"].cpu())
         self.beta.restore(state["beta"])
+        if self.prior is not None:
+            self.prior.restore(state["prior"])
         self.epoch, self.position = state["epoch"], state["position"]
         self.sums, self.history = EpochSums(**state["sums"]), list(state["history"])

@@ -1,0 +1,64 @@
+"""What a volume's Fourier values may be before its images are seen: Gaussian, with one variance a shell.
+
+A decoder has enough weights to follow the noise of a few thousand images. The prior makes it stop where a Wiener
+filter would. With noise of variance 1 (the images are standardised), the most probable volume minimises
+
+    sum over points of w |T F - x|²  +  sum over voxels of |F|² / tau²(shell),
+
+and the second sum is one over points as well: an independent voxel of a shell is met by n points, so each carries
+|F|² / (n tau²). Neighbouring voxels are not independent where the particle fills a part of its box only: that
+part of them counts. tau² is learned by expectation-maximisation, an epoch at a time: the mean over a shell of |F|² and
+of the variance that is left once the images are seen, 1 / (sum of w T² + 1 / tau²).
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+FILLED = 0.15  # the part of the box that a particle fills: a diameter of two thirds of the box
+
+
+class SpectralPrior:
+    """The variance of each shell, learned while a decoder is trained; without effect in the first epoch."""
+
+    def __init__(self, box: int, device: torch.device) -> None:
+        exact = torch.float32 if device.type == "mps" else torch.float64
+        shells = torch.arange(box // 2 + 1, dtype=exact, device=device)
+        self.box = box
+        self.voxels = FILLED * (2 * torch.pi * shells**2).clamp(min=1)  # of half a shell, one voxel thick
+        self.variance: Tensor | None = None  # (D/2 + 1,)
+        self.penalty = torch.zeros_like(shells)  # of |F|² at a point
+        self.points, self.power, self.precision = (torch.zeros_like(shells) for _ in range(3))
+
+    def terms(self, k3: Tensor, real: Tensor, imaginary: Tensor, precision: Tensor) -> Tensor:
+        """Return the penalty (m,) at points (m, 3) and take note of them; ``precision`` (m,) is w T² there."""
+        shell = (k3.norm(dim=1) * self.box).round().long().clamp(max=self.box // 2)
+        power = real**2 + imaginary**2
+        with torch.no_grad():
+            for sums, values in ((self.power, power), (self.precision, precision), (self.points, None)):
+                weights = None if values is None else values.to(sums.dtype)
+                sums += torch.bincount(shell, weights, minlength=len(sums)).to(sums)
+        return self.penalty[shell].to(power.dtype) * power
+
+    def end_epoch(self) -> None:
+        """Learn the variances from what was seen since the last call."""
+        seen = self.points > 0
+        power = self.power / self.points.clamp(min=1)
+        before = power if self.variance is None else self.variance
+        left = 1 / (self.precision / self.voxels + 1 / before.clamp(min=1e-12))
+        self.variance = power + left
+        per_voxel = self.points / self.voxels
+        self.penalty = torch.where(seen, 1 / (per_voxel * self.variance).clamp(min=1e-12), 0.0)
+        for sums in (self.points, self.power, self.precision):
+            sums.zero_()
+
+    def state(self) -> dict[str, Any]:
+        """Return what changes, for a checkpoint."""
+        names = ("variance", "penalty", "points", "power", "precision")
+        return {name: None if getattr(self, name) is None else getattr(self, name).clone() for name in names}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take back what :meth:`state` returned."""
+        for name, value in state.items():
+            setattr(self, name, None if value is None else value.to(self.voxels.device))

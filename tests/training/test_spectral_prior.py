@@ -1,0 +1,66 @@
+"""The prior learns the true spectrum from noisy data, and leaves what a Wiener filter leaves."""
+
+import pytest
+import torch
+
+from napari_tomodrgn.training.spectral_prior import FILLED, SpectralPrior
+
+BOX, VISITS = 16, 6
+
+
+def test_it_ends_at_the_wiener_filter() -> None:
+    """Independent voxels of known variance, each seen a few times through a transfer of 0.8 with noise of variance 1.
+
+    The most probable value of a voxel is known in closed form for any penalty; the prior is asked to find the variance
+    that the voxels were drawn with, from values that are shrunk by what it has found so far.
+    """
+    generator = torch.Generator().manual_seed(0)
+    prior = SpectralPrior(BOX, torch.device("cpu"))
+    transfer, truth = 0.8, {4: 1.5, 7: 0.2}
+    points, sums = {}, {}
+    for shell, variance in truth.items():
+        voxels = int(FILLED * 2 * torch.pi * shell**2 * 60)
+        prior.voxels[shell] = voxels
+        values = torch.randn(voxels, 2, generator=generator) * (variance / 2) ** 0.5
+        noise = torch.randn(VISITS, voxels, 2, generator=generator) * 0.5**0.5
+        sums[shell] = (transfer * (transfer * values + noise)).sum(0)
+        direction = torch.nn.functional.normalize(torch.randn(voxels, 3, generator=generator), dim=1)
+        points[shell] = direction * shell / BOX
+    for _ in range(80):
+        for shell in truth:
+            precision = VISITS * (transfer**2 + float(prior.penalty[shell]))
+            found = sums[shell] / precision
+            for _visit in range(VISITS):
+                seen = torch.full((len(found),), transfer**2)
+                prior.terms(points[shell], found[:, 0], found[:, 1], seen)
+        prior.end_epoch()
+
+    assert prior.variance is not None
+    for shell, variance in truth.items():
+        assert float(prior.variance[shell]) == pytest.approx(variance, rel=0.1)
+        wiener = VISITS * transfer**2 / (VISITS * transfer**2 + 1 / variance)
+        shrunk = transfer**2 / (transfer**2 + float(prior.penalty[shell]))
+        assert shrunk == pytest.approx(wiener, rel=0.05)
+
+
+def test_the_first_epoch_is_free() -> None:
+    prior = SpectralPrior(BOX, torch.device("cpu"))
+    ones = torch.ones(5)
+    assert torch.equal(prior.terms(torch.rand(5, 3) / 2, ones, ones, ones), torch.zeros(5))
+
+
+def test_a_restored_prior_goes_on_as_if_nothing_had_happened() -> None:
+    k3 = torch.rand(50, 3, generator=torch.Generator().manual_seed(1)) / 2
+    real, imaginary, precision = k3.unbind(1)
+    one, other = (SpectralPrior(BOX, torch.device("cpu")) for _ in range(2))
+    one.terms(k3, real, imaginary, precision)
+    one.end_epoch()
+    one.terms(k3, real, imaginary, precision)
+    other.restore(one.state())
+    for each in (one, other):
+        each.terms(k3, imaginary, real, precision)
+        each.end_epoch()
+    assert one.variance is not None
+    assert other.variance is not None
+    assert torch.equal(one.variance, other.variance)
+    assert torch.equal(one.penalty, other.penalty)
