@@ -100,7 +100,7 @@ def largest_file(size: int) -> Iterator[None]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Return a folder on a disk of 48 kB, or where none may be mounted, on one whose files may grow to 16 kB."""
+    """Return a folder on a disk of 48 kB, or where none may be mounted, on one whose files may grow to 40 kB."""
     folder = tmp_path / "small"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=48k", "tmpfs", str(folder)]
@@ -109,7 +109,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     except OSError:
         mounted = False
     if not mounted:
-        with largest_file(16_384):
+        with largest_file(40_960):
             yield folder
         return
     try:
