@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # The workers share the cores: more threads than cores wait for each other in OpenMP's spin locks.
+    os.environ["OMP_NUM_THREADS"] = "1"
+
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 MISSING_GPU = "no GPU"  # how the reason of a test that only a GPU can run begins
 
