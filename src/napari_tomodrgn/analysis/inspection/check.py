@@ -78,11 +78,12 @@ def compare(
     lead = {other: _lead(scores[stated] - scores[other]) for other in scores if other != stated}
     best = max(scores, key=lambda each: float(scores[each].sum()))
     nearest = min(lead.values())
+    what = name.replace("_", " ")
     if best != stated and lead[best] <= -DISAGREES:
-        text = f"the images look like {best}, not {stated}, by {-lead[best]:.1f} standard errors; {wrong}"
+        text = f"the images fit {what} {best}, not {stated}, by {-lead[best]:.1f} standard errors; {wrong}"
         return Check(name, "warn", best, stated, round(-lead[best], 2), text)
     if best == stated and nearest >= AGREES:
-        text = f"the images look like {stated}, ahead of every alternative by {nearest:.1f} standard errors or more"
+        text = f"the images fit {what} {stated}, ahead of every alternative by {nearest:.1f} standard errors or more"
         return Check(name, "ok", stated, stated, round(nearest, 2), text)
     text = f"cannot tell: {stated} and {best if best != stated else min(lead, key=lambda each: lead[each])} differ by"
     size = abs(lead[best] if best != stated else nearest)

@@ -81,14 +81,14 @@ def _draw_power(axes: "Axes", examination: Examination) -> None:
     expected.plot(k[1:], signal[1:], color="#d55e00", label="signal let through, as the forward model says")
     expected.set(ylabel="transfer²", ylim=(0, None))
     lines = [*axes.get_lines(), *expected.get_lines()]
-    axes.legend(lines, [str(line.get_label()) for line in lines], loc="lower center", fontsize=8)
+    axes.legend(lines, [str(line.get_label()) for line in lines], loc="best", fontsize=8)
 
 
 def _draw_checks(axes: "Axes", checks: list[Check]) -> None:
     axes.axis("off")
     for row, check in enumerate(checks):
         height = 1 - (row + 0.5) / len(checks)
-        text = textwrap.shorten(check.message, 140, placeholder=" …")
+        text = textwrap.shorten(check.message, 170, placeholder=" …")
         axes.text(0.0, height, check.status, color=COLOURS[check.status], fontsize=8, weight="bold", va="center")
         axes.text(0.08, height, check.name, fontsize=8, va="center")
-        axes.text(0.22, height, text, fontsize=8, va="center")
+        axes.text(0.22, height, text, fontsize=7, va="center")
