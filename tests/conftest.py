@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+# The workers share the cores: more threads than cores wait for each other in OpenMP's spin locks.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if "PYTEST_XDIST_WORKER" in os.environ:
-    # The workers share the cores: more threads than cores wait for each other in OpenMP's spin locks.
     os.environ["OMP_NUM_THREADS"] = "1"
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

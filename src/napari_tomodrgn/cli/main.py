@@ -72,6 +72,10 @@ for _name, _summary in SUMMARIES.items():
 
 
 def _run(load: Callable[[], Any], program: str, arguments: list[str]) -> None:
+    # Read when torch is loaded. Threads that spin while they wait slow training several times on a machine that
+    # somebody else uses too (docs/commands/train.md).
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
     def work() -> None:
         command = load()
         if f"_{program}_COMPLETE".replace("-", "_").upper() in os.environ:
