@@ -50,6 +50,12 @@ class Content:
     correlations: npt.NDArray[np.float64] | None
 
     @property
+    def title(self) -> str:
+        """How many classes there are, and by which method."""
+        method = {"kmeans": "k-means", "gmm": "Gaussian mixture"}[self.name.rsplit("-", 1)[0]]
+        return f"{self.classes} classes by {method}"
+
+    @property
     def classes(self) -> int:
         """Number of classes, K."""
         return len(self.centres)

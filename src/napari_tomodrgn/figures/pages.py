@@ -69,10 +69,9 @@ def comparison_figure(content: Content) -> Figure:
 def overview_figure(content: Content) -> Figure:
     """Everything on one page."""
     small = content.classes <= _FEW
-    heights = [3.5, 3.1, 5.2] if small else [3.5, 3.1, 5.2, 3.6]
+    heights = [3.5, 3.1, 5.8] if small else [3.5, 3.1, 5.2, 3.6]
     figure = new_figure(12.0, sum(heights) + 0.4)
-    method, classes = content.name.rsplit("-", 1)
-    title = f"{len(content.labels)} particles in {classes} classes ({method}), epoch {content.epoch}"
+    title = f"{len(content.labels)} particles in {content.title}, epoch {content.epoch}"
     figure.suptitle(title, fontsize=14, fontweight="bold", x=0.01, ha="left")
     rows: Any = figure.subfigures(len(heights), 1, height_ratios=heights, hspace=0.03)
     latents, training, *volumes = rows
@@ -85,7 +84,7 @@ def overview_figure(content: Content) -> Figure:
     draw_sizes(sizes, content)
     draw_composition(tomograms, content)
     if small:
-        montage, comparison = volumes[0].subfigures(1, 2, width_ratios=[1.5, 1], wspace=0.02)
+        montage, comparison = volumes[0].subfigures(1, 2, width_ratios=[1.15, 1], wspace=0.02)
         curves, correlations = comparison.subplots(2, 1)
     else:
         montage, comparison = volumes

@@ -70,7 +70,7 @@ def _section(folder: AnalysisFolder, content: Content) -> str:
     ]
     return "\n".join(
         [
-            f"<h2>{escape(_title(content))}</h2>",
+            f"<h2>{escape(content.title)}</h2>",
             _class_table(folder, content),
             *figures,
             "<h3>Settings</h3>",
@@ -83,12 +83,6 @@ def _is_shown(name: str, content: Content) -> bool:
     if name == "umap":
         return content.embedding.umap is not None
     return content.volumes is not None if name in ("volumes", "comparison") else True
-
-
-def _title(content: Content) -> str:
-    method, classes = content.name.rsplit("-", 1)
-    method = {"kmeans": "k-means", "gmm": "Gaussian mixture"}.get(method, method)
-    return f"{classes} classes by {method}"
 
 
 def _class_table(folder: AnalysisFolder, content: Content) -> str:
