@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -68,29 +69,46 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
 
 
 @contextmanager
-def atomic_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+def atomic_folder(path: Path, *, overwrite: bool = False, replaces: tuple[str, ...] = ()) -> Iterator[Path]:
     """Yield a temporary folder beside ``path`` that becomes ``path`` when the block ends without an error.
 
-    With ``overwrite`` a folder that stands there already is replaced, once the new one is whole.
+    With ``overwrite`` a folder that stands there already is replaced, once the new one is whole; only one that holds
+    nothing but files whose names match ``replaces``.
     """
     path = Path(path)
     refuse_existing(path, overwrite)
+    if path.exists():
+        _refuse_strangers(path, replaces)
     make_folder(path.parent)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    previous = path.with_name(f".{path.name}.{os.getpid()}.previous")
     try:
-        make_folder(temporary)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+    except OSError as error:
+        raise explain_os_error(error, path) from error
+    previous = temporary.with_suffix(".previous")
+    try:
+        temporary.chmod(0o777 & ~_file_mode_mask())
         yield temporary
         if path.exists():
             os.replace(path, previous)
         os.replace(temporary, path)
     except OSError as error:
         raise explain_os_error(error, path) from error
-    except (InputError, RunError) as error:
-        # name the folder that was asked for, not the one it is made in
-        raise type(error)(str(error).replace(str(temporary), str(path))) from error
     finally:
         if previous.exists() and not path.exists():
             os.replace(previous, path)
         shutil.rmtree(previous, ignore_errors=True)
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _refuse_strangers(folder: Path, patterns: tuple[str, ...]) -> None:
+    if not folder.is_dir():
+        raise InputError(f"{folder}: is a file, and a folder would be written; choose another name")
+    for entry in sorted(folder.iterdir()):
+        if not entry.is_file() or not any(entry.match(pattern) for pattern in patterns):
+            raise InputError(f"{folder}: holds {entry.name}, which --overwrite would remove too; choose another folder")
+
+
+def _file_mode_mask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -68,3 +68,15 @@ def test_a_decoder_alone_embeds_nothing(tiny_set, tmp_path: Path) -> None:  # ty
     run = train(small(path, tmp_path / "run", latent_dim=0, epochs=1))
     with pytest.raises(InputError, match="decoder alone"):
         embed(EmbedOptions(particles=path, run=run.path, output=tmp_path / "z.npz"))
+
+
+def test_images_enter_as_those_of_the_run_did(tiny_set, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """Colour, CTF power and number of tilts given to the training hold for new images, unless said otherwise."""
+    path = tiny_set(tilts=(5, 5, 5))
+    run = train(small(path, tmp_path / "run", contrast="bright", ctf_power="0", first_tilts=4))
+
+    as_trained = embed(EmbedOptions(particles=path, run=run.path, output=tmp_path / "z.npz"))
+    other = embed(EmbedOptions(particles=path, run=run.path, output=tmp_path / "dark.npz", contrast="dark"))
+
+    np.testing.assert_allclose(as_trained.z_mean, run.latents().z_mean, atol=1e-6)
+    assert np.abs(other.z_mean - run.latents().z_mean).max() > 1e-3

@@ -1,5 +1,6 @@
 """What can't be trained is refused in one sentence, and leaves no output behind."""
 
+import json
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from napari_tomodrgn.errors import InputError, RunError
+from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.lock import run_lock
 from napari_tomodrgn.runs.run import Run
@@ -136,3 +138,52 @@ def test_signals_end_the_command_with_their_codes(tiny_set, tmp_path: Path, numb
     assert "go on with --resume" in rest
     assert "Traceback" not in rest
     assert Run.open(tmp_path / "run").document["status"] == "stopped"
+
+
+def test_a_run_is_not_replaced_by_one_that_needs_its_files(tiny_set, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path = tiny_set()
+    run = train(small(path, tmp_path / "run", epochs=1))
+    chosen = run.path / "selections" / "good.json"
+    Selection("good", frozenset(run.latents().ids[:4]), {"rule": "ids"}).save(chosen)
+    before = {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()}
+
+    with pytest.raises(InputError, match=r"good\.json: lies in --outdir"):
+        train(small(path, run.path, epochs=1, selection=chosen, overwrite=True))
+    with pytest.raises(InputError, match=r"particles\.star: lies in --outdir"):
+        train(small(run.path / "particles.star", run.path, epochs=1, overwrite=True))
+
+    assert {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()} == before
+
+
+def test_overwriting_a_run_leaves_files_that_are_not_its_own(tiny_set, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path = tiny_set()
+    train(small(path, tmp_path / "run", epochs=2))
+    (tmp_path / "run" / "notes.txt").write_text("mine")
+
+    run = train(small(path, tmp_path / "run", epochs=1, overwrite=True))
+
+    assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
+    assert run.epochs == [1]
+
+
+def test_a_run_killed_before_its_stars_were_written_goes_on(tiny_set, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path = tiny_set()
+    whole = train(small(path, tmp_path / "whole", epochs=1))
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    document = {**whole.document, "status": "running", "chosen_epoch": None}
+    (begun / "run.json").write_text(json.dumps(document))
+
+    run = train(small(path, begun, epochs=1, resume=True))
+
+    assert run.epochs == [1]
+    assert run.particle_set().ids == whole.particle_set().ids
+
+
+def test_going_on_keeps_the_epoch_that_volumes_may_refer_to(tiny_set, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path = tiny_set()
+    train(small(path, tmp_path / "run", epochs=2, checkpoint_every=10))
+
+    run = train(small(path, tmp_path / "run", epochs=4, checkpoint_every=10, resume=True))
+
+    assert run.epochs == [2, 4]

@@ -41,6 +41,8 @@ class TiltSeries:
         (T,) Å per unbinned pixel, and rlnTomoHand.
     size
         (T, 3) x, y, z in Å, NaN where unknown.
+    reference_hand
+        Hand of the star's first tomogram, used or not, so that a selection of particles does not change it.
     """
 
     names: tuple[str, ...]
@@ -54,6 +56,7 @@ class TiltSeries:
     pixel_size: Floats
     hand: Floats
     size: Floats
+    reference_hand: float
 
 
 def global_block(tomograms: StarFile) -> Block:
@@ -123,6 +126,7 @@ def read_tilt_series(tomograms: StarFile, names: list[str]) -> TiltSeries:
         pixel_size=pixel_size,
         hand=_of_tomograms(table, "rlnTomoHand", at, default=1.0),
         size=np.stack(sizes, axis=1),
+        reference_hand=float(_of_tomograms(table, "rlnTomoHand", np.arange(1), default=1.0)[0]),
     )
 
 

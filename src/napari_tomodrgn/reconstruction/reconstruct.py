@@ -23,6 +23,7 @@ from napari_tomodrgn.training.options import LAYERS_PATTERN, ComputeOptions, Tra
 log = logging.getLogger("napari_tomodrgn")
 
 MAP_NAME = "backprojection.mrc"
+OWN_FILES = (MAP_NAME, "half_1.mrc", "half_2.mrc", "mask.mrc", "fsc.csv")
 CLEARLY_BETTER = 0.05  # in correlation with a reference
 DECODER_GROUP: JsonDict = {"group": "Decoder-only training"}
 REFERENCE_GROUP: JsonDict = {"group": "Validation"}
@@ -143,7 +144,7 @@ def _backprojection(options: ReconstructOptions, reference: Map | None) -> Recon
     if options.half_sets:
         half_curves, half_figures = _between_halves(maps["half_1"], maps["half_2"], mask, pixel_size)
         curves, figures = half_curves | curves, half_figures | figures
-    with atomic_folder(options.outdir, overwrite=options.overwrite) as folder:
+    with atomic_folder(options.outdir, overwrite=options.overwrite, replaces=OWN_FILES) as folder:
         for name, values in maps.items():
             write_map(folder / f"{name}.mrc", values, pixel_size)
         if mask is not None:

@@ -17,6 +17,9 @@ from napari_tomodrgn.progress import track
 from napari_tomodrgn.reconstruction.maps import flip_hand, write_map
 from napari_tomodrgn.runs.run import Run
 
+# What this program writes into the folder of a set; such a folder may be replaced.
+SET_FILES = ("vol_*.mrc", "index.csv", "fsc.csv", "correlations.csv")
+
 
 class VolumesOptions(BaseModel):
     """Options of ``volumes``."""
@@ -64,6 +67,8 @@ def write_volumes(options: VolumesOptions) -> Path:
     run = Run.open(options.run)
     epoch = run.chosen_epoch if options.epoch is None else options.epoch
     run.checkpoint(epoch)
+    if options.name is not None and Path(options.name).name != options.name:
+        raise InputError(f"--name {options.name}: expected a plain name; use --outdir for a folder elsewhere")
     rows = rows_to_decode(run, epoch, options)
     folder = options.outdir or run.path / "volumes" / f"epoch-{epoch:04d}" / (options.name or rows.name)
     device = choose_compute(options.device, "off").device
@@ -95,7 +100,7 @@ def write_volume_set(
     """Write volumes and their index, one row a volume, as a folder that is either whole or absent."""
     digits = max(3, len(str(len(index) - 1)))
     files = [f"vol_{number:0{digits}d}.mrc" for number in range(len(index))]
-    with atomic_folder(folder, overwrite=overwrite) as temporary:
+    with atomic_folder(folder, overwrite=overwrite, replaces=SET_FILES) as temporary:
         for file, volume in track(zip(files, volumes, strict=True), "Decoding", total=len(files), unit="volumes"):
             write_map(temporary / file, volume, pixel_size)
         with atomic_open(temporary / "index.csv") as stream:

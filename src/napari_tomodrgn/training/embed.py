@@ -1,6 +1,7 @@
 """Latents of images that a run has not seen, through its trained encoder."""
 
 import csv
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from napari_tomodrgn.training.options import ComputeOptions, TrainOptions
 from napari_tomodrgn.training.store import build_store
 
 PIXEL_SIZE_TOLERANCE = 0.01
+log = logging.getLogger("napari_tomodrgn")
 
 
 class EmbedOptions(ComputeOptions):
@@ -50,7 +52,7 @@ def embed(options: EmbedOptions) -> Latents:
         raise InputError(f"{run.path}: is a decoder alone (--latent-dim 0) and has no encoder; give another --run")
     compute = choose_compute(options.device, options.amp)
     trained = load_model(run, options.epoch, compute.device)
-    particle_set = options.open()
+    particle_set = _open(options, run)
     _check_fit(particle_set, trained, run)
     sampler = _sampler(particle_set, run, trained)
     settings = run.settings
@@ -68,6 +70,25 @@ def embed(options: EmbedOptions) -> Latents:
     latents.save(options.output)
     _write_table(table, latents)
     return latents
+
+
+def _open(options: EmbedOptions, run: Run) -> ParticleSet:
+    """Return the particles as the run's own were read: its tilts and forward model hold where no option says else."""
+    tilts = {name: run.settings[name] for name in ("first_tilts", "tilt_order") if name not in options.model_fields_set}
+    particle_set = options.model_copy(update=tilts).open()
+    recorded = run.document["data"]
+    if particle_set.dialect != recorded["dialect"]:
+        log.warning(
+            "%s: is of dialect %s, the run of %s, so the run's forward model is not taken over; check that they agree",
+            particle_set.source.path,
+            particle_set.dialect,
+            recorded["dialect"],
+        )
+        return particle_set
+    model = recorded["forward_model"]
+    return particle_set.with_forward_model(
+        **{name: model[name] for name in model if name not in options.model_fields_set}
+    )
 
 
 def _check_fit(particle_set: ParticleSet, trained: TrainedModel, run: Run) -> None:

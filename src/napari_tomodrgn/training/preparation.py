@@ -23,12 +23,15 @@ TILTS_PER_BLOCK = 4096
 
 
 def fingerprint(particle_set: ParticleSet) -> str:
-    """Return a hash of a set's particles and all that is known of their tilt images, wherever the stacks lie."""
+    """Return a hash of a set's particles and all that is known of their tilt images, wherever the stacks lie.
+
+    Numbers are rounded: cosines of one angle differ in their last bit from processor to processor.
+    """
     digest = hashlib.sha256(f"{particle_set.box} {particle_set.pixel_size:.6g}".encode())
     digest.update("\n".join(f"{tomogram}\t{name}" for tomogram, name in particle_set.ids).encode())
     columns = [name for name in TILT_IMAGE_COLUMNS if name != "stack"]
-    digest.update(particle_set.tilt_images[columns].to_numpy(np.float64).tobytes())
-    digest.update(np.ascontiguousarray(particle_set.rotations, dtype=np.float32).tobytes())
+    digest.update((particle_set.tilt_images[columns].to_numpy(np.float64).round(4) + 0.0).tobytes())
+    digest.update((particle_set.rotations.astype(np.float64).round(5) + 0.0).tobytes())
     return digest.hexdigest()
 
 

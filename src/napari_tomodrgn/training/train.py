@@ -32,7 +32,7 @@ from napari_tomodrgn.training.trainer import Trainer
 
 log = logging.getLogger("napari_tomodrgn")
 
-OWN_FOLDERS = ("checkpoints", "latents", "selections", "analysis", "volumes", "sessions")
+OWN_FOLDERS = ("checkpoints", "latents", "selections", "analysis", "volumes", "sessions", "tilt_series")
 VERSIONED = ("napari-tomodrgn", "torch", "numpy")
 
 
@@ -82,11 +82,14 @@ def train(options: TrainOptions, stop: StopRequest | None = None) -> Run:
         )
         trainer = make_trainer(options, particle_set, store, sampler, compute, options.outdir, stop)
         if resumed is None:
+            document = _document(options, particle_set, trainer)
             _remove_previous(options.outdir)
-            run = _create_run(options, particle_set, trainer)
+            run = Run.create(options.outdir, document)
         else:
             run = resumed
             _take_up(run, options, trainer)
+        if newest_checkpoint(run.path) is None:
+            write_particles(particle_set, run.path / layout.PARTICLES_STAR, overwrite=True)
         with _log_file(options.outdir):
             return _train(run, trainer)
 
@@ -118,6 +121,7 @@ def _previous_run(options: TrainOptions) -> Run | None:
         Where there is one and the options say neither to go on nor to replace it, or other files are there.
     """
     outdir = options.outdir
+    _refuse_input_inside(options)
     if options.resume and options.overwrite:
         raise InputError(f"{outdir}: --resume and --overwrite exclude each other; give one of them")
     if (outdir / layout.DOCUMENT).exists():
@@ -129,6 +133,18 @@ def _previous_run(options: TrainOptions) -> Run | None:
     if options.resume:
         log.info("%s: nothing to go on from yet, so training begins", outdir)
     return None
+
+
+def _refuse_input_inside(options: TrainOptions) -> None:
+    """Raise where a run that begins in the output folder would replace what it is to be made from."""
+    if options.resume:
+        return
+    folder = options.outdir.resolve()
+    stars = (folder / layout.DOCUMENT).exists() and options.overwrite
+    for path in (options.particles, options.selection, options.volume_series):
+        inside = path is not None and path.resolve().is_relative_to(folder)
+        if path is not None and inside and (stars or path.resolve().parent == folder):
+            raise InputError(f"{path}: lies in --outdir {options.outdir}, which begins anew; choose another --outdir")
 
 
 def recorded_settings(options: TrainOptions) -> dict[str, Any]:
@@ -192,30 +208,28 @@ def _take_up(run: Run, options: TrainOptions, trainer: Trainer) -> None:
 
 
 def _remove_previous(outdir: Path) -> None:
-    """Remove what an earlier run left in its folder; run.json first, so that what remains is no run."""
+    """Remove what an earlier run left in its folder, but for run.json, which the next one replaces in one step."""
     if not outdir.exists():
         return
     try:
-        (outdir / layout.DOCUMENT).unlink(missing_ok=True)
         for name in OWN_FOLDERS:
             shutil.rmtree(outdir / name, ignore_errors=True)
-        for path in outdir.iterdir():
-            if path.is_file() and path.name != layout.LOCK:
-                path.unlink()
+        for name in layout.OWN_FILES:
+            (outdir / name).unlink(missing_ok=True)
     except OSError as error:
         raise explain_os_error(error, outdir) from error
 
 
-def _create_run(options: TrainOptions, particle_set: ParticleSet, trainer: Trainer) -> Run:
-    star = write_particles(particle_set, options.outdir / "particles.star", overwrite=True)[0]
+def _document(options: TrainOptions, particle_set: ParticleSet, trainer: Trainer) -> dict[str, Any]:
+    """Return what run.json says of a run that begins."""
     model = trainer.model
-    document = {
+    return {
         "status": "running",
         "settings": recorded_settings(options),
         "versions": {"python": python_version(), **{name: version(name) for name in VERSIONED}},
         "data": {
             "fingerprint": fingerprint(particle_set),
-            "star": star.name,
+            "star": layout.PARTICLES_STAR,
             "source": str(particle_set.source.path),
             "dialect": particle_set.dialect,
             "particles": len(particle_set),
@@ -233,7 +247,6 @@ def _create_run(options: TrainOptions, particle_set: ParticleSet, trainer: Train
         "parent": _parent(options.selection),
         "chosen_epoch": None,
     }
-    return Run.create(options.outdir, document)
 
 
 def _parent(selection: Path | None) -> dict[str, str | None] | None:

@@ -88,6 +88,7 @@ class Trainer:
     position: int = 0  # steps done in the epoch after it
     sums: EpochSums = field(default_factory=EpochSums)
     history: list[dict[str, float]] = field(default_factory=list)
+    taken_up: int = 0  # the epoch that a run went on from: volumes and analyses may refer to it
 
     def __post_init__(self) -> None:
         self.model.to(self.compute.device)
@@ -173,7 +174,8 @@ class Trainer:
             kept = f"the checkpoint of epoch {self.epoch} is whole" if self.epoch else "no epoch was finished"
             raise RunError(
                 f"{self.folder}: the loss of particle {name} of tomogram {tomogram} is not finite in epoch "
-                f"{self.epoch + 1}; {kept}; lower --learning-rate, use --amp off, or leave the particle out"
+                f"{self.epoch + 1}; {kept}; begin another run with a lower "
+                "--learning-rate, --amp off, or without the particle"
             )
 
     def _finish_epoch(self) -> None:
@@ -206,7 +208,7 @@ class Trainer:
 
     def _drop_previous_checkpoint(self) -> None:
         previous = self.epoch - 1
-        if previous and previous % self.options.checkpoint_every:
+        if previous not in (0, self.taken_up) and previous % self.options.checkpoint_every:
             layout.checkpoint_path(self.folder, previous).unlink(missing_ok=True)
 
     def infer(self) -> Latents:
@@ -268,4 +270,5 @@ class Trainer:
         if self.prior is not None:
             self.prior.restore(state["prior"])
         self.epoch, self.position = state["epoch"], state["position"]
+        self.taken_up = self.epoch
         self.sums, self.history = EpochSums(**state["sums"]), list(state["history"])

@@ -222,9 +222,8 @@ def _forward_model(
         heights[:] = 0
         return replace(model, defocus_height="none")
     if height == "hand":
-        first = series.hand[0]
-        heights *= np.where(series.hand == first, 1.0, -1.0)[rows.tomogram][images.particle]
-        model = replace(model, defocus_height="plus" if first > 0 else "minus")
+        heights *= np.where(series.hand == series.reference_hand, 1.0, -1.0)[rows.tomogram][images.particle]
+        model = replace(model, defocus_height="plus" if series.reference_hand > 0 else "minus")
     return model
 
 
