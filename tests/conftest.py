@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 # The workers share the cores: more threads than cores wait for each other in OpenMP's spin locks.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"
 

@@ -72,9 +72,10 @@ for _name, _summary in SUMMARIES.items():
 
 
 def _run(load: Callable[[], Any], program: str, arguments: list[str]) -> None:
-    # Read when torch is loaded. Threads that spin while they wait slow training several times on a machine that
-    # somebody else uses too (docs/commands/train.md).
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Read when torch is loaded: threads that spin for long while they wait slow training several times on a machine
+    # that somebody else uses too (docs/commands/train.md).
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
     def work() -> None:
         command = load()
