@@ -126,6 +126,14 @@ def measured(measurement: Callable[[], Iterator[Finding]]) -> list[Finding]:
     return [Finding(first.what, first.value, first.at_least, time.perf_counter() - begin), *findings[1:]]
 
 
+def write(findings: list[Finding]) -> None:
+    """Write what has been measured so far."""
+    versions = {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
+    document = {"versions": versions, "findings": [asdict(each) | {"met": each.met} for each in findings]}
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    RESULTS.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
 def main() -> int:
     """Measure, print, write; return 1 where a number is lower than it has to be."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -144,11 +152,8 @@ def main() -> int:
                 f"{each.what:52s}{each.value:9.3f}{bound:>10s}{seconds:>9s}{'' if each.met else '  too low'}",
                 flush=True,
             )
-    if not quick:
-        versions = {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
-        document = {"versions": versions, "findings": [asdict(each) | {"met": each.met} for each in findings]}
-        RESULTS.parent.mkdir(parents=True, exist_ok=True)
-        RESULTS.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        if not quick:
+            write(findings)
     return 0 if all(each.met for each in findings) else 1
 
 
