@@ -121,12 +121,13 @@ def _previous_run(options: TrainOptions) -> Run | None:
         Where there is one and the options say neither to go on nor to replace it, or other files are there.
     """
     outdir = options.outdir
-    _refuse_input_inside(options)
     if options.resume and options.overwrite:
         raise InputError(f"{outdir}: --resume and --overwrite exclude each other; give one of them")
     if (outdir / layout.DOCUMENT).exists():
         if not (options.resume or options.overwrite):
             raise InputError(f"{outdir}: exists already; choose another name, or add --resume or --overwrite")
+        if options.overwrite:
+            _refuse_input_inside(options)
         return Run.open(outdir) if options.resume else None
     if not layout.is_untouched(outdir):
         raise InputError(f"{outdir}: is a folder with other files and not a run; choose another --outdir")
@@ -136,14 +137,10 @@ def _previous_run(options: TrainOptions) -> Run | None:
 
 
 def _refuse_input_inside(options: TrainOptions) -> None:
-    """Raise where a run that begins in the output folder would replace what it is to be made from."""
-    if options.resume:
-        return
+    """Raise where a run that replaces the one in the output folder is to be made from files there."""
     folder = options.outdir.resolve()
-    stars = (folder / layout.DOCUMENT).exists() and options.overwrite
     for path in (options.particles, options.selection, options.volume_series):
-        inside = path is not None and path.resolve().is_relative_to(folder)
-        if path is not None and inside and (stars or path.resolve().parent == folder):
+        if path is not None and path.resolve().is_relative_to(folder):
             raise InputError(f"{path}: lies in --outdir {options.outdir}, which begins anew; choose another --outdir")
 
 
