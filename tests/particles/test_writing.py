@@ -72,7 +72,8 @@ OPENERS = [
 def assert_equal_sets(one: ParticleSet, other: ParticleSet) -> None:
     by_source = ["source_particle"]
     pd.testing.assert_frame_equal(one.particles.drop(columns=by_source), other.particles.drop(columns=by_source))
-    stacks = [np.array(each.stacks)[each.tilt_images["stack"]] for each in (one, other)]
+    files = [np.array([str(Path(stack).resolve()) for stack in each.stacks]) for each in (one, other)]
+    stacks = [names[each.tilt_images["stack"]] for names, each in zip(files, (one, other), strict=True)]
     np.testing.assert_array_equal(*stacks)
     pd.testing.assert_frame_equal(one.tilt_images.drop(columns="stack"), other.tilt_images.drop(columns="stack"))
     np.testing.assert_array_equal(one.rotations, other.rotations)
