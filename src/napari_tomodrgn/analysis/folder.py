@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pandas as pd
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_open
 from napari_tomodrgn.particles.particle_set import ParticleId
+from napari_tomodrgn.particles.particle_table import read_particle_table
 
 LABEL_COLUMNS = ("tomogram", "particle", "label")
 _LABELLING_FILE = re.compile(r"labels-([a-z]+)-(\d+)\.csv")
@@ -140,27 +141,6 @@ def read_labels(path: Path) -> dict[ParticleId, int]:
             )
         result[particle] = int(row["label"])
     return result
-
-
-def read_particle_table(path: Path, required: Sequence[str] = ()) -> list[tuple[ParticleId, Mapping[str, str]]]:
-    """Return (id, row) of every line of a CSV file with the columns tomogram and particle; all values are text."""
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            rows = [row for row in reader if any(row.values())]
-            columns = reader.fieldnames or []
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such table; give a .csv with the columns tomogram and particle") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: is not a readable .csv table ({error})") from error
-    missing = [column for column in ("tomogram", "particle", *required) if column not in columns]
-    if missing:
-        found = ", ".join(columns) or "none"
-        raise InputError(f"{path}: has no column {missing[0]} (found: {found}); add it to the first line")
-    for number, row in enumerate(rows, start=2):
-        if any(row[column] is None for column in ("tomogram", "particle", *required)):
-            raise InputError(f"{path}, line {number}: has fewer values than the {len(columns)} columns; complete it")
-    return [((row["tomogram"], row["particle"]), row) for row in rows]
 
 
 def write_centres(path: Path, ids: Sequence[ParticleId], sizes: npt.NDArray[np.integer], z: npt.ArrayLike) -> None:

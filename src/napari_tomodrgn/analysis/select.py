@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from pydantic import ConfigDict, Field, field_validator
 
-from napari_tomodrgn.analysis.folder import AnalysisFolder, read_labels, read_particle_table
+from napari_tomodrgn.analysis.folder import AnalysisFolder, read_labels
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import refuse_existing
 from napari_tomodrgn.particles.data_options import DataOptions
 from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
+from napari_tomodrgn.particles.particle_table import read_particle_table
 from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.particles.writing import write_particles
 from napari_tomodrgn.runs.run import Run

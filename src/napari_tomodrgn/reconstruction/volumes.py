@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_folder, atomic_open
+from napari_tomodrgn.particles.particle_set import ParticleId
+from napari_tomodrgn.particles.particle_table import read_particle_table
 from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.progress import track
 from napari_tomodrgn.reconstruction.maps import flip_hand, write_map
@@ -122,7 +124,7 @@ def rows_to_decode(run: Run, epoch: int, options: VolumesOptions) -> VolumeRows:
     latents = run.latents(epoch)
     ids, labels = list(latents.ids), [""] * len(latents.ids)
     if options.particles:
-        ids, labels = read_particle_ids(options.particles)
+        ids, labels = _listed(options.particles)
     row_of = {particle_id: row for row, particle_id in enumerate(latents.ids)}
     for tomogram, name in ids:
         if (tomogram, name) not in row_of:
@@ -135,20 +137,13 @@ def rows_to_decode(run: Run, epoch: int, options: VolumesOptions) -> VolumeRows:
     return VolumeRows(name, z, pd.DataFrame(columns).join(_latent_columns(z)))
 
 
-def read_particle_ids(path: Path) -> tuple[list[tuple[str, str]], list[str]]:
+def _listed(path: Path) -> tuple[list[ParticleId], list[str]]:
     """Return the particle ids of a selection or a table, and their labels (blank where there are none)."""
     if path.suffix == ".json":
         ids = sorted(Selection.load(path).ids)
         return ids, [""] * len(ids)
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: is not a readable table ({error}); expected columns tomogram, particle") from error
-    for column in ("tomogram", "particle"):
-        if column not in table:
-            raise InputError(f"{path}: has no column {column!r}; expected the columns tomogram and particle")
-    labels = table["label"].tolist() if "label" in table else [""] * len(table)
-    return list(zip(table["tomogram"].tolist(), table["particle"].tolist(), strict=True)), labels
+    rows = read_particle_table(path)
+    return [particle for particle, _ in rows], [row.get("label") or "" for _, row in rows]
 
 
 def _rows_of_latents(run: Run, path: Path) -> VolumeRows:

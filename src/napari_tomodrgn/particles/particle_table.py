@@ -1,0 +1,35 @@
+"""Tables (.csv) that name particles, one a line, by tomogram and name."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.particles.particle_set import ParticleId
+
+
+def read_particle_table(path: Path, required: Sequence[str] = ()) -> list[tuple[ParticleId, Mapping[str, str]]]:
+    """Return (id, row) of every line of a CSV file with the columns tomogram and particle; all values are text.
+
+    Raises
+    ------
+    InputError
+        Where the file is missing, is no such table, or lacks a ``required`` column or a value of one.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            rows = [row for row in reader if any(row.values())]
+            columns = reader.fieldnames or []
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such table; give a .csv with the columns tomogram and particle") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: is not a readable .csv table ({error})") from error
+    missing = [column for column in ("tomogram", "particle", *required) if column not in columns]
+    if missing:
+        found = ", ".join(columns) or "none"
+        raise InputError(f"{path}: has no column {missing[0]} (found: {found}); add it to the first line")
+    for number, row in enumerate(rows, start=2):
+        if any(row[column] is None for column in ("tomogram", "particle", *required)):
+            raise InputError(f"{path}, line {number}: has fewer values than the {len(columns)} columns; complete it")
+    return [((row["tomogram"], row["particle"]), row) for row in rows]
