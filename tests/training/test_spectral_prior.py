@@ -1,5 +1,6 @@
 """The prior learns the true spectrum from noisy data, and leaves what a Wiener filter leaves."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -47,6 +48,24 @@ def test_the_first_epoch_is_free() -> None:
     prior = SpectralPrior(BOX, torch.device("cpu"))
     ones = torch.ones(5)
     assert torch.equal(prior.terms(torch.rand(5, 3) / 2, ones, ones, ones), torch.zeros(5))
+
+
+def test_it_adds_up_what_it_saw_in_each_shell() -> None:
+    """Two visits, against numpy's histograms; points past Nyquist count with the last shell."""
+    k3 = (torch.rand(2, 500, 3, generator=torch.Generator().manual_seed(2)) - 0.5) * 1.2
+    real, imaginary, precision = torch.randn(3, 2, 500, generator=torch.Generator().manual_seed(3))
+    prior = SpectralPrior(BOX, torch.device("cpu"))
+    for visit in range(2):
+        prior.terms(k3[visit], real[visit], imaginary[visit], precision[visit])
+
+    shell = np.minimum(np.rint(np.linalg.norm(k3.numpy().reshape(-1, 3), axis=1) * BOX), BOX // 2).astype(int)
+    assert (shell == BOX // 2).sum() > 50
+    for found, values in (
+        (prior.points, np.ones(len(shell))),
+        (prior.power, (real**2 + imaginary**2).numpy().ravel()),
+        (prior.precision, precision.numpy().ravel()),
+    ):
+        np.testing.assert_allclose(found.numpy(), np.bincount(shell, values, BOX // 2 + 1), rtol=1e-12, atol=1e-12)
 
 
 def test_a_restored_prior_goes_on_as_if_nothing_had_happened() -> None:

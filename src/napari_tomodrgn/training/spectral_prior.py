@@ -36,9 +36,13 @@ class SpectralPrior:
         shell = (k3.norm(dim=1) * self.box).round().long().clamp(max=self.box // 2)
         power = real**2 + imaginary**2
         with torch.no_grad():
-            for sums, values in ((self.power, power), (self.precision, precision), (self.points, None)):
-                weights = None if values is None else values.to(sums.dtype)
-                sums += torch.bincount(shell, weights, minlength=len(sums)).to(sums)
+            # index_add_, as bincount makes a GPU wait for the CPU
+            for sums, values in (
+                (self.power, power),
+                (self.precision, precision),
+                (self.points, torch.ones_like(power)),
+            ):
+                sums.index_add_(0, shell, values.to(sums.dtype))
         return self.penalty[shell].to(power.dtype) * power
 
     def end_epoch(self) -> None:
