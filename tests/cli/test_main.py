@@ -12,13 +12,14 @@ from napari_tomodrgn.cli import main as programs
 from .conftest import Cli
 
 
-def imported_by(*arguments: str) -> set[str]:
-    """Return the top-level packages that a fresh process has imported after running a command."""
+def imported_by(*commands: str) -> set[str]:
+    """Return the top-level packages that a fresh process has imported after running commands."""
     program = (
         "import sys\nfrom napari_tomodrgn.cli.main import main\n"
-        "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    print(*sys.modules, file=sys.stderr)\n"
+        "for command in sys.argv[1:]:\n    try:\n        main(command.split())\n    except SystemExit:\n        pass\n"
+        "print(*sys.modules, file=sys.stderr)\n"
     )
-    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", program, *commands], capture_output=True, text=True, check=True)
     return {name.partition(".")[0] for name in done.stderr.split()}
 
 
@@ -36,6 +37,12 @@ def test_no_command_shows_the_help(cli: Cli) -> None:
 
 def test_help_imports_neither_torch_nor_pandas() -> None:
     assert not imported_by("--help") & {"torch", "pandas", "numpy", "umap", "sklearn", "matplotlib", "napari"}
+
+
+def test_no_commands_help_imports_torch() -> None:
+    imported = imported_by(*(f"{name} --help" for name in programs.SUMMARIES))
+    assert "pydantic" in imported
+    assert not imported & {"torch", "umap", "sklearn", "matplotlib", "napari"}
 
 
 def test_version_is_the_packages(cli: Cli) -> None:
@@ -104,6 +111,19 @@ TRAIN_OPTIONS = (
 def test_the_help_names_the_options_that_stay(cli: Cli, command: str, options: tuple[str, ...]) -> None:
     words = set(cli(command, "--help").stdout.replace("/", " ").split())
     assert [option for option in options if option not in words] == []
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("train", "--dialect auto|cryosrpnt|nextpyp|relion5|warp|warptools"),
+        ("downsample", "--dialect auto|cryosrpnt|nextpyp|relion5|warp|warptools"),
+        *(("train", f"--{network} NODESxLAYERS") for network in ("encoder-a", "encoder-b", "decoder")),
+        ("reconstruct", "--decoder NODESxLAYERS"),
+    ],
+)
+def test_the_help_shows_what_an_option_takes(cli: Cli, command: str, shown: str) -> None:
+    assert shown in " ".join(cli(command, "--help").stdout.split())
 
 
 @pytest.mark.parametrize(

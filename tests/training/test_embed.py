@@ -9,7 +9,8 @@ import pytest
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.runs.latents import Latents
 from napari_tomodrgn.runs.run import Run
-from napari_tomodrgn.training.embed import EmbedOptions, embed
+from napari_tomodrgn.training.embed import embed
+from napari_tomodrgn.training.options import EmbedOptions
 from napari_tomodrgn.training.train import train
 
 from .test_train import small

@@ -5,7 +5,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from napari_tomodrgn.particles.dialects import dialects
 from napari_tomodrgn.particles.particle_set import ParticleSet
+
+DIALECT_METAVAR = "|".join(("auto", *dialects()))
 
 
 class DataOptions(BaseModel):
@@ -16,9 +19,7 @@ class DataOptions(BaseModel):
     particles: Path = Field(
         description="Star file of particles, or an optimisation set.", json_schema_extra={"argument": True}
     )
-    dialect: str = Field(
-        "auto", description="Dialect of the star: auto, warp, cryosrpnt, nextpyp, warptools or relion5."
-    )
+    dialect: str = Field("auto", description="Dialect of the star.", json_schema_extra={"metavar": DIALECT_METAVAR})
     volume_series: Path | None = Field(
         None, description="Star with one row a particle that gives image series their coordinates in the tomogram."
     )

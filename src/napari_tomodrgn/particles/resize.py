@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_path, refuse_existing
+from napari_tomodrgn.particles.data_options import DIALECT_METAVAR
 from napari_tomodrgn.particles.mrc_header import DTYPES, read_header
 from napari_tomodrgn.particles.particle_set import ParticleSet, StarSource
 from napari_tomodrgn.particles.reading import partner, read_particles
@@ -40,9 +41,7 @@ class ResizeOptions(BaseModel):
         json_schema_extra={"argument": True},
     )
     box: int = Field(gt=0, description="New box size in pixels (even, smaller than the present one).")
-    dialect: str = Field(
-        "auto", description="Dialect of the star: auto, warp, cryosrpnt, nextpyp, warptools or relion5."
-    )
+    dialect: str = Field("auto", description="Dialect of the star.", json_schema_extra={"metavar": DIALECT_METAVAR})
     datadir: Path | None = Field(None, description="Further folder in which image stacks are looked for.")
     selection: Path | None = Field(None, description="Selection (JSON) of the particles to write.")
     overwrite: bool = Field(False, description="Replace existing files.")

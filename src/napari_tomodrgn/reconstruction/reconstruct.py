@@ -18,7 +18,7 @@ from napari_tomodrgn.reconstruction.fsc import corrected_fsc, correlation, fsc, 
 from napari_tomodrgn.reconstruction.maps import Map, flip_hand, read_map, write_map
 from napari_tomodrgn.reconstruction.masks import soft_mask
 from napari_tomodrgn.stopping import StopRequest
-from napari_tomodrgn.training.options import LAYERS_PATTERN, ComputeOptions, TrainOptions
+from napari_tomodrgn.training.options import LAYERS_METAVAR, LAYERS_PATTERN, ComputeOptions, TrainOptions
 
 log = logging.getLogger("napari_tomodrgn")
 
@@ -69,7 +69,10 @@ class ReconstructOptions(ComputeOptions):
         "constant", description="cosine lets it fall to 0 at the last step.", json_schema_extra=DECODER_GROUP
     )
     decoder: str = Field(
-        "256x3", pattern=LAYERS_PATTERN, description="Nodes x hidden layers.", json_schema_extra=DECODER_GROUP
+        "256x3",
+        pattern=LAYERS_PATTERN,
+        description="Nodes x hidden layers.",
+        json_schema_extra={**DECODER_GROUP, "metavar": LAYERS_METAVAR},
     )
     positional_encoding: PositionalEncoding = Field(
         "gaussian", description="Frequencies of the decoder's input.", json_schema_extra=DECODER_GROUP

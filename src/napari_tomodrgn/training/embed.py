@@ -5,7 +5,6 @@ import logging
 from pathlib import Path
 
 import numpy as np
-from pydantic import Field
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_open, refuse_existing
@@ -18,20 +17,11 @@ from napari_tomodrgn.training.batches import Sampler, split_tilts
 from napari_tomodrgn.training.checkpoints import TrainedModel, load_model
 from napari_tomodrgn.training.device import choose_compute
 from napari_tomodrgn.training.inference import Images, infer_latents
-from napari_tomodrgn.training.options import ComputeOptions, TrainOptions
+from napari_tomodrgn.training.options import EmbedOptions, TrainOptions
 from napari_tomodrgn.training.store import build_store
 
 PIXEL_SIZE_TOLERANCE = 0.01
 log = logging.getLogger("napari_tomodrgn")
-
-
-class EmbedOptions(ComputeOptions):
-    """Options of ``embed``."""
-
-    run: Path = Field(description="Run whose encoder is used.")
-    output: Path = Field(description="Latents to write (.npz); a table (.csv) is written beside them.")
-    epoch: int | None = Field(None, ge=1, description="Epoch of the run; the chosen one where not given.")
-    overwrite: bool = Field(False, description="Replace output that exists.")
 
 
 def embed(options: EmbedOptions) -> Latents:

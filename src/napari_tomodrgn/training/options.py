@@ -1,4 +1,4 @@
-"""What a training is asked: one model, shared by the command, the run directory and the widget."""
+"""What training and embedding are asked: a model each, shared by the command, the run directory and the widget."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,6 +9,7 @@ from napari_tomodrgn.model.architecture import Architecture, Layers, Pooling, Po
 from napari_tomodrgn.particles.data_options import DataOptions
 
 LAYERS_PATTERN = r"^\d+x\d+$"
+LAYERS_METAVAR = "NODESxLAYERS"
 # A resumed run may differ from what it recorded in these alone: epochs may be raised, and whether the files named
 # hold the same particles is told by their fingerprint.
 FREE_ON_RESUME = (
@@ -59,7 +60,7 @@ class TrainOptions(ComputeOptions):
         "256x3",
         pattern=LAYERS_PATTERN,
         description="Encoder A, per tilt image: nodes x hidden layers.",
-        json_schema_extra={"group": "Network"},
+        json_schema_extra={"group": "Network", "metavar": LAYERS_METAVAR},
     )
     encoder_a_out: int = Field(
         128,
@@ -71,13 +72,13 @@ class TrainOptions(ComputeOptions):
         "256x3",
         pattern=LAYERS_PATTERN,
         description="Encoder B, per particle: nodes x hidden layers.",
-        json_schema_extra={"group": "Network"},
+        json_schema_extra={"group": "Network", "metavar": LAYERS_METAVAR},
     )
     decoder: str = Field(
         "256x3",
         pattern=LAYERS_PATTERN,
         description="Decoder: nodes x hidden layers.",
-        json_schema_extra={"group": "Network"},
+        json_schema_extra={"group": "Network", "metavar": LAYERS_METAVAR},
     )
     pooling: Pooling = Field(
         "concatenate",
@@ -203,3 +204,12 @@ class TrainOptions(ComputeOptions):
             feature_sigma=self.feature_sigma,
             seed=self.seed,
         )
+
+
+class EmbedOptions(ComputeOptions):
+    """Options of ``embed``."""
+
+    run: Path = Field(description="Run whose encoder is used.")
+    output: Path = Field(description="Latents to write (.npz); a table (.csv) is written beside them.")
+    epoch: int | None = Field(None, ge=1, description="Epoch of the run; the chosen one where not given.")
+    overwrite: bool = Field(False, description="Replace output that exists.")

@@ -2,7 +2,7 @@
 
 from napari_tomodrgn.cli.options import Command
 from napari_tomodrgn.cli.output import show_written
-from napari_tomodrgn.training.embed import EmbedOptions
+from napari_tomodrgn.training.options import EmbedOptions
 
 
 def _run(options: EmbedOptions, _as_json: bool) -> None:
