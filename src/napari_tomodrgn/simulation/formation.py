@@ -32,7 +32,7 @@ class ImageFormation:
     Parameters
     ----------
     volumes
-        (states, D, D, D), axes z, y, x, protein positive.
+        (S, D, D, D), axes z, y, x, protein positive: of the states, or of the steps of a motion.
     plan
         What to simulate.
     """
@@ -62,7 +62,9 @@ class ImageFormation:
         plan = self.plan
         rotation = torch.from_numpy(plan.rotations[row]).float()
         shift = torch.from_numpy(plan.displacement[row]).float()
-        clean = self._projectors[plan.label[row]].images(rotation, lattice(self.box), shift)
+        clean = torch.zeros(len(rotation), self.box, self.box)
+        for number, share in plan.maps_of(row):
+            clean += share * self._projectors[number].images(rotation, lattice(self.box), shift)
         return self._filtered(clean, self._exposure())
 
     def _through_microscope(self, specimen: Tensor, row: int) -> Tensor:

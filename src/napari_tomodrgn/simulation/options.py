@@ -21,6 +21,19 @@ class SimulateOptions(BaseModel):
         json_schema_extra={"argument": True},
     )
     maps: tuple[Path, ...] = Field((), description="MRC maps to simulate from, one a state; none: a built-in complex.")
+    model: tuple[Path, ...] = Field(
+        (), description="Atomic model (PDB or mmCIF) to simulate from; all files given are one complex."
+    )
+    leave_out: tuple[str, ...] = Field(
+        (),
+        description="Parts of the model that a state lacks, one option a state: FILE:CHAIN, FILE or CHAIN, separated "
+        'by commas; "" is the whole complex.',
+        json_schema_extra={"metavar": "PARTS"},
+    )
+    morph_to: Path | None = Field(
+        None, description="The same complex in another conformation: particles lie anywhere on the way from --model."
+    )
+    morph_steps: int = Field(21, description="Number of maps on that way; images between two maps are interpolated.")
     dialect: Literal["cryosrpnt", "warp", "warptools"] = Field("cryosrpnt", description="The star files' dialect.")
     particles: int = Field(400, description="Number of particles; the states are equally frequent.")
     tomograms: int = Field(2, description="Number of tomograms that the particles are spread over.")
@@ -77,10 +90,32 @@ def check_options(options: SimulateOptions) -> None:
     _require(options, "amplitude_contrast", 0 <= options.amplitude_contrast <= 1, "a fraction from 0 to 1")
     _require(options, "defocus_step", options.defocus_step > 0, "a number above 0")
     _require(options, "defocus_max", options.defocus_max >= options.defocus_min > 0, "at least --defocus-min, above 0")
-    states = len(options.maps) or STATES
+    _check_source(options)
+    states = _states(options)
     _require(options, "particles", options.particles >= states, f"at least one a state, of which there are {states}")
     fewest = max(states, options.tomograms)
     _require(options, "particles", options.particles >= fewest, f"at least one a tomogram, which is {fewest}")
+
+
+def _states(options: SimulateOptions) -> int:
+    """Return the number of discrete states, 1 for a motion."""
+    if options.model:
+        return len(options.leave_out) or 1
+    return len(options.maps) or STATES
+
+
+def _check_source(options: SimulateOptions) -> None:
+    """Raise one sentence unless the options name one source of maps."""
+    if options.maps and options.model:
+        raise InputError("--maps: is given together with --model; simulate from maps or from an atomic model")
+    for name, given in (("--leave-out", options.leave_out), ("--morph-to", options.morph_to)):
+        if given and not options.model:
+            raise InputError(f"{name}: needs an atomic model; give --model")
+    if options.leave_out and options.morph_to:
+        raise InputError("--leave-out: is given together with --morph-to; simulate discrete states or one motion")
+    if options.morph_to and len(options.model) > 1:
+        raise InputError("--morph-to: needs one --model to start from; put the complex into one file")
+    _require(options, "morph_steps", options.morph_steps >= 2, "2 or more")
 
 
 def _require(options: SimulateOptions, name: str, good: bool, expected: str) -> None:

@@ -17,6 +17,8 @@ from napari_tomodrgn.simulation.placement import (
 from napari_tomodrgn.simulation.shapes import LARGEST_SHARE
 from napari_tomodrgn.simulation.tilt_scheme import dose_symmetric, tilt_rotations
 
+_MOTION = 4  # streams of random numbers, beside those of the image formation
+
 FloatArray = npt.NDArray[np.float64]
 
 
@@ -31,7 +33,10 @@ class Plan:
     names
         Particle names, unique in their tomogram.
     label
-        (N,) the state of each particle, from 0.
+        (N,) the state of each particle, from 0; of a motion the step below its coordinate.
+    coordinate, steps
+        (N,) where on a motion each particle lies, from 0 to 1, and in how many maps the motion is given; ``None`` where
+        the states are discrete.
     position
         (N, 3) x, y, z in Å from the centre of the tomogram's first voxel.
     origin
@@ -65,6 +70,8 @@ class Plan:
     displacement: FloatArray
     tilt_defocus: FloatArray
     defocus: FloatArray
+    coordinate: FloatArray | None = None
+    steps: int | None = None
 
     def __len__(self) -> int:
         return len(self.label)
@@ -74,11 +81,25 @@ class Plan:
         """(T,) the cosine of each tilt."""
         return np.cos(np.deg2rad(self.tilts))
 
+    def maps_of(self, row: int) -> list[tuple[int, float]]:
+        """Return the maps that a particle is made of, and the share of each."""
+        if self.coordinate is None or self.steps is None:
+            return [(int(self.label[row]), 1.0)]
+        low = int(self.label[row])
+        upper = float(self.coordinate[row] * (self.steps - 1) - low)
+        return [(low, 1 - upper), (low + 1, upper)]
+
 
 def make_plan(
-    options: SimulateOptions, forward_model: ForwardModel, states: int, *, by_angle: bool, shift_by_particle: bool
+    options: SimulateOptions,
+    forward_model: ForwardModel,
+    states: int,
+    *,
+    by_angle: bool,
+    shift_by_particle: bool,
+    steps: int | None = None,
 ) -> Plan:
-    """Draw a data set.
+    """Draw a data set of discrete ``states``, or of one motion in so many ``steps``.
 
     ``by_angle`` orders the tilts by angle instead of by acquisition; ``shift_by_particle`` draws one shift in 3D for
     each particle instead of one for each image.
@@ -99,6 +120,10 @@ def make_plan(
     series = tilt_rotations(tilts)
     tilt_defocus, defocus = _defoci(options, forward_model, tomograms, tomogram, position, series, generator)
     origin, displacement = _shifts(options, series, generator, by_particle=shift_by_particle)
+    coordinate = None
+    if steps is not None:
+        coordinate = np.random.default_rng([options.seed, _MOTION]).uniform(size=options.particles)
+        label = np.minimum((coordinate * (steps - 1)).astype(np.int64), steps - 2)
     first = np.searchsorted(tomogram, np.arange(len(tomograms)))
     return Plan(
         options=options,
@@ -116,6 +141,8 @@ def make_plan(
         displacement=displacement,
         tilt_defocus=tilt_defocus,
         defocus=defocus,
+        coordinate=coordinate,
+        steps=steps,
     )
 
 

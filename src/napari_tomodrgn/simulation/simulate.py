@@ -10,16 +10,14 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_open, make_folder, refuse_existing
 from napari_tomodrgn.particles.forward_model import ForwardModel
 from napari_tomodrgn.progress import track
-from napari_tomodrgn.reconstruction.maps import read_map
 from napari_tomodrgn.simulation.formation import ImageFormation
 from napari_tomodrgn.simulation.image_files import write_stack, write_volume
 from napari_tomodrgn.simulation.options import SimulateOptions, check_options
 from napari_tomodrgn.simulation.plan import Plan, make_plan
-from napari_tomodrgn.simulation.shapes import four_state_complex
+from napari_tomodrgn.simulation.specimen import make_specimen
 from napari_tomodrgn.simulation.writers import WRITERS, Writer
 
 TRUTH = "truth.csv"
@@ -29,9 +27,10 @@ log = logging.getLogger("napari_tomodrgn")
 def simulate(options: SimulateOptions) -> Path:
     """Simulate particles and return the star file to open.
 
-    The folder gets the stars and stacks of the dialect, ``state_N.mrc`` for every state, and ``truth.csv`` with one row
-    a particle: tomogram, particle (as this program names them), label, z, y, x in Å, rot, tilt, psi in degrees. Stars
-    are written last, so a star is there only when all that it names is.
+    The folder gets the stars and stacks of the dialect, ``state_N.mrc`` for every state or ``motion_N.mrc`` for every
+    step of a motion, and ``truth.csv`` with one row a particle: tomogram, particle (as this program names them), label
+    (of a motion: coordinate from 0 to 1), z, y, x in Å, rot, tilt, psi in degrees. Stars are written last, so a star is
+    there only when all that it names is.
 
     Raises
     ------
@@ -40,22 +39,23 @@ def simulate(options: SimulateOptions) -> Path:
     """
     check_options(options)
     writer = WRITERS[options.dialect]
-    volumes = _volumes(options)
-    options = options.model_copy(update={"box": volumes.shape[-1]})
+    specimen = make_specimen(options)
+    options = options.model_copy(update={"box": specimen.maps.shape[-1]})
     check_options(options)
     plan = make_plan(
         options,
         _forward_model(options, writer),
-        len(volumes),
+        specimen.states,
+        steps=len(specimen.maps) if specimen.continuous else None,
         by_angle=writer.BY_ANGLE,
         shift_by_particle=writer.SHIFT_BY_PARTICLE,
     )
     _refuse_existing(options, writer, plan)
     make_folder(options.outdir)
     with _one_thread():
-        _write_stacks(writer, plan, ImageFormation(volumes, plan), options.outdir)
-    for state, volume in enumerate(volumes):
-        write_volume(options.outdir / f"state_{state}.mrc", volume, options.pixel_size)
+        _write_stacks(writer, plan, ImageFormation(specimen.maps, plan), options.outdir)
+    for name, volume in zip(specimen.file_names, specimen.maps, strict=True):
+        write_volume(options.outdir / name, volume, options.pixel_size)
     with atomic_open(options.outdir / TRUTH) as stream:
         truth_table(plan).to_csv(stream, index=False, lineterminator="\n")
     star = writer.write_stars(plan, options.outdir)
@@ -64,12 +64,12 @@ def simulate(options: SimulateOptions) -> Path:
 
 
 def truth_table(plan: Plan) -> pd.DataFrame:
-    """Return one row a particle, with its id, label, position in Å and orientation in degrees."""
+    """Return one row a particle, with its id, label (or coordinate), position in Å and orientation in degrees."""
     return pd.DataFrame(
         {
             "tomogram": [plan.tomograms[row].name for row in plan.tomogram],
             "particle": plan.names,
-            "label": plan.label,
+            **({"label": plan.label} if plan.coordinate is None else {"coordinate": plan.coordinate.round(6)}),
             **{axis: plan.position[:, row].round(4) for axis, row in (("z", 2), ("y", 1), ("x", 0))},
             **{name: plan.angles[:, row].round(6) for row, name in enumerate(("rot", "tilt", "psi"))},
         }
@@ -84,19 +84,6 @@ def _forward_model(options: SimulateOptions, writer: Writer) -> ForwardModel:
         contrast=options.contrast,
         defocus_height=options.defocus_height,
     )
-
-
-def _volumes(options: SimulateOptions) -> npt.NDArray[np.float32]:
-    """Return the maps of the states (S, D, D, D), of one box."""
-    if not options.maps:
-        return four_state_complex(options.box, options.pixel_size)
-    maps = [read_map(path) for path in options.maps]
-    for path, each in zip(options.maps, maps, strict=True):
-        if each.box != maps[0].box:
-            raise InputError(
-                f"{path}: has a box of {each.box} pixels, {options.maps[0]} has {maps[0].box}; give maps of one box"
-            )
-    return np.stack([each.values for each in maps])
 
 
 def _refuse_existing(options: SimulateOptions, writer: Writer, plan: Plan) -> None:

@@ -1,0 +1,87 @@
+"""The maps that particles are made of: built in, from files, of atomic models, or steps of a motion."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.reconstruction.maps import read_map
+from napari_tomodrgn.simulation.atoms import left_after, read_atoms
+from napari_tomodrgn.simulation.density import atoms_density, check_size
+from napari_tomodrgn.simulation.motion import moved, paired_atoms
+from napari_tomodrgn.simulation.options import SimulateOptions
+from napari_tomodrgn.simulation.shapes import four_state_complex
+
+
+@dataclass(frozen=True)
+class Specimen:
+    """What the particles look like.
+
+    Attributes
+    ----------
+    maps
+        (S, D, D, D), axes z, y, x, protein positive.
+    continuous
+        Whether the maps are steps of one motion, between which a particle may lie, instead of discrete states.
+    """
+
+    maps: npt.NDArray[np.float32]
+    continuous: bool = False
+
+    @property
+    def states(self) -> int:
+        """Number of discrete states."""
+        return 1 if self.continuous else len(self.maps)
+
+    @property
+    def file_names(self) -> list[str]:
+        """Each map's file beside the truth."""
+        kind, digits = ("motion", len(str(len(self.maps) - 1))) if self.continuous else ("state", 1)
+        return [f"{kind}_{number:0{digits}d}.mrc" for number in range(len(self.maps))]
+
+
+def make_specimen(options: SimulateOptions) -> Specimen:
+    """Return the maps that the options ask for; raises one sentence on a file that cannot be used."""
+    if options.morph_to is not None:
+        return _motion(options)
+    if options.model:
+        return Specimen(_assembly_states(options))
+    if options.maps:
+        return Specimen(_given_maps(options))
+    return Specimen(four_state_complex(options.box, options.pixel_size))
+
+
+def _assembly_states(options: SimulateOptions) -> npt.NDArray[np.float32]:
+    atoms = read_atoms(options.model)
+    centre = atoms.centre_of_mass  # of the whole complex, so that what a state lacks moves nothing else
+    check_size(atoms, options.box, options.pixel_size, centre)
+    states = [left_after(atoms, parts) for parts in options.leave_out or ("",)]
+    return np.stack([atoms_density(atoms, options.box, options.pixel_size, centre, rows) for rows in states])
+
+
+def _motion(options: SimulateOptions) -> Specimen:
+    assert options.morph_to is not None
+    first, last = paired_atoms(read_atoms(options.model), read_atoms([options.morph_to]), options.morph_to)
+    centre = first.centre_of_mass
+    for end in (first, last):
+        check_size(end, options.box, options.pixel_size, centre)
+    steps = np.linspace(0, 1, options.morph_steps)
+    box, pixel_size = options.box, options.pixel_size
+    maps = [atoms_density(moved(first, last, step), box, pixel_size, centre) for step in steps]
+    return Specimen(np.stack(maps), continuous=True)
+
+
+def _given_maps(options: SimulateOptions) -> npt.NDArray[np.float32]:
+    maps = [read_map(path) for path in options.maps]
+    for path, each in zip(options.maps, maps, strict=True):
+        if each.box != maps[0].box:
+            raise InputError(
+                f"{path}: has a box of {each.box} pixels, {options.maps[0]} has {maps[0].box}; give maps of one box"
+            )
+    if "box" in options.model_fields_set and options.box != maps[0].box:
+        raise InputError(
+            f"{options.maps[0]}: has a box of {maps[0].box} pixels, and --box is {options.box}; leave --box out to "
+            "simulate in the maps' own box, or bring the maps to the box you want first"
+        )
+    return np.stack([each.values for each in maps])
