@@ -47,15 +47,16 @@ class ImageFormation:
         self.noise = self._measure() if plan.options.noise else NoiseLevels(0.0, 0.0)
 
     def particles(self) -> Iterator[npt.NDArray[np.float32]]:
-        """Yield the images (T, D, D) of every particle, as they are written."""
+        """Yield the images (T or fewer, D, D) of every particle, as they are written."""
         for row in range(len(self.plan)):
             yield self.images(row).numpy()
 
     def images(self, row: int) -> Tensor:
-        """Return the images (T, D, D) of one particle."""
-        specimen = self._specimen(row) + self._random(_STRUCTURAL, row, self.noise.structural)
-        microscope = self._through_microscope(specimen, row) + self._random(_SHOT, row, self.noise.shot)
-        return self._extracted(microscope, row)
+        """Return the images (T, D, D) of one particle, those that are not there left out."""
+        factor = float(self.plan.nuisance.noise_factor[self.plan.tomogram[row]])
+        specimen = self._specimen(row) + self._random(_STRUCTURAL, row, factor * self.noise.structural)
+        microscope = self._through_microscope(specimen, row) + self._random(_SHOT, row, factor * self.noise.shot)
+        return self._extracted(microscope, row)[torch.from_numpy(self.plan.shown[row])]
 
     def _specimen(self, row: int) -> Tensor:
         """Return damaged projections (T, D, D), their mean 0."""
@@ -65,7 +66,7 @@ class ImageFormation:
         clean = torch.zeros(len(rotation), self.box, self.box)
         for number, share in plan.maps_of(row):
             clean += share * self._projectors[number].images(rotation, lattice(self.box), shift)
-        return self._filtered(clean, self._exposure())
+        return self._filtered(clean, self._exposure(row))
 
     def _through_microscope(self, specimen: Tensor, row: int) -> Tensor:
         """Return what falls on the detector: thinner signal at high tilt, and the CTF."""
@@ -79,7 +80,7 @@ class ImageFormation:
         if model.ctf_power == 2:
             factor = factor * self._ctf(row)
         if model.attenuation != "none":
-            factor = factor * self._exposure()
+            factor = factor * self._exposure(row)
         if model.attenuation == "dose-tilt":
             factor = factor * torch.from_numpy(self.plan.tilt_cosine).float()[:, None]
         sign = -1 if model.contrast == "dark" else 1
@@ -100,12 +101,13 @@ class ImageFormation:
         return NoiseLevels(structural, _deviation(blurred) / float(np.sqrt(options.shot_snr)))
 
     def _random(self, stream: int, row: int, deviation: float) -> Tensor:
-        """Return noise (T, D, D) that depends on the seed and the particle alone."""
+        """Return noise (T, D, D) that depends on the seed, the particle and when an image was taken alone."""
         shape = (len(self.plan.tilts), self.box, self.box)
         if deviation == 0:
             return torch.zeros(shape)
         generator = np.random.default_rng([self.plan.options.seed, stream, row])
-        return torch.from_numpy(generator.standard_normal(shape, dtype=np.float32)) * deviation
+        values = generator.standard_normal(shape, dtype=np.float32)[self.plan.acquired]
+        return torch.from_numpy(values) * deviation
 
     def _filtered(self, images: Tensor, factor: Tensor) -> Tensor:
         """Return images (T, D, D) whose transforms are multiplied by ``factor`` (T or 1, half plane or 1)."""
@@ -114,9 +116,9 @@ class ImageFormation:
         filtered: Tensor = torch.fft.irfft2(half_plane, s=(self.box, self.box))
         return filtered
 
-    def _exposure(self) -> Tensor:
-        """Return the exposure weights (T, half plane)."""
-        dose = torch.from_numpy(self.plan.dose).float()
+    def _exposure(self, row: int) -> Tensor:
+        """Return the exposure weights (T, half plane) of one particle's images."""
+        dose = torch.from_numpy(self.plan.dose[self.plan.tomogram[row]]).float()
         voltage = torch.full_like(dose, self.plan.options.voltage)
         return exposure_weights(self._k.norm(dim=1), dose, voltage, self.plan.forward_model.voltage_rule)
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.simulation.shapes import STATES
+from napari_tomodrgn.simulation.tilt_scheme import dose_symmetric
 
 SMALLEST_BOX = 16
 
@@ -34,7 +35,9 @@ class SimulateOptions(BaseModel):
         None, description="The same complex in another conformation: particles lie anywhere on the way from --model."
     )
     morph_steps: int = Field(21, description="Number of maps on that way; images between two maps are interpolated.")
-    dialect: Literal["cryosrpnt", "warp", "warptools"] = Field("cryosrpnt", description="The star files' dialect.")
+    dialect: Literal["cryosrpnt", "warp", "nextpyp", "warptools", "relion5"] = Field(
+        "cryosrpnt", description="The star files' dialect."
+    )
     particles: int = Field(400, description="Number of particles; the states are equally frequent.")
     tomograms: int = Field(2, description="Number of tomograms that the particles are spread over.")
     box: int = Field(32, description="Box size in pixels, even; maps given with --maps bring their own.")
@@ -43,9 +46,15 @@ class SimulateOptions(BaseModel):
     tilt_step: float = Field(3.0, description="Step between tilts in degrees.")
     tilts: int | None = Field(None, description="Keep only the first tilts of the dose-symmetric scheme; none: all.")
     dose_per_tilt: float = Field(3.0, description="Exposure of each tilt in e/Å².")
+    dose_at: Literal["auto", "before", "middle", "after"] = Field(
+        "auto", description="Whether the dose written, by which images are damped, is that before or after an exposure."
+    )
+    dose_spread: float = Field(1.0, description="Dose per tilt differs between tomograms by up to this factor.")
+    missing_tilts: int = Field(0, description="Each tomogram lacks between none and this many of its tilts, any ones.")
     noise: bool = Field(True, description="Add structural noise and shot noise.")
     structural_snr: float = Field(1.4, description="Variance of the signal over that of the structural noise.")
     shot_snr: float = Field(0.1, description="Variance of signal and structural noise over that of the shot noise.")
+    noise_spread: float = Field(1.0, description="Noise is stronger in some tomograms, by up to this factor.")
     voltage: float = Field(300.0, description="Acceleration voltage in kV.")
     spherical_aberration: float = Field(2.7, description="Spherical aberration in mm.")
     amplitude_contrast: float = Field(0.1, description="Amplitude contrast, a fraction.")
@@ -59,7 +68,12 @@ class SimulateOptions(BaseModel):
     defocus_height: Literal["auto", "plus", "minus", "none"] = Field(
         "auto", description="How a particle's height along the beam adds to its defocus; auto: plus."
     )
-    shift: float = Field(1.0, description="Standard deviation of the shifts that the star file corrects, in pixels.")
+    shift: float = Field(
+        1.0, description="Standard deviation of each particle's shift in x, y, z, which the star corrects, in pixels."
+    )
+    image_shift: float = Field(
+        0.0, description="The same of each image, beside that; for dialects that write a shift for every image."
+    )
     thickness: float = Field(1500.0, description="Thickness of the tomograms in Å.")
     contrast: Literal["auto", "bright", "dark"] = Field(
         "auto", description="The particles' colour in the images; auto: as the dialect's program writes them."
@@ -79,13 +93,25 @@ def check_options(options: SimulateOptions) -> None:
     positive = ("pixel_size", "max_tilt", "tilt_step", "structural_snr", "shot_snr", "voltage", "thickness")
     for name in positive:
         _require(options, name, getattr(options, name) > 0, "a number above 0")
-    for name in ("dose_per_tilt", "defocus_spread", "defocus_error", "shift", "spherical_aberration", "seed"):
+    for name in (
+        "dose_per_tilt",
+        "defocus_spread",
+        "defocus_error",
+        "shift",
+        "image_shift",
+        "spherical_aberration",
+        "seed",
+    ):
         _require(options, name, getattr(options, name) >= 0, "0 or more")
     _require(
         options, "box", options.box % 2 == 0 and options.box >= SMALLEST_BOX, f"an even number from {SMALLEST_BOX}"
     )
     _require(options, "tilts", options.tilts is None or options.tilts >= 1, "1 or more, or left out for all")
     _require(options, "max_tilt", options.max_tilt < 90, "less than 90 degrees")
+    for name in ("noise_spread", "dose_spread"):
+        _require(options, name, getattr(options, name) >= 1, "1 (none) or more")
+    tilts = len(dose_symmetric(options.max_tilt, options.tilt_step, options.tilts))
+    _require(options, "missing_tilts", 0 <= options.missing_tilts < tilts, f"0 or more, fewer than the {tilts} tilts")
     _require(options, "tomograms", options.tomograms >= 1, "1 or more")
     _require(options, "amplitude_contrast", 0 <= options.amplitude_contrast <= 1, "a fraction from 0 to 1")
     _require(options, "defocus_step", options.defocus_step > 0, "a number above 0")

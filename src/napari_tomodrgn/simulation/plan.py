@@ -1,11 +1,13 @@
 """What is simulated, before any image is formed: particles, poses, defoci, shifts."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_tomodrgn.particles.forward_model import ForwardModel
+from napari_tomodrgn.simulation.nuisance import Nuisance, draw_nuisance
 from napari_tomodrgn.simulation.options import SimulateOptions
 from napari_tomodrgn.simulation.placement import (
     Tomogram,
@@ -17,7 +19,7 @@ from napari_tomodrgn.simulation.placement import (
 from napari_tomodrgn.simulation.shapes import LARGEST_SHARE
 from napari_tomodrgn.simulation.tilt_scheme import dose_symmetric, tilt_rotations
 
-_MOTION = 4  # streams of random numbers, beside those of the image formation
+_MOTION = 4  # stream of random numbers, beside those of the image formation
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -40,11 +42,16 @@ class Plan:
     position
         (N, 3) x, y, z in Å from the centre of the tomogram's first voxel.
     origin
-        (N, 3) x, y, z in Å: the particles were cut out at ``position + origin``; 0 where every image has its own shift.
+        (N, 3) x, y, z in Å: the particles were cut out at ``position + origin``.
     angles
         (N, 3) rot, tilt, psi in degrees, the orientation in the tomogram.
-    tilts, dose
-        (T,) stage tilts in degrees and e/Å² as the dialect counts it, both in the order of the images in the stacks.
+    tilts, acquired
+        (T,) stage tilts in degrees, in the order of the images in the stacks, and when each was taken, from 0.
+    dose
+        (tomograms, T) e/Å² as the dialect counts it.
+    nuisance
+        What differs between the tomograms, missing tilts among it: the arrays here hold all T images of a particle, the
+        files those that ``shown`` says.
     rotations
         (N, T, 3, 3) reference into image frame.
     displacement
@@ -65,7 +72,9 @@ class Plan:
     origin: FloatArray
     angles: FloatArray
     tilts: FloatArray
+    acquired: npt.NDArray[np.int64]
     dose: FloatArray
+    nuisance: Nuisance
     rotations: FloatArray
     displacement: FloatArray
     tilt_defocus: FloatArray
@@ -80,6 +89,15 @@ class Plan:
     def tilt_cosine(self) -> FloatArray:
         """(T,) the cosine of each tilt."""
         return np.cos(np.deg2rad(self.tilts))
+
+    @property
+    def shown(self) -> npt.NDArray[np.bool_]:
+        """(N, T) which images are there."""
+        return self.nuisance.shown[self.tomogram]
+
+    def each_image(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return the values (M, …) of the images that are there, particle by particle, from those of all (N, T, …)."""
+        return np.asarray(values[self.shown])
 
     def maps_of(self, row: int) -> list[tuple[int, float]]:
         """Return the maps that a particle is made of, and the share of each."""
@@ -96,51 +114,55 @@ def make_plan(
     states: int,
     *,
     by_angle: bool,
-    shift_by_particle: bool,
+    numbered_throughout: bool = False,
     steps: int | None = None,
 ) -> Plan:
     """Draw a data set of discrete ``states``, or of one motion in so many ``steps``.
 
-    ``by_angle`` orders the tilts by angle instead of by acquisition; ``shift_by_particle`` draws one shift in 3D for
-    each particle instead of one for each image.
+    Everything is drawn in the order of acquisition, so that one seed gives the same images whatever their order:
+    ``by_angle`` then orders the tilts by angle. Particles are numbered from 0 in each tomogram, or from 1 in the whole
+    set where they are ``numbered_throughout``.
 
     The defocus of an image is that of its tomogram, plus the particle's height along the beam (as
     ``forward_model.defocus_height`` says), plus a small error that all particles of one tilt share.
     """
     generator = np.random.default_rng([options.seed, 0])
     tilts = dose_symmetric(options.max_tilt, options.tilt_step, options.tilts)
+    nuisance = draw_nuisance(options, len(tilts))
     within = {"before": 0.0, "middle": 0.5, "after": 1.0}[forward_model.dose_at]
-    dose: FloatArray = options.dose_per_tilt * (np.arange(len(tilts), dtype=np.float64) + within)
-    if by_angle:
-        order = np.argsort(tilts)
-        tilts, dose = tilts[order], dose[order]
     tomograms, tomogram, position = _place(options, generator)
     label = generator.permutation(np.arange(options.particles) % states)
     angles = random_orientations(options.particles, generator)
     series = tilt_rotations(tilts)
     tilt_defocus, defocus = _defoci(options, forward_model, tomograms, tomogram, position, series, generator)
-    origin, displacement = _shifts(options, series, generator, by_particle=shift_by_particle)
+    origin, displacement = _shifts(options, series, generator)
     coordinate = None
     if steps is not None:
         coordinate = np.random.default_rng([options.seed, _MOTION]).uniform(size=options.particles)
         label = np.minimum((coordinate * (steps - 1)).astype(np.int64), steps - 2)
-    first = np.searchsorted(tomogram, np.arange(len(tomograms)))
+    number = np.arange(options.particles)
+    in_tomogram = number - np.searchsorted(tomogram, np.arange(len(tomograms)))[tomogram]
+    order = np.argsort(tilts) if by_angle else np.arange(len(tilts))
     return Plan(
         options=options,
         forward_model=forward_model,
         tomograms=tomograms,
         tomogram=tomogram,
-        names=tuple(f"{number:06d}" for number in np.arange(options.particles) - first[tomogram]),
+        names=tuple(str(each + 1) for each in number)
+        if numbered_throughout
+        else tuple(f"{each:06d}" for each in in_tomogram),
         label=label,
         position=position,
         origin=origin,
         angles=angles,
-        tilts=tilts,
-        dose=dose,
-        rotations=np.einsum("tij,njk->ntik", series, matrices(angles)),
-        displacement=displacement,
-        tilt_defocus=tilt_defocus,
-        defocus=defocus,
+        tilts=tilts[order],
+        acquired=order,
+        dose=nuisance.dose_per_tilt[:, None] * (order + within),
+        nuisance=nuisance.ordered(order),
+        rotations=np.einsum("tij,njk->ntik", series, matrices(angles))[:, order],
+        displacement=displacement[:, order],
+        tilt_defocus=tilt_defocus[:, order],
+        defocus=defocus[:, order],
         coordinate=coordinate,
         steps=steps,
     )
@@ -159,14 +181,12 @@ def _place(
 
 
 def _shifts(
-    options: SimulateOptions, series: FloatArray, generator: np.random.Generator, *, by_particle: bool
+    options: SimulateOptions, series: FloatArray, generator: np.random.Generator
 ) -> tuple[FloatArray, FloatArray]:
     """Return the origins (N, 3) in Å and where the content lies in the images (N, T, 2) in px."""
-    if not by_particle:
-        own = options.shift * generator.standard_normal((options.particles, len(series), 2))
-        return np.zeros((options.particles, 3)), own
     offset = options.shift * generator.standard_normal((options.particles, 3))
-    return options.pixel_size * offset, -np.einsum("tij,nj->nti", series[:, :2], offset)
+    own = options.image_shift * generator.standard_normal((options.particles, len(series), 2))
+    return options.pixel_size * offset, own - np.einsum("tij,nj->nti", series[:, :2], offset)
 
 
 def _defoci(

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
+from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_open, make_folder, refuse_existing
 from napari_tomodrgn.particles.forward_model import ForwardModel
 from napari_tomodrgn.progress import track
@@ -20,7 +21,7 @@ from napari_tomodrgn.simulation.plan import Plan, make_plan
 from napari_tomodrgn.simulation.specimen import make_specimen
 from napari_tomodrgn.simulation.writers import WRITERS, Writer
 
-TRUTH = "truth.csv"
+TRUTH, TOMOGRAMS = "truth.csv", "tomograms.csv"
 log = logging.getLogger("napari_tomodrgn")
 
 
@@ -29,8 +30,8 @@ def simulate(options: SimulateOptions) -> Path:
 
     The folder gets the stars and stacks of the dialect, ``state_N.mrc`` for every state or ``motion_N.mrc`` for every
     step of a motion, and ``truth.csv`` with one row a particle: tomogram, particle (as this program names them), label
-    (of a motion: coordinate from 0 to 1), z, y, x in Å, rot, tilt, psi in degrees. Stars are written last, so a star is
-    there only when all that it names is.
+    (of a motion: coordinate from 0 to 1), z, y, x in Å, rot, tilt, psi in degrees; and ``tomograms.csv``. Stars are
+    written last, so a star is there only when all that it names is.
 
     Raises
     ------
@@ -39,6 +40,8 @@ def simulate(options: SimulateOptions) -> Path:
     """
     check_options(options)
     writer = WRITERS[options.dialect]
+    if options.image_shift and writer.SHIFT_BY_PARTICLE:
+        raise InputError(f"--image-shift: {options.dialect} stars hold one shift a particle; choose another --dialect")
     specimen = make_specimen(options)
     options = options.model_copy(update={"box": specimen.maps.shape[-1]})
     check_options(options)
@@ -48,7 +51,7 @@ def simulate(options: SimulateOptions) -> Path:
         specimen.states,
         steps=len(specimen.maps) if specimen.continuous else None,
         by_angle=writer.BY_ANGLE,
-        shift_by_particle=writer.SHIFT_BY_PARTICLE,
+        numbered_throughout=writer.NUMBERED_THROUGHOUT,
     )
     _refuse_existing(options, writer, plan)
     make_folder(options.outdir)
@@ -56,10 +59,11 @@ def simulate(options: SimulateOptions) -> Path:
         _write_stacks(writer, plan, ImageFormation(specimen.maps, plan), options.outdir)
     for name, volume in zip(specimen.file_names, specimen.maps, strict=True):
         write_volume(options.outdir / name, volume, options.pixel_size)
-    with atomic_open(options.outdir / TRUTH) as stream:
-        truth_table(plan).to_csv(stream, index=False, lineterminator="\n")
+    for name, table in ((TRUTH, truth_table(plan)), (TOMOGRAMS, tomogram_table(plan))):
+        with atomic_open(options.outdir / name) as stream:
+            table.to_csv(stream, index=False, lineterminator="\n")
     star = writer.write_stars(plan, options.outdir)
-    log.info("Simulated %d particles with %d tilts each: %s", len(plan), len(plan.tilts), star)
+    log.info("Simulated %d tilt images of %d particles: %s", plan.shown.sum(), len(plan), star)
     return star
 
 
@@ -76,19 +80,33 @@ def truth_table(plan: Plan) -> pd.DataFrame:
     )
 
 
+def tomogram_table(plan: Plan) -> pd.DataFrame:
+    """Return one row a tomogram: noise factor, dose per tilt in e/Å², number of tilts, mean defocus in µm."""
+    return pd.DataFrame(
+        {
+            "tomogram": [each.name for each in plan.tomograms],
+            "noise_factor": plan.nuisance.noise_factor.round(6),
+            "dose_per_tilt": plan.nuisance.dose_per_tilt.round(6),
+            "tilts": plan.nuisance.shown.sum(axis=1),
+            "defocus": (plan.tilt_defocus.mean(axis=1) / 1e4).round(4),
+        }
+    )
+
+
 def _forward_model(options: SimulateOptions, writer: Writer) -> ForwardModel:
     ctf_power = None if options.ctf_power == "auto" else int(options.ctf_power)
     return writer.FORWARD_MODEL.override(
         ctf_power=ctf_power,
         attenuation=options.attenuation,
         contrast=options.contrast,
+        dose_at=options.dose_at,
         defocus_height=options.defocus_height,
     )
 
 
 def _refuse_existing(options: SimulateOptions, writer: Writer, plan: Plan) -> None:
     first_stack = writer.stacks(plan)[0][0]
-    for name in (*writer.STARS, first_stack, TRUTH):
+    for name in (*writer.STARS, first_stack, TRUTH, TOMOGRAMS):
         refuse_existing(options.outdir / name, options.overwrite)
 
 
@@ -98,7 +116,8 @@ def _write_stacks(writer: Writer, plan: Plan, formation: ImageFormation, folder:
     )
     for name, rows in writer.stacks(plan):
         blocks = (next(images) for _ in rows)
-        write_stack(folder / name, blocks, len(rows) * len(plan.tilts), formation.box, plan.options.pixel_size)
+        count = int(plan.shown[list(rows)].sum())
+        write_stack(folder / name, blocks, count, formation.box, plan.options.pixel_size)
 
 
 @contextmanager

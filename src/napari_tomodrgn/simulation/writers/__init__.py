@@ -9,7 +9,7 @@ from typing import Protocol
 
 from napari_tomodrgn.particles.forward_model import ForwardModel
 from napari_tomodrgn.simulation.plan import Plan
-from napari_tomodrgn.simulation.writers import cryosrpnt, warp, warptools
+from napari_tomodrgn.simulation.writers import cryosrpnt, nextpyp, relion5, warp, warptools
 
 
 class Writer(Protocol):
@@ -28,6 +28,10 @@ class Writer(Protocol):
         """Whether a particle has one shift in 3D instead of one in each image."""
 
     @property
+    def NUMBERED_THROUGHOUT(self) -> bool:  # noqa: N802
+        """Whether particles are numbered through the whole set instead of in each tomogram."""
+
+    @property
     def STARS(self) -> tuple[str, ...]:  # noqa: N802
         """The files that ``write_stars`` writes, relative to the folder; the first is the one to open."""
 
@@ -38,4 +42,10 @@ class Writer(Protocol):
         """Write the star files and return the one to open."""
 
 
-WRITERS: dict[str, Writer] = {"cryosrpnt": cryosrpnt, "warp": warp, "warptools": warptools}
+WRITERS: dict[str, Writer] = {
+    "cryosrpnt": cryosrpnt,
+    "warp": warp,
+    "nextpyp": nextpyp,
+    "warptools": warptools,
+    "relion5": relion5,
+}

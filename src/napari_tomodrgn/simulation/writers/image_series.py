@@ -1,4 +1,4 @@
-"""What the cryosrpnt and warp dialects share: one row a tilt image, and a volume-series star with 3D coordinates."""
+"""What the cryosrpnt, warp and nextpyp dialects share: one row a tilt image, and a volume series with coordinates."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,48 +20,53 @@ def stacks(plan: Plan) -> list[tuple[str, Sequence[int]]]:
     return [(STACK, range(len(plan)))]
 
 
-def optics_columns(plan: Plan) -> Columns:
-    """Return image, pixel size and CTF columns, one value an image."""
-    options = plan.options
-    count = plan.defocus.size
-    defocus = numbers(plan.defocus.ravel(), 2)
-    constant = {
-        "rlnDefocusAngle": 0.0,
-        "rlnVoltage": options.voltage,
-        "rlnSphericalAberration": options.spherical_aberration,
-        "rlnAmplitudeContrast": options.amplitude_contrast,
-        "rlnPhaseShift": options.phase_shift,
-    }
+def image_columns(plan: Plan) -> Columns:
+    """Return the columns of image and defocus, one value an image."""
+    defocus = numbers(plan.each_image(plan.defocus), 2)
     return {
-        "rlnImageName": [f"{number:06d}@{STACK}" for number in range(1, count + 1)],
-        "rlnDetectorPixelSize": repeated(options.pixel_size, count, 6),
+        "rlnImageName": [f"{number:06d}@{STACK}" for number in range(1, len(defocus) + 1)],
         "rlnDefocusU": defocus,
         "rlnDefocusV": defocus,
-        **{name: repeated(value, count) for name, value in constant.items()},
+        "rlnDefocusAngle": repeated(0, len(defocus)),
     }
 
 
-def pose_columns(plan: Plan) -> Columns:
-    """Return angle and origin columns; RELION's origin is what has to be added to the content's place."""
-    angles = euler_angles(plan.rotations).reshape(-1, 3)
-    origin = -plan.displacement.reshape(-1, 2)
+def microscope_columns(plan: Plan) -> Columns:
+    """Return pixel size and microscope for each image, as dialects without optics groups write them."""
+    options, count = plan.options, int(plan.shown.sum())
     return {
-        "rlnAngleRot": numbers(angles[:, 0], 6),
-        "rlnAngleTilt": numbers(angles[:, 1], 6),
-        "rlnAnglePsi": numbers(angles[:, 2], 6),
-        "rlnOriginX": numbers(origin[:, 0], 6),
-        "rlnOriginY": numbers(origin[:, 1], 6),
+        "rlnDetectorPixelSize": repeated(options.pixel_size, count, 6),
+        "rlnVoltage": repeated(options.voltage, count),
+        "rlnSphericalAberration": repeated(options.spherical_aberration, count),
+        "rlnAmplitudeContrast": repeated(options.amplitude_contrast, count),
+        "rlnPhaseShift": repeated(options.phase_shift, count),
+    }
+
+
+def pose_columns(plan: Plan, *, in_angstrom: bool = False) -> Columns:
+    """Return angle and origin columns; RELION's origin is what has to be added to the content's place."""
+    angles = euler_angles(plan.each_image(plan.rotations))
+    origin = -plan.each_image(plan.displacement) * (plan.options.pixel_size if in_angstrom else 1)
+    unit = "Angst" if in_angstrom else ""
+    return {
+        **{f"rlnAngle{name}": numbers(angles[:, row], 6) for row, name in enumerate(("Rot", "Tilt", "Psi"))},
+        **{f"rlnOrigin{axis}{unit}": numbers(origin[:, row], 6) for row, axis in enumerate("XY")},
     }
 
 
 def exposure_columns(plan: Plan) -> Columns:
-    """Return the columns that carry dose, cos(tilt) and the particle's name in these dialects."""
-    groups = [f"{plan.tomograms[row].name}_{name}" for row, name in zip(plan.tomogram, plan.names, strict=True)]
+    """Return the columns that carry dose and cos(tilt) in these dialects."""
+    dose = plan.dose[plan.tomogram]
     return {
-        "rlnCtfBfactor": numbers(np.tile(-4 * plan.dose, len(plan)), 3),
-        "rlnCtfScalefactor": numbers(np.tile(plan.tilt_cosine, len(plan)), 6),
-        "rlnGroupName": [group for group in groups for _ in plan.tilts],
+        "rlnCtfBfactor": numbers(plan.each_image(-4 * dose), 3),
+        "rlnCtfScalefactor": numbers(plan.each_image(np.broadcast_to(plan.tilt_cosine, dose.shape)), 6),
     }
+
+
+def group_names(plan: Plan) -> list[str]:
+    """Return the particle's name for each image, which cryosrpnt and warp have in rlnGroupName."""
+    groups = [f"{plan.tomograms[row].name}_{name}" for row, name in zip(plan.tomogram, plan.names, strict=True)]
+    return [group for group, count in zip(groups, plan.shown.sum(axis=1), strict=True) for _ in range(count)]
 
 
 def write_volume_series(plan: Plan, folder: Path) -> Path:
