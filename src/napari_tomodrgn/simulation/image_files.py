@@ -24,7 +24,7 @@ def write_stack(path: Path, images: Iterable[npt.NDArray[np.float32]], count: in
 
 
 def write_volume(path: Path, values: npt.NDArray[np.float32], pixel_size: float) -> None:
-    """Write a map (D, D, D), axes z, y, x, as float32."""
+    """Write a map or tomogram, axes z, y, x, as float32."""
     with atomic_path(path) as temporary, mrcfile.new(temporary) as stream:
         stream.set_data(np.ascontiguousarray(values, dtype=np.float32))
         _describe(stream, pixel_size)

@@ -75,6 +75,10 @@ class SimulateOptions(BaseModel):
         0.0, description="The same of each image, beside that; for dialects that write a shift for every image."
     )
     thickness: float = Field(1500.0, description="Thickness of the tomograms in Å.")
+    tomogram: bool = Field(False, description="Also write each tomogram as a map, tomograms/NAME.mrc.")
+    tomogram_pixel_size: float | None = Field(
+        None, description="Å per voxel of those; none: twice the pixel size of the images."
+    )
     contrast: Literal["auto", "bright", "dark"] = Field(
         "auto", description="The particles' colour in the images; auto: as the dialect's program writes them."
     )
@@ -107,6 +111,7 @@ def check_options(options: SimulateOptions) -> None:
         options, "box", options.box % 2 == 0 and options.box >= SMALLEST_BOX, f"an even number from {SMALLEST_BOX}"
     )
     _require(options, "tilts", options.tilts is None or options.tilts >= 1, "1 or more, or left out for all")
+    _check_tomogram(options)
     _require(options, "max_tilt", options.max_tilt < 90, "less than 90 degrees")
     for name in ("noise_spread", "dose_spread"):
         _require(options, name, getattr(options, name) >= 1, "1 (none) or more")
@@ -142,6 +147,17 @@ def _check_source(options: SimulateOptions) -> None:
     if options.morph_to and len(options.model) > 1:
         raise InputError("--morph-to: needs one --model to start from; put the complex into one file")
     _require(options, "morph_steps", options.morph_steps >= 2, "2 or more")
+
+
+def _check_tomogram(options: SimulateOptions) -> None:
+    """Raise one sentence on a voxel size that tomograms can't have."""
+    size = options.tomogram_pixel_size
+    if size is None:
+        return
+    if not options.tomogram:
+        raise InputError("--tomogram-pixel-size: no tomogram was asked for; add --tomogram")
+    enough = size >= options.pixel_size
+    _require(options, "tomogram_pixel_size", enough, f"at least --pixel-size, {options.pixel_size:g}")
 
 
 def _require(options: SimulateOptions, name: str, good: bool, expected: str) -> None:

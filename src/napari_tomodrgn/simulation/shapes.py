@@ -46,12 +46,12 @@ def four_state_complex(box: int, pixel_size: float) -> npt.NDArray[np.float32]:
     return band_limit(np.stack(states)).astype(np.float32)
 
 
-def band_limit(volumes: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """Return volumes (..., D, D, D) with a cosine edge to zero from 0.44 to 0.48 cycles/px."""
+def band_limit(volumes: npt.NDArray[np.floating], share: float = 1.0) -> npt.NDArray[np.floating]:
+    """Return volumes (..., D, D, D) with a cosine edge to zero from 0.44 to 0.48 cycles/px, or a share of those."""
     box = volumes.shape[-1]
     steps, half = np.fft.fftfreq(box), np.fft.rfftfreq(box)
     radius = np.sqrt(steps[:, None, None] ** 2 + steps[None, :, None] ** 2 + half[None, None, :] ** 2)
-    keep = 0.5 + 0.5 * np.cos(np.pi * np.clip((radius - CUT_OFF) / EDGE, 0, 1))
+    keep = 0.5 + 0.5 * np.cos(np.pi * np.clip((radius / share - CUT_OFF) / EDGE, 0, 1))
     axes = (-3, -2, -1)
     return np.fft.irfftn(np.fft.rfftn(volumes, axes=axes) * keep, s=(box,) * 3, axes=axes)
 

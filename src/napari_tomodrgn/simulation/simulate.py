@@ -19,6 +19,7 @@ from napari_tomodrgn.simulation.image_files import write_stack, write_volume
 from napari_tomodrgn.simulation.options import SimulateOptions, check_options
 from napari_tomodrgn.simulation.plan import Plan, make_plan
 from napari_tomodrgn.simulation.specimen import make_specimen
+from napari_tomodrgn.simulation.tomogram import TomogramMaker
 from napari_tomodrgn.simulation.writers import WRITERS, Writer
 
 TRUTH, TOMOGRAMS = "truth.csv", "tomograms.csv"
@@ -30,8 +31,8 @@ def simulate(options: SimulateOptions) -> Path:
 
     The folder gets the stars and stacks of the dialect, ``state_N.mrc`` for every state or ``motion_N.mrc`` for every
     step of a motion, and ``truth.csv`` with one row a particle: tomogram, particle (as this program names them), label
-    (of a motion: coordinate from 0 to 1), z, y, x in Å, rot, tilt, psi in degrees; and ``tomograms.csv``. Stars are
-    written last, so a star is there only when all that it names is.
+    (of a motion: coordinate from 0 to 1), z, y, x in Å, rot, tilt, psi in degrees; ``tomograms.csv``; and, where
+    asked for, the tomograms. Stars are written last, so a star is there only when all that it names is.
 
     Raises
     ------
@@ -59,6 +60,8 @@ def simulate(options: SimulateOptions) -> Path:
         _write_stacks(writer, plan, ImageFormation(specimen.maps, plan), options.outdir)
     for name, volume in zip(specimen.file_names, specimen.maps, strict=True):
         write_volume(options.outdir / name, volume, options.pixel_size)
+    if options.tomogram:
+        _write_tomograms(specimen.maps, plan, options.outdir)
     for name, table in ((TRUTH, truth_table(plan)), (TOMOGRAMS, tomogram_table(plan))):
         with atomic_open(options.outdir / name) as stream:
             table.to_csv(stream, index=False, lineterminator="\n")
@@ -106,7 +109,8 @@ def _forward_model(options: SimulateOptions, writer: Writer) -> ForwardModel:
 
 def _refuse_existing(options: SimulateOptions, writer: Writer, plan: Plan) -> None:
     first_stack = writer.stacks(plan)[0][0]
-    for name in (*writer.STARS, first_stack, TRUTH, TOMOGRAMS):
+    tomograms = [tomogram_file(each.name) for each in plan.tomograms] if options.tomogram else []
+    for name in (*writer.STARS, first_stack, TRUTH, TOMOGRAMS, *tomograms):
         refuse_existing(options.outdir / name, options.overwrite)
 
 
@@ -118,6 +122,17 @@ def _write_stacks(writer: Writer, plan: Plan, formation: ImageFormation, folder:
         blocks = (next(images) for _ in rows)
         count = int(plan.shown[list(rows)].sum())
         write_stack(folder / name, blocks, count, formation.box, plan.options.pixel_size)
+
+
+def tomogram_file(name: str) -> str:
+    """Return where a tomogram is written, relative to the folder."""
+    return f"tomograms/{name}.mrc"
+
+
+def _write_tomograms(maps: npt.NDArray[np.float32], plan: Plan, folder: Path) -> None:
+    maker = TomogramMaker(maps, plan)
+    for row, each in enumerate(track(plan.tomograms, "Drawing tomograms", total=len(plan.tomograms), unit="tomograms")):
+        write_volume(folder / tomogram_file(each.name), maker.draw(row), maker.voxel)
 
 
 @contextmanager
