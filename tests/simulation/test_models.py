@@ -11,6 +11,7 @@ import pytest
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
+from napari_tomodrgn.cli.main import main
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.simulation.options import SimulateOptions
 from napari_tomodrgn.simulation.simulate import simulate
@@ -210,3 +211,41 @@ def test_conformations_of_other_molecules_are_refused(tmp_path: Path) -> None:
     model, end = write_model(tmp_path / "first.pdb"), write_model(tmp_path / "last.pdb", "AB")
     with pytest.raises(InputError, match=r"last.pdb: only 67% .* at least 90%"):
         maps_of(model=(model,), morph_to=end)
+
+
+def test_maps_bring_their_box_and_pixel_size(shared_data: Path) -> None:
+    """12 real volumes of the ribosome: 64 voxels of 6.55 Å."""
+    volumes = tuple(sorted((shared_data / "50S").glob("vol_*.mrc")))[:2]
+    specimen = make_specimen(SimulateOptions(outdir=Path("unused"), maps=volumes))
+    assert specimen.maps.shape == (2, 64, 64, 64)
+    assert specimen.pixel_size == pytest.approx(6.55, abs=0.01)
+    given = make_specimen(SimulateOptions(outdir=Path("unused"), maps=volumes, pixel_size=6.0))
+    assert given.pixel_size == 6.0
+
+
+@pytest.mark.parametrize("box", [32, 128])
+def test_maps_of_another_box_than_asked_for_are_refused(shared_data: Path, tmp_path: Path, box: int) -> None:
+    volume = shared_data / "50S" / "vol_018.mrc"
+    with pytest.raises(InputError, match=f"vol_018.mrc: has a box of 64 pixels, and --box is {box}; leave --box out"):
+        simulate(SimulateOptions(outdir=tmp_path / "set", **TINY, maps=(volume,), box=box))
+    assert not (tmp_path / "set").exists()
+
+
+def test_maps_of_two_pixel_sizes_are_refused(tmp_path: Path) -> None:
+    paths = tuple(tmp_path / f"{size}.mrc" for size in (4.0, 5.0))
+    for path in paths:
+        with mrcfile.new(path) as stream:
+            stream.set_data(np.zeros((16, 16, 16), dtype=np.float32))
+            stream.voxel_size = float(path.stem)
+    with pytest.raises(InputError, match=r"^--maps: have pixel sizes from 4 to 5 Å .* --pixel-size"):
+        maps_of(maps=paths)
+
+
+def test_the_empty_list_of_parts_is_the_whole_complex_on_the_command_line(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "one.pdb")
+    arguments = ["simulate", str(tmp_path / "set"), "--model", str(model), "--particles", "4", "--tilts", "1"]
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments, "--leave-out", "", "--leave-out", "A,one:B"])
+    assert not ended.value.code
+    mass = [mrcfile.read(tmp_path / "set" / f"state_{state}.mrc").sum() for state in range(2)]
+    assert mass[1] / mass[0] == pytest.approx(1 / 3, abs=0.01)

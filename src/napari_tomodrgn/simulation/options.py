@@ -41,7 +41,7 @@ class SimulateOptions(BaseModel):
     particles: int = Field(400, description="Number of particles; the states are equally frequent.")
     tomograms: int = Field(2, description="Number of tomograms that the particles are spread over.")
     box: int = Field(32, description="Box size in pixels, even; maps given with --maps bring their own.")
-    pixel_size: float = Field(6.0, description="Å per pixel.")
+    pixel_size: float = Field(6.0, description="Å per pixel; maps bring their own unless it is given.")
     max_tilt: float = Field(60.0, description="Largest tilt in degrees.")
     tilt_step: float = Field(3.0, description="Step between tilts in degrees.")
     tilts: int | None = Field(None, description="Keep only the first tilts of the dose-symmetric scheme; none: all.")

@@ -44,7 +44,7 @@ def simulate(options: SimulateOptions) -> Path:
     if options.image_shift and writer.SHIFT_BY_PARTICLE:
         raise InputError(f"--image-shift: {options.dialect} stars hold one shift a particle; choose another --dialect")
     specimen = make_specimen(options)
-    options = options.model_copy(update={"box": specimen.maps.shape[-1]})
+    options = options.model_copy(update={"box": specimen.maps.shape[-1], "pixel_size": specimen.pixel_size})
     check_options(options)
     plan = make_plan(
         options,
@@ -66,7 +66,7 @@ def simulate(options: SimulateOptions) -> Path:
         with atomic_open(options.outdir / name) as stream:
             table.to_csv(stream, index=False, lineterminator="\n")
     star = writer.write_stars(plan, options.outdir)
-    log.info("Simulated %d tilt images of %d particles: %s", plan.shown.sum(), len(plan), star)
+    log.info("Simulated %d tilt images of %d particles: %s", int(plan.shown.sum()), len(plan), star)
     return star
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.reconstruction.maps import read_map
+from napari_tomodrgn.reconstruction.maps import Map, read_map
 from napari_tomodrgn.simulation.atoms import left_after, read_atoms
 from napari_tomodrgn.simulation.density import atoms_density, check_size
 from napari_tomodrgn.simulation.motion import moved, paired_atoms
@@ -22,11 +22,14 @@ class Specimen:
     ----------
     maps
         (S, D, D, D), axes z, y, x, protein positive.
+    pixel_size
+        Å.
     continuous
         Whether the maps are steps of one motion, between which a particle may lie, instead of discrete states.
     """
 
     maps: npt.NDArray[np.float32]
+    pixel_size: float
     continuous: bool = False
 
     @property
@@ -46,17 +49,17 @@ def make_specimen(options: SimulateOptions) -> Specimen:
     if options.morph_to is not None:
         return _motion(options)
     if options.model:
-        return Specimen(_assembly_states(options))
+        return Specimen(_assembly_states(options), options.pixel_size)
     if options.maps:
-        return Specimen(_given_maps(options))
-    return Specimen(four_state_complex(options.box, options.pixel_size))
+        return _given_maps(options)
+    return Specimen(four_state_complex(options.box, options.pixel_size), options.pixel_size)
 
 
 def _assembly_states(options: SimulateOptions) -> npt.NDArray[np.float32]:
     atoms = read_atoms(options.model)
+    states = [left_after(atoms, parts) for parts in options.leave_out or ("",)]
     centre = atoms.centre_of_mass  # of the whole complex, so that what a state lacks moves nothing else
     check_size(atoms, options.box, options.pixel_size, centre)
-    states = [left_after(atoms, parts) for parts in options.leave_out or ("",)]
     return np.stack([atoms_density(atoms, options.box, options.pixel_size, centre, rows) for rows in states])
 
 
@@ -69,10 +72,10 @@ def _motion(options: SimulateOptions) -> Specimen:
     steps = np.linspace(0, 1, options.morph_steps)
     box, pixel_size = options.box, options.pixel_size
     maps = [atoms_density(moved(first, last, step), box, pixel_size, centre) for step in steps]
-    return Specimen(np.stack(maps), continuous=True)
+    return Specimen(np.stack(maps), pixel_size, continuous=True)
 
 
-def _given_maps(options: SimulateOptions) -> npt.NDArray[np.float32]:
+def _given_maps(options: SimulateOptions) -> Specimen:
     maps = [read_map(path) for path in options.maps]
     for path, each in zip(options.maps, maps, strict=True):
         if each.box != maps[0].box:
@@ -84,4 +87,17 @@ def _given_maps(options: SimulateOptions) -> npt.NDArray[np.float32]:
             f"{options.maps[0]}: has a box of {maps[0].box} pixels, and --box is {options.box}; leave --box out to "
             "simulate in the maps' own box, or bring the maps to the box you want first"
         )
-    return np.stack([each.values for each in maps])
+    return Specimen(np.stack([each.values for each in maps]), _pixel_size(options, maps))
+
+
+def _pixel_size(options: SimulateOptions, maps: list[Map]) -> float:
+    """Return --pixel-size where it was given, else that of the maps' headers, else the default."""
+    written = [each.pixel_size for each in maps if each.pixel_size > 0]
+    if "pixel_size" in options.model_fields_set or not written:
+        return options.pixel_size
+    if max(written) > 1.001 * min(written):
+        raise InputError(
+            f"--maps: have pixel sizes from {min(written):g} to {max(written):g} Å in their headers; say which is "
+            "right with --pixel-size"
+        )
+    return written[0]
