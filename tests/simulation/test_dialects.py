@@ -17,6 +17,8 @@ from napari_tomodrgn.particles.stacks import ImageStacks
 from napari_tomodrgn.simulation.options import SimulateOptions
 from napari_tomodrgn.simulation.simulate import simulate
 from napari_tomodrgn.simulation.writers import WRITERS
+from napari_tomodrgn.training.options import TrainOptions
+from napari_tomodrgn.training.train import train
 
 DIALECTS = tuple(WRITERS)
 STAGE = [0.0, 3, -3, -6, 6, 9, -9]  # in order of acquisition
@@ -174,3 +176,31 @@ def test_nuisance_that_cannot_be_is_refused(tmp_path: Path, options: dict[str, A
     with pytest.raises(InputError, match=sentence):
         simulate(SimulateOptions(outdir=tmp_path / "set", **{**UNEVEN, **options}))
     assert not (tmp_path / "set").exists()
+
+
+def trained_latents(particle_set: ParticleSet, folder: Path, **data: Any) -> np.ndarray:
+    options = TrainOptions(
+        particles=particle_set.source.optimisation_set_path or particle_set.source.path,
+        outdir=folder,
+        epochs=2,
+        batch_size=4,
+        learning_rate=2e-3,
+        latent_dim=2,
+        encoder_a="32x1",
+        encoder_b="32x1",
+        decoder="32x1",
+        pooling="mean",
+        tilt_order="dose",
+        device="cpu",
+        **data,
+    )
+    return train(options).latents().z_mean
+
+
+def test_training_gives_the_same_latents_from_every_dialect(tmp_path: Path, plain: dict[str, ParticleSet]) -> None:
+    same = {"dose_at": "after", "attenuation": "none", "contrast": "bright"}
+    found = {name: trained_latents(plain[name], tmp_path / name, **same) for name in ("warp", "warptools", "relion5")}
+    spread = found["warp"].std(axis=0)
+    assert (spread > 0).all()
+    for latents in found.values():
+        assert np.abs(latents - found["warp"]).max() < 0.01 * spread.min()
