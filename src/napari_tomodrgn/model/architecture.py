@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from napari_tomodrgn.errors import InputError
 
-Pooling = Literal["concatenate", "mean", "max", "median", "attention"]
+Pooling = Literal["concatenate", "mean", "max", "median", "attention", "linear"]
 PositionalEncoding = Literal["gaussian", "geom_ft", "geom_full", "geom_lowf", "geom_nohighf", "linear"]
 
 

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from napari_tomodrgn.model.architecture import Architecture
 from napari_tomodrgn.model.decoder import Decoder
 from napari_tomodrgn.model.encoder import Encoder
+from napari_tomodrgn.model.linear_encoder import LinearEncoder
 
 
 class VAE(nn.Module):
@@ -16,7 +17,11 @@ class VAE(nn.Module):
         self.architecture = architecture
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(architecture.seed)
-            self.encoder = Encoder(architecture) if architecture.latent_dim else None
+            self.encoder: Encoder | LinearEncoder | None = None
+            if architecture.latent_dim and architecture.pooling == "linear":
+                self.encoder = LinearEncoder(architecture.box, architecture.latent_dim)
+            elif architecture.latent_dim:
+                self.encoder = Encoder(architecture)
             self.decoder = Decoder(architecture)
 
     @property
@@ -39,6 +44,18 @@ def sample_latent(mean: Tensor, log_variance: Tensor, generator: torch.Generator
     """Draw z ~ N(μ, σ²) for (B, |z|); the noise comes from the CPU, so it is the same on every device."""
     noise = torch.randn(mean.shape, generator=generator).to(mean)
     return mean + noise * torch.exp(log_variance / 2)
+
+
+def sample_gaussian(mean: Tensor, covariance: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw z ~ N(μ, Σ) for (B, |z|) and (B, |z|, |z|); the noise comes from the CPU."""
+    noise = torch.randn(mean.shape, generator=generator).to(mean)
+    return mean + torch.einsum("bij,bj->bi", torch.linalg.cholesky(covariance), noise)
+
+
+def gaussian_divergence(mean: Tensor, covariance: Tensor) -> Tensor:
+    """Return (B,): the Kullback-Leibler divergence of N(μ, Σ) from N(0, 1)."""
+    trace = covariance.diagonal(dim1=1, dim2=2).sum(1)
+    return 0.5 * (trace + mean.square().sum(1) - mean.shape[1] - torch.logdet(covariance))
 
 
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:

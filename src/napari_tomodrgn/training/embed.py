@@ -1,10 +1,14 @@
 """Latents of images that a run has not seen, through its trained encoder."""
 
 import csv
+import json
 import logging
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_open, refuse_existing
@@ -13,10 +17,11 @@ from napari_tomodrgn.imaging.tilt_images import TiltImages
 from napari_tomodrgn.particles.particle_set import ParticleSet
 from napari_tomodrgn.runs.latents import NEW, Latents
 from napari_tomodrgn.runs.run import Run
-from napari_tomodrgn.training.batches import Sampler, split_tilts
+from napari_tomodrgn.training.batches import Rows, Sampler, split_tilts
 from napari_tomodrgn.training.checkpoints import TrainedModel, load_model
 from napari_tomodrgn.training.device import choose_compute
 from napari_tomodrgn.training.inference import Images, infer_latents
+from napari_tomodrgn.training.objective import Weighting
 from napari_tomodrgn.training.options import EmbedOptions, TrainOptions
 from napari_tomodrgn.training.store import build_store
 
@@ -35,7 +40,8 @@ def embed(options: EmbedOptions) -> Latents:
     table = options.output.with_suffix(".csv")
     if options.output.suffix != ".npz":
         raise InputError(f"{options.output}: expected a name that ends in .npz for the latents")
-    for path in (options.output, table):
+    dispersion_file = options.output.with_suffix(".dispersion.json")
+    for path in (options.output, table, *([dispersion_file] if options.draws else [])):
         refuse_existing(path, options.overwrite)
     run = Run.open(options.run)
     if not run.latent_dim:
@@ -44,7 +50,9 @@ def embed(options: EmbedOptions) -> Latents:
     trained = load_model(run, options.epoch, compute.device)
     particle_set = _open(options, run)
     _check_fit(particle_set, trained, run)
-    sampler = _sampler(particle_set, run, trained)
+    recorded = TrainOptions(**_recorded(run, trained))
+    sampler = _sampler(particle_set, run, trained, recorded)
+    drawn = None if not options.draws else _random_draws(particle_set, trained, options)
     settings = run.settings
     store = build_store(
         particle_set,
@@ -54,12 +62,27 @@ def embed(options: EmbedOptions) -> Latents:
     )
     tilts = TiltImages.of(particle_set, dose_middle=settings["dose_middle"]).to(compute.device)
     images = Images(store, tilts, lattice(particle_set.box).to(compute.device))
-    mean, log_variance = infer_latents(trained.model, images, sampler, len(particle_set), compute)
+    draws = [sampler.inference_draws(particle) for particle in range(len(particle_set))]
+    mean, log_variance = infer_latents(trained.model, images, draws, Weighting.of(recorded), compute)
     split = np.full(len(particle_set), NEW)
     latents = Latents(tuple(particle_set.ids), mean, log_variance, split)
     latents.save(options.output)
     _write_table(table, latents)
+    if drawn is not None:
+        redrawn = [infer_latents(trained.model, images, each, Weighting.of(recorded), compute)[0] for each in drawn]
+        _write_dispersion(dispersion_file, np.stack(redrawn), len(drawn[0][0][0]))
     return latents
+
+
+def dispersion(redrawn: npt.NDArray[np.float32]) -> float:
+    """Return how far latents scatter with the tilt images they are inferred from, for latents (draws, N, |z|).
+
+    The root mean square, over particles and dimensions, of the standard deviation over the draws, in units of the
+    standard deviation over the particles: 0 where the choice of tilt images does not matter, about 1 where it is all
+    that the latents show.
+    """
+    within = redrawn.var(axis=0, ddof=1).mean(axis=0).sum()
+    return float(np.sqrt(within / redrawn.var(axis=1, ddof=1).mean(axis=0).sum()))
 
 
 def _open(options: EmbedOptions, run: Run) -> ParticleSet:
@@ -94,7 +117,29 @@ def _check_fit(particle_set: ParticleSet, trained: TrainedModel, run: Run) -> No
         )
 
 
-def _sampler(particle_set: ParticleSet, run: Run, trained: TrainedModel) -> Sampler:
+def _random_draws(particle_set: ParticleSet, trained: TrainedModel, options: EmbedOptions) -> list[list[list[Rows]]]:
+    """Return, for every draw and particle, the drawn rows of its tilt images."""
+    fewest = int(particle_set.tilts_per_particle.min())
+    count = options.draw_tilts or trained.model.architecture.tilts or max(1, fewest // 2)
+    needed = trained.model.architecture.tilts
+    if options.draws < 2 or len(particle_set) < 2:
+        raise InputError(f"--draws {options.draws}: a scatter needs two draws and two particles or more")
+    if count > fewest or (needed and count != needed):
+        expected = f"{needed}, as the encoder concatenates" if needed else f"at most {fewest}, the poorest particle's"
+        raise InputError(f"--draw-tilts {count}: expected {expected}")
+    generator = np.random.default_rng(0)
+    own = [np.arange(begin, end) for begin, end in pairwise(particle_set.first_tilt)]
+    return [[[np.sort(generator.permutation(rows)[:count])] for rows in own] for _ in range(options.draws)]
+
+
+def _recorded(run: Run, trained: TrainedModel) -> dict[str, Any]:
+    """Return the options that the run was trained with, but for which tilt images are looked at."""
+    recorded = {name: value for name, value in run.settings.items() if name in TrainOptions.model_fields}
+    tilts = trained.model.architecture.tilts or "all"
+    return {**recorded, "outdir": run.path, "tilts_per_particle": tilts, "held_out_fraction": 0}
+
+
+def _sampler(particle_set: ParticleSet, run: Run, trained: TrainedModel, recorded: TrainOptions) -> Sampler:
     """Return what draws tilt images for inference: as many as the encoder takes, whatever this set's poorest has."""
     tilts = trained.model.architecture.tilts
     counts = particle_set.tilts_per_particle
@@ -104,9 +149,14 @@ def _sampler(particle_set: ParticleSet, run: Run, trained: TrainedModel) -> Samp
             f"{particle_set.source.path}: particle {name} of tomogram {tomogram} has {counts.min()} tilt images, and "
             f"the encoder of {run.path} concatenates {tilts}; leave it out with --selection"
         )
-    recorded = {name: value for name, value in run.settings.items() if name in TrainOptions.model_fields}
-    recorded.update(outdir=run.path, tilts_per_particle=tilts or "all", held_out_fraction=0)
-    return Sampler(particle_set, split_tilts(particle_set, 0, "particle", 0), TrainOptions(**recorded))
+    return Sampler(particle_set, split_tilts(particle_set, 0, "particle", 0), recorded)
+
+
+def _write_dispersion(path: Path, redrawn: npt.NDArray[np.float32], tilts: int) -> None:
+    value = dispersion(redrawn)
+    log.info("dispersion over %d draws of %d tilt images: %.3f", len(redrawn), tilts, value)
+    with atomic_open(path) as stream:
+        json.dump({"draws": len(redrawn), "tilts": tilts, "dispersion": value}, stream, indent=1)
 
 
 def _write_table(path: Path, latents: Latents) -> None:

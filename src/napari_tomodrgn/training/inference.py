@@ -46,27 +46,19 @@ def _grouped(particles: Sequence[int], rows: Sequence[Rows]) -> Iterator[Batch]:
 
 @torch.no_grad()
 def infer_latents(
-    model: VAE, images: Images, sampler: Sampler, particles: int, compute: Compute
+    model: VAE, images: Images, draws: Sequence[Sequence[Rows]], weighting: Weighting, compute: Compute
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Return mean and log-variance (N, |z|) of the latents of the first N particles, all of a set.
-
-    With ``concatenate`` they are the means over fixed draws of tilt images that together cover every one.
-    """
+    """Return mean and log-variance (N, |z|) of the latents of N particles, each the mean over its draws of images."""
     model.eval()
-    owners: list[int] = []
-    draws: list[Rows] = []
-    for particle in range(particles):
-        own = sampler.inference_draws(particle)
-        draws += own
-        owners += [particle] * len(own)
-    size = (particles, model.architecture.latent_dim)
+    owners = [particle for particle, own in enumerate(draws) for _ in own]
+    size = (len(draws), model.architecture.latent_dim)
     mean, log_variance = np.zeros(size), np.zeros(size)
-    for batch in _grouped(owners, draws):
+    for batch in _grouped(owners, [rows for own in draws for rows in own]):
         tilts, pairs = images.of(batch, compute.device)
-        drawn_mean, drawn_log_variance = encode(model, tilts, pairs, batch.counts, images.lattice, compute)
+        drawn_mean, drawn_log_variance = encode(model, tilts, pairs, batch.counts, images.lattice, weighting, compute)
         np.add.at(mean, batch.particles, drawn_mean.cpu().double().numpy())
         np.add.at(log_variance, batch.particles, drawn_log_variance.cpu().double().numpy())
-    times = np.bincount(owners, minlength=particles)[:, None]
+    times = np.bincount(owners, minlength=len(draws))[:, None]
     return (mean / times).astype(np.float32), (log_variance / times).astype(np.float32)
 
 

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from napari_tomodrgn.imaging.lattice import Lattice
 from napari_tomodrgn.imaging.tilt_images import TiltImages
-from napari_tomodrgn.model.vae import VAE, kl_divergence, sample_latent
+from napari_tomodrgn.model.linear_encoder import LinearEncoder
+from napari_tomodrgn.model.vae import VAE, gaussian_divergence, kl_divergence, sample_gaussian, sample_latent
 from napari_tomodrgn.training.device import Compute
 from napari_tomodrgn.training.options import TrainOptions
 from napari_tomodrgn.training.spectral_prior import SpectralPrior
@@ -32,6 +33,11 @@ class Weighting:
     def of(cls, options: TrainOptions) -> "Weighting":
         """Take the weighting from a training's options."""
         return cls(options.dose_mask, options.dose_weight, options.tilt_weight)
+
+    def weights(self, tilts: TiltImages, lattice: Lattice) -> Tensor:
+        """Return the loss weights (n, P), 0 where the dose mask leaves a frequency out."""
+        weight = tilts.weights(lattice, dose=self.dose_weight, tilt=self.tilt_weight)
+        return weight * tilts.dose_mask(lattice) if self.dose_mask else weight
 
 
 @dataclass(frozen=True)
@@ -173,7 +179,12 @@ def train_on_batch(
     if model.encoder is None:
         reconstruction = reconstruction_losses(model, points, None, compute, scaler, prior)
         return Losses(reconstruction, torch.zeros_like(reconstruction))
-    mean, log_variance = encode(model, tilts, pairs, counts, lattice, compute)
+    if isinstance(model.encoder, LinearEncoder):
+        mean, covariance = model.encoder(tilts, pairs, counts, lattice, weighting.weights(tilts, lattice))
+        z = sample_gaussian(mean, covariance, noise)
+        reconstruction = reconstruction_losses(model, points, z, compute, scaler, prior)
+        return Losses(reconstruction, gaussian_divergence(mean, covariance))
+    mean, log_variance = encode(model, tilts, pairs, counts, lattice, weighting, compute)
     z = sample_latent(mean, log_variance, noise)
     kld = kl_divergence(mean, log_variance)
     leaf = z.detach().requires_grad_()
@@ -184,10 +195,19 @@ def train_on_batch(
 
 
 def encode(
-    model: VAE, tilts: TiltImages, pairs: Tensor, counts: Tensor, lattice: Lattice, compute: Compute
+    model: VAE,
+    tilts: TiltImages,
+    pairs: Tensor,
+    counts: Tensor,
+    lattice: Lattice,
+    weighting: Weighting,
+    compute: Compute,
 ) -> tuple[Tensor, Tensor]:
     """Return the posterior's mean and log-variance (B, |z|) of particles whose images are whole circles."""
     assert model.encoder is not None
+    if isinstance(model.encoder, LinearEncoder):
+        mean, covariance = model.encoder(tilts, pairs, counts, lattice, weighting.weights(tilts, lattice))
+        return mean, covariance.diagonal(dim1=1, dim2=2).log()
     signed = pairs * tilts.encoder_sign(lattice)[:, None, :]
     with compute.autocast():
         mean, log_variance = model.encoder(signed, counts.to(signed.device))

@@ -5,9 +5,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.model.architecture import Architecture, Layers, Pooling, PositionalEncoding
 from napari_tomodrgn.particles.data_options import DataOptions
 
+LARGEST_LINEAR = 16  # its normal matrices grow with the square of the latent's dimensions
 LAYERS_PATTERN = r"^\d+x\d+$"
 LAYERS_METAVAR = "NODESxLAYERS"
 # A resumed run may differ from what it recorded in these alone: epochs may be raised, and whether the files named
@@ -82,7 +84,8 @@ class TrainOptions(ComputeOptions):
     )
     pooling: Pooling = Field(
         "concatenate",
-        description="How the tilt images of a particle are joined.",
+        description="How the tilt images of a particle are joined; linear has no network for it and solves for the "
+        "latent in a space of a few volumes, learned first (for sets too small to train an encoder on).",
         json_schema_extra={"group": "Network"},
     )
     positional_encoding: PositionalEncoding = Field(
@@ -191,6 +194,11 @@ class TrainOptions(ComputeOptions):
 
     def architecture(self, box: int, tilts: int) -> Architecture:
         """Return the shape of the model for images of ``box`` px and ``tilts`` concatenated tilt images."""
+        if self.pooling == "linear" and self.latent_dim > LARGEST_LINEAR:
+            raise InputError(
+                f"--latent-dim {self.latent_dim}: is more than --pooling linear can solve for, {LARGEST_LINEAR}; "
+                "give 4 to 8, or choose another pooling"
+            )
         return Architecture(
             box=box,
             latent_dim=self.latent_dim,
@@ -211,5 +219,13 @@ class EmbedOptions(ComputeOptions):
 
     run: Path = Field(description="Run whose encoder is used.")
     output: Path = Field(description="Latents to write (.npz); a table (.csv) is written beside them.")
+    draws: int = Field(
+        0,
+        ge=0,
+        description="Also infer from this many random draws of tilt images, and say how far the latents scatter.",
+    )
+    draw_tilts: int | None = Field(
+        None, ge=1, description="Tilt images a draw; half of the poorest particle's if not given."
+    )
     epoch: int | None = Field(None, ge=1, description="Epoch of the run; the chosen one where not given.")
     overwrite: bool = Field(False, description="Replace output that exists.")

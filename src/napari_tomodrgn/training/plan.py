@@ -10,6 +10,7 @@ import torch
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.imaging.lattice import lattice
 from napari_tomodrgn.imaging.tilt_images import TiltImages
+from napari_tomodrgn.model.encoder import Encoder
 from napari_tomodrgn.model.vae import VAE, learned_parameters
 from napari_tomodrgn.particles.particle_set import ParticleSet
 from napari_tomodrgn.particles.stacks import ImageStacks
@@ -94,7 +95,7 @@ def epoch_gflop(model: VAE, images: float, pairs: float) -> float:
     """
     decoder = model.decoder
     per_point = decoder.mlp.multiplications - decoder.latent_dim * decoder.mlp.first.out_features
-    per_image = model.encoder.encoder_a.multiplications if model.encoder is not None else 0
+    per_image = model.encoder.encoder_a.multiplications if isinstance(model.encoder, Encoder) else 0
     return 2 * TRAINING_OVER_FORWARD * (per_point * pairs + per_image * images) / 1e9
 
 

@@ -14,6 +14,7 @@ import torch
 
 from napari_tomodrgn.errors import InputError, RunError
 from napari_tomodrgn.files import atomic_open
+from napari_tomodrgn.model.linear_encoder import LinearEncoder
 from napari_tomodrgn.model.vae import VAE
 from napari_tomodrgn.particles.particle_set import ParticleSet
 from napari_tomodrgn.progress import track
@@ -25,6 +26,7 @@ from napari_tomodrgn.training.beta import BetaController
 from napari_tomodrgn.training.checkpoints import save_checkpoint
 from napari_tomodrgn.training.device import Compute
 from napari_tomodrgn.training.inference import Images, held_out_reconstruction, infer_latents
+from napari_tomodrgn.training.linear_fit import fit_linear_encoder
 from napari_tomodrgn.training.objective import Losses, Weighting, train_on_batch
 from napari_tomodrgn.training.options import TrainOptions
 from napari_tomodrgn.training.spectral_prior import SpectralPrior
@@ -122,6 +124,10 @@ class Trainer:
         RunError
             Where a loss is not finite; the last epoch's checkpoint stays as it is.
         """
+        if isinstance(self.model.encoder, LinearEncoder) and not (self.epoch or self.position):
+            fit_linear_encoder(
+                self.model.encoder, self.images, self.sampler, self.weighting, self.options.seed, self.stop
+            )
         while self.epoch < self.options.epochs:
             self._train_epoch()
             self._finish_epoch()
@@ -213,7 +219,8 @@ class Trainer:
 
     def infer(self) -> Latents:
         """Return the latents of all particles, by deterministic inference."""
-        mean, log_variance = infer_latents(self.model, self.images, self.sampler, len(self.particle_set), self.compute)
+        draws = [self.sampler.inference_draws(particle) for particle in range(len(self.particle_set))]
+        mean, log_variance = infer_latents(self.model, self.images, draws, self.weighting, self.compute)
         names = [HELD_OUT if held else TRAIN for held in self.sampler.split.is_held_out]
         return Latents(tuple(self.particle_set.ids), mean, log_variance, np.array(names, dtype=np.str_))
 
