@@ -249,3 +249,12 @@ def test_the_empty_list_of_parts_is_the_whole_complex_on_the_command_line(tmp_pa
     assert not ended.value.code
     mass = [mrcfile.read(tmp_path / "set" / f"state_{state}.mrc").sum() for state in range(2)]
     assert mass[1] / mass[0] == pytest.approx(1 / 3, abs=0.01)
+
+
+def test_models_keep_their_own_diameter_apart(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "one.pdb")
+    simulate(SimulateOptions(outdir=tmp_path / "set", **{**TINY, "particles": 40, "tomograms": 1}, model=(model,)))
+    position, mass, _ = atoms_of([model])
+    diameter = 2 * np.linalg.norm(position - np.average(position, axis=0, weights=mass), axis=1).max()
+    place = pd.read_csv(tmp_path / "set" / "truth.csv")[["x", "y", "z"]].to_numpy()
+    assert np.linalg.norm(place[:, None] - place, axis=2)[~np.eye(40, dtype=bool)].min() >= diameter

@@ -15,8 +15,8 @@ from napari_tomodrgn.simulation.options import SimulateOptions
 from napari_tomodrgn.simulation.simulate import simulate
 
 LONELY: dict[str, Any] = {
-    "particles": 6,
-    "tomograms": 6,
+    "particles": 4,
+    "tomograms": 4,
     "tilts": 1,
     "noise": False,
     "ctf_power": "0",

@@ -56,8 +56,8 @@ def atoms_density(
     return _cut(fine, box, BLUR * spacing / pixel_size)
 
 
-def check_size(atoms: Atoms, box: int, pixel_size: float, centre: npt.NDArray[np.float64]) -> None:
-    """Raise one sentence unless the atoms stay in the box however they are turned about ``centre``."""
+def check_size(atoms: Atoms, box: int, pixel_size: float, centre: npt.NDArray[np.float64]) -> float:
+    """Return the diameter in Å of the atoms about ``centre``; raises where the box is too small to turn them in."""
     needed = 2 * float(np.linalg.norm(atoms.position - centre, axis=1).max())
     if needed > box * pixel_size:
         raise InputError(
@@ -65,6 +65,7 @@ def check_size(atoms: Atoms, box: int, pixel_size: float, centre: npt.NDArray[np
             f"{box * pixel_size:g} Å; give a --box of {2 * int(np.ceil(needed / pixel_size / 2))} or a larger "
             "--pixel-size"
         )
+    return needed
 
 
 def _cut(fine: npt.NDArray[np.float32], box: int, blur: float) -> npt.NDArray[np.float32]:

@@ -116,8 +116,11 @@ def make_plan(
     by_angle: bool,
     numbered_throughout: bool = False,
     steps: int | None = None,
+    diameter: float | None = None,
 ) -> Plan:
     """Draw a data set of discrete ``states``, or of one motion in so many ``steps``.
+
+    Particles are at least a ``diameter`` in Å apart, by default 66 % of the box.
 
     Everything is drawn in the order of acquisition, so that one seed gives the same images whatever their order:
     ``by_angle`` then orders the tilts by angle. Particles are numbered from 0 in each tomogram, or from 1 in the whole
@@ -130,7 +133,8 @@ def make_plan(
     tilts = dose_symmetric(options.max_tilt, options.tilt_step, options.tilts)
     nuisance = draw_nuisance(options, len(tilts))
     within = {"before": 0.0, "middle": 0.5, "after": 1.0}[forward_model.dose_at]
-    tomograms, tomogram, position = _place(options, generator)
+    diameter = diameter or LARGEST_SHARE * options.box * options.pixel_size
+    tomograms, tomogram, position = _place(options, diameter, generator)
     label = generator.permutation(np.arange(options.particles) % states)
     angles = random_orientations(options.particles, generator)
     series = tilt_rotations(tilts)
@@ -140,17 +144,13 @@ def make_plan(
     if steps is not None:
         coordinate = np.random.default_rng([options.seed, _MOTION]).uniform(size=options.particles)
         label = np.minimum((coordinate * (steps - 1)).astype(np.int64), steps - 2)
-    number = np.arange(options.particles)
-    in_tomogram = number - np.searchsorted(tomogram, np.arange(len(tomograms)))[tomogram]
     order = np.argsort(tilts) if by_angle else np.arange(len(tilts))
     return Plan(
         options=options,
         forward_model=forward_model,
         tomograms=tomograms,
         tomogram=tomogram,
-        names=tuple(str(each + 1) for each in number)
-        if numbered_throughout
-        else tuple(f"{each:06d}" for each in in_tomogram),
+        names=_names(tomogram, throughout=numbered_throughout),
         label=label,
         position=position,
         origin=origin,
@@ -168,11 +168,18 @@ def make_plan(
     )
 
 
+def _names(tomogram: npt.NDArray[np.int64], *, throughout: bool) -> tuple[str, ...]:
+    """Return the particles' names from their tomograms (N,), which are contiguous."""
+    number = np.arange(len(tomogram))
+    if throughout:
+        return tuple(str(each + 1) for each in number)
+    return tuple(f"{each:06d}" for each in number - np.searchsorted(tomogram, tomogram))
+
+
 def _place(
-    options: SimulateOptions, generator: np.random.Generator
+    options: SimulateOptions, diameter: float, generator: np.random.Generator
 ) -> tuple[tuple[Tomogram, ...], npt.NDArray[np.int64], FloatArray]:
     """Return the tomograms, each particle's tomogram (N,) and position (N, 3)."""
-    diameter = LARGEST_SHARE * options.box * options.pixel_size
     counts = np.bincount(np.arange(options.particles) % options.tomograms)
     size = tomogram_size(int(counts.max()), diameter, options.thickness, options.pixel_size)
     tomograms = tuple(Tomogram(f"{number:03d}", size) for number in range(1, options.tomograms + 1))

@@ -51,6 +51,7 @@ def simulate(options: SimulateOptions) -> Path:
         _forward_model(options, writer),
         specimen.states,
         steps=len(specimen.maps) if specimen.continuous else None,
+        diameter=specimen.diameter,
         by_angle=writer.BY_ANGLE,
         numbered_throughout=writer.NUMBERED_THROUGHOUT,
     )

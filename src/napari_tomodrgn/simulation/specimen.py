@@ -26,11 +26,14 @@ class Specimen:
         Å.
     continuous
         Whether the maps are steps of one motion, between which a particle may lie, instead of discrete states.
+    diameter
+        Å, of the sphere about voxel D/2 that a particle fills; ``None``: 66 % of the box.
     """
 
     maps: npt.NDArray[np.float32]
     pixel_size: float
     continuous: bool = False
+    diameter: float | None = None
 
     @property
     def states(self) -> int:
@@ -49,30 +52,30 @@ def make_specimen(options: SimulateOptions) -> Specimen:
     if options.morph_to is not None:
         return _motion(options)
     if options.model:
-        return Specimen(_assembly_states(options), options.pixel_size)
+        return _assembly_states(options)
     if options.maps:
         return _given_maps(options)
     return Specimen(four_state_complex(options.box, options.pixel_size), options.pixel_size)
 
 
-def _assembly_states(options: SimulateOptions) -> npt.NDArray[np.float32]:
+def _assembly_states(options: SimulateOptions) -> Specimen:
     atoms = read_atoms(options.model)
     states = [left_after(atoms, parts) for parts in options.leave_out or ("",)]
     centre = atoms.centre_of_mass  # of the whole complex, so that what a state lacks moves nothing else
-    check_size(atoms, options.box, options.pixel_size, centre)
-    return np.stack([atoms_density(atoms, options.box, options.pixel_size, centre, rows) for rows in states])
+    diameter = check_size(atoms, options.box, options.pixel_size, centre)
+    maps = [atoms_density(atoms, options.box, options.pixel_size, centre, rows) for rows in states]
+    return Specimen(np.stack(maps), options.pixel_size, diameter=diameter)
 
 
 def _motion(options: SimulateOptions) -> Specimen:
     assert options.morph_to is not None
     first, last = paired_atoms(read_atoms(options.model), read_atoms([options.morph_to]), options.morph_to)
     centre = first.centre_of_mass
-    for end in (first, last):
-        check_size(end, options.box, options.pixel_size, centre)
+    diameter = max(check_size(end, options.box, options.pixel_size, centre) for end in (first, last))
     steps = np.linspace(0, 1, options.morph_steps)
     box, pixel_size = options.box, options.pixel_size
     maps = [atoms_density(moved(first, last, step), box, pixel_size, centre) for step in steps]
-    return Specimen(np.stack(maps), pixel_size, continuous=True)
+    return Specimen(np.stack(maps), pixel_size, continuous=True, diameter=diameter)
 
 
 def _given_maps(options: SimulateOptions) -> Specimen:
