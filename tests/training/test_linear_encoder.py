@@ -10,7 +10,6 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.imaging.hartley import complex_to_pairs
 from napari_tomodrgn.imaging.lattice import lattice
 from napari_tomodrgn.imaging.project import Projector
 from napari_tomodrgn.imaging.tilt_images import TiltImages
@@ -84,7 +83,7 @@ def test_planted_mixtures_are_found(four_states: Path) -> None:
 
 
 def test_the_posterior_is_that_of_the_dense_system(four_states: Path) -> None:
-    encoder, tilts, projections, counts, z = planted(four_states)
+    encoder, tilts, projections, counts, _ = planted(four_states)
     generator = torch.Generator().manual_seed(0)
     half_plane = lattice(BOX)
     low = half_plane.k.norm(dim=1) <= 0.25
