@@ -253,10 +253,10 @@ def test_the_empty_list_of_parts_is_the_whole_complex_on_the_command_line(tmp_pa
 
 def test_models_keep_their_own_diameter_apart(tmp_path: Path) -> None:
     model = write_model(tmp_path / "one.pdb", "ABCDEF")
-    options = {**TINY, "particles": 40, "tomograms": 1, "pixel_size": 8.0}
+    options = {**TINY, "particles": 400, "tomograms": 1, "tilts": 1, "pixel_size": 8.0}
     simulate(SimulateOptions(outdir=tmp_path / "set", **options, model=(model,)))
     position, mass, _ = atoms_of([model])
     diameter = 2 * np.linalg.norm(position - np.average(position, axis=0, weights=mass), axis=1).max()
     place = pd.read_csv(tmp_path / "set" / "truth.csv")[["x", "y", "z"]].to_numpy()
     assert diameter > 1.02 * 0.66 * 32 * 8.0  # what the built-in complex keeps
-    assert np.linalg.norm(place[:, None] - place, axis=2)[~np.eye(40, dtype=bool)].min() >= diameter
+    assert np.linalg.norm(place[:, None] - place, axis=2)[~np.eye(400, dtype=bool)].min() >= diameter
