@@ -8,11 +8,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from napari_tomodrgn.imaging.ctf import ctf
-from napari_tomodrgn.imaging.exposure import exposure_weights
 from napari_tomodrgn.imaging.lattice import lattice
 from napari_tomodrgn.imaging.project import Projector
 from napari_tomodrgn.simulation.plan import Plan
+from napari_tomodrgn.simulation.transfer import Transfer
 
 SAMPLED_PARTICLES = 200
 _STRUCTURAL, _SHOT, _SAMPLE = 1, 2, 3  # streams of random numbers beside the plan's
@@ -27,7 +26,7 @@ class NoiseLevels:
 
 
 class ImageFormation:
-    """Forms the tilt images of one particle after another.
+    """Forms the tilt images of one particle after another, each alone.
 
     Parameters
     ----------
@@ -41,9 +40,7 @@ class ImageFormation:
         self.plan = plan
         self.box = int(volumes.shape[-1])
         self._projectors = [Projector(torch.from_numpy(np.array(each, dtype=np.float32))) for each in volumes]
-        steps, half = torch.fft.fftfreq(self.box), torch.fft.rfftfreq(self.box)
-        y, x = torch.meshgrid(steps, half, indexing="ij")
-        self._k = torch.stack([x.flatten(), y.flatten()], dim=1) / plan.options.pixel_size
+        self._transfer = Transfer(plan.options, plan.forward_model, self.box)
         self.noise = self._measure() if plan.options.noise else NoiseLevels(0.0, 0.0)
 
     def particles(self) -> Iterator[npt.NDArray[np.float32]]:
@@ -56,35 +53,21 @@ class ImageFormation:
         factor = float(self.plan.nuisance.noise_factor[self.plan.tomogram[row]])
         specimen = self._specimen(row) + self._random(_STRUCTURAL, row, factor * self.noise.structural)
         microscope = self._through_microscope(specimen, row) + self._random(_SHOT, row, factor * self.noise.shot)
-        return self._extracted(microscope, row)[torch.from_numpy(self.plan.shown[row])]
+        extracted = self._transfer.extracted(microscope, self._dose(row), self._cosine(), self._defocus(row))
+        return extracted[torch.from_numpy(self.plan.shown[row])]
 
     def _specimen(self, row: int) -> Tensor:
-        """Return damaged projections (T, D, D), their mean 0."""
+        """Return damped projections (T, D, D), their mean 0."""
         plan = self.plan
         rotation = torch.from_numpy(plan.rotations[row]).float()
         shift = torch.from_numpy(plan.displacement[row]).float()
         clean = torch.zeros(len(rotation), self.box, self.box)
         for number, share in plan.maps_of(row):
             clean += share * self._projectors[number].images(rotation, lattice(self.box), shift)
-        return self._filtered(clean, self._exposure(row))
+        return self._transfer.damped(clean, self._dose(row))
 
     def _through_microscope(self, specimen: Tensor, row: int) -> Tensor:
-        """Return what falls on the detector: thinner signal at high tilt, and the CTF."""
-        cosine = torch.from_numpy(self.plan.tilt_cosine).float()[:, None]
-        return self._filtered(specimen, cosine * (self._ctf(row) if self.plan.forward_model.ctf_power else 1))
-
-    def _extracted(self, images: Tensor, row: int) -> Tensor:
-        """Return what the extraction program writes: its own CTF, exposure weights and sign multiplied in."""
-        model = self.plan.forward_model
-        factor = torch.ones(1, 1)
-        if model.ctf_power == 2:
-            factor = factor * self._ctf(row)
-        if model.attenuation != "none":
-            factor = factor * self._exposure(row)
-        if model.attenuation == "dose-tilt":
-            factor = factor * torch.from_numpy(self.plan.tilt_cosine).float()[:, None]
-        sign = -1 if model.contrast == "dark" else 1
-        return self._filtered(images, sign * factor)
+        return self._transfer.detected(specimen, self._cosine(), self._defocus(row))
 
     def _measure(self) -> NoiseLevels:
         """Return the noise levels that give the set the ratios of variances asked for, from a sample of particles."""
@@ -109,37 +92,14 @@ class ImageFormation:
         values = generator.standard_normal(shape, dtype=np.float32)[self.plan.acquired]
         return torch.from_numpy(values) * deviation
 
-    def _filtered(self, images: Tensor, factor: Tensor) -> Tensor:
-        """Return images (T, D, D) whose transforms are multiplied by ``factor`` (T or 1, half plane or 1)."""
-        transform = torch.fft.rfft2(images).flatten(-2) * factor
-        half_plane = transform.unflatten(-1, (self.box, self.box // 2 + 1))
-        filtered: Tensor = torch.fft.irfft2(half_plane, s=(self.box, self.box))
-        return filtered
+    def _dose(self, row: int) -> Tensor:
+        return torch.from_numpy(self.plan.dose[self.plan.tomogram[row]]).float()
 
-    def _exposure(self, row: int) -> Tensor:
-        """Return the exposure weights (T, half plane) of one particle's images."""
-        dose = torch.from_numpy(self.plan.dose[self.plan.tomogram[row]]).float()
-        voltage = torch.full_like(dose, self.plan.options.voltage)
-        return exposure_weights(self._k.norm(dim=1), dose, voltage, self.plan.forward_model.voltage_rule)
+    def _defocus(self, row: int) -> Tensor:
+        return torch.from_numpy(self.plan.defocus[row]).float()
 
-    def _ctf(self, row: int) -> Tensor:
-        """Return the CTF (T, half plane) of one particle's images."""
-        options = self.plan.options
-        defocus = torch.from_numpy(self.plan.defocus[row]).float()
-
-        def same(value: float) -> Tensor:
-            return torch.full_like(defocus, value)
-
-        return ctf(
-            self._k,
-            defocus,
-            defocus,
-            same(0),
-            same(options.voltage),
-            same(options.spherical_aberration),
-            same(options.amplitude_contrast),
-            same(options.phase_shift),
-        )
+    def _cosine(self) -> Tensor:
+        return torch.from_numpy(self.plan.tilt_cosine).float()
 
 
 def _deviation(images: list[Tensor]) -> float:
