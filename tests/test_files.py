@@ -49,3 +49,14 @@ def test_an_error_leaves_the_earlier_folder_and_nothing_else(tmp_path: Path) -> 
 
     assert (folder / "vol_000.mrc").read_text() == "old"
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_what_a_killed_process_set_aside_is_put_back(tmp_path: Path) -> None:
+    aside = tmp_path / ".set.ab12.previous"
+    aside.mkdir()
+    (aside / "vol_000.mrc").write_text("old")
+    folder = tmp_path / "set"
+    with pytest.raises(InputError, match="exists already"), atomic_folder(folder):
+        pass
+    assert (folder / "vol_000.mrc").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [folder]

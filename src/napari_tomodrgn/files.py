@@ -73,9 +73,11 @@ def atomic_folder(path: Path, *, overwrite: bool = False, replaces: tuple[str, .
     """Yield a temporary folder beside ``path`` that becomes ``path`` when the block ends without an error.
 
     With ``overwrite`` a folder that stands there already is replaced, once the new one is whole; only one that holds
-    nothing but files whose names match ``replaces``.
+    nothing but files whose names match ``replaces``. What a process that was killed while replacing it left aside is
+    put back first.
     """
     path = Path(path)
+    _put_back(path)
     refuse_existing(path, overwrite)
     if path.exists():
         _refuse_strangers(path, replaces)
@@ -98,6 +100,13 @@ def atomic_folder(path: Path, *, overwrite: bool = False, replaces: tuple[str, .
             os.replace(previous, path)
         shutil.rmtree(previous, ignore_errors=True)
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _put_back(path: Path) -> None:
+    """Put the previous folder back where a process was killed between moving it aside and moving the new one in."""
+    left = sorted(path.parent.glob(f".{path.name}.*.previous")) if path.parent.is_dir() and not path.exists() else []
+    if left:
+        os.replace(left[-1], path)
 
 
 def _refuse_strangers(folder: Path, patterns: tuple[str, ...]) -> None:

@@ -8,7 +8,8 @@ import pytest
 import starfile
 from star_builders import noise, write_nextpyp, write_relion5, write_stack, write_warp
 
-from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.errors import InputError, RunError
+from napari_tomodrgn.particles import resize
 from napari_tomodrgn.particles.reading import read_particles
 from napari_tomodrgn.particles.resize import CropOptions, DownsampleOptions, crop, downsample, fourier_crop
 from napari_tomodrgn.particles.selection import Selection
@@ -143,3 +144,34 @@ def test_nothing_is_left_behind_where_a_stack_is_broken(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is truncated"):
         crop(CropOptions(particles=path, output=tmp_path / "out" / "c.star", box=8))
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_a_set_that_is_replaced_stays_whole_until_the_new_one_is(
+    shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException] | OSError
+) -> None:
+    star = next((shared_data / "warptools_insitu").glob("*_optimisation_set.star"))
+    first = CropOptions(particles=star, output=tmp_path / "small.star", box=24)
+    crop(first)
+    before = {path: path.read_bytes() for path in sorted(tmp_path.rglob("*")) if path.is_file()}
+    assert sum(path.suffix == ".mrcs" for path in before) > 1
+    whole, calls = resize._resize_stack, []
+
+    def interrupted(*arguments: object) -> None:
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise error
+        whole(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(resize, "_resize_stack", interrupted)
+    with pytest.raises((KeyboardInterrupt, RunError)):
+        crop(first.model_copy(update={"box": 16, "overwrite": True}))
+    assert {path: path.read_bytes() for path in sorted(tmp_path.rglob("*")) if path.is_file()} == before
+
+
+def test_a_partner_that_exists_is_told_before_any_stack_is_written(shared_data: Path, tmp_path: Path) -> None:
+    star = next((shared_data / "warptools_insitu").glob("*_optimisation_set.star"))
+    (tmp_path / "small_optimisation_set.star").write_text("mine")
+    with pytest.raises(InputError, match=r"small_optimisation_set\.star: exists already"):
+        crop(CropOptions(particles=star, output=tmp_path / "small.star", box=24))
+    assert [path.name for path in tmp_path.iterdir()] == ["small_optimisation_set.star"]

@@ -102,3 +102,15 @@ def test_a_second_cleaning_finds_nothing(run: Path) -> None:
 def test_a_run_without_an_epoch_loses_nothing(tmp_path: Path) -> None:
     Run.create(tmp_path, {"status": "stopped", "settings": {}, "data": {}, "chosen_epoch": None})
     assert clean(CleanOptions(run=tmp_path, yes=True)).files == {}
+
+
+def test_unfinished_folders_go_and_one_set_aside_alone_stays(run: Path) -> None:
+    volumes = run / "volumes" / "epoch-0010"
+    for name in ("kmeans-4", ".kmeans-4.ab12.part", ".kmeans-4.cd34.previous", ".kmeans-8.ef56.previous"):
+        (volumes / name).mkdir(parents=True)
+        (volumes / name / "vol_000.mrc").write_bytes(b"1234")
+    gone = [volumes / ".kmeans-4.ab12.part", volumes / ".kmeans-4.cd34.previous"]
+    cleaning = clean(CleanOptions(run=run, yes=True))
+    assert [cleaning.files[path] for path in gone] == [4, 4]
+    # nothing stands where the last one was: it is the only copy, and is put back when that set is made anew
+    assert sorted(path.name for path in volumes.iterdir()) == [".kmeans-8.ef56.previous", "kmeans-4"]

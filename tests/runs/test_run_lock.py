@@ -88,3 +88,35 @@ def test_a_file_in_the_folders_place_is_refused(tmp_path: Path) -> None:
 def test_processes_that_never_were_have_no_start() -> None:
     assert process_start(os.getpid())
     assert process_start(2**22 + 1) is None
+
+
+def test_of_many_that_start_at_once_on_a_dead_lock_one_holds_it(tmp_path: Path) -> None:
+    """Eight real processes, ten rounds: each says when it holds the lock; no two hold it at one time."""
+    code = f"""
+import sys, time
+from pathlib import Path
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.runs.lock import run_lock
+run = Path({str(tmp_path / "run")!r})
+sys.stdin.readline()
+for _ in range(10):
+    try:
+        with run_lock(run):
+            inside = run.with_name("inside")
+            inside.touch(exist_ok=False)  # raises where another one is inside
+            time.sleep(0.02)
+            inside.unlink()
+            print("held", flush=True)
+    except InputError:
+        time.sleep(0.01)
+"""
+    (tmp_path / "run").mkdir()
+    write_lock(tmp_path / "run", 2**22 + 1, socket.gethostname(), "long ago")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen([sys.executable, "-c", code], **pipes) for _ in range(8)]  # type: ignore[call-overload]
+    for each in processes:
+        each.stdin.write("go\n")
+        each.stdin.flush()
+    outputs = [each.communicate(timeout=60) for each in processes]
+    assert [error for _, error in outputs] == [""] * 8
+    assert sum(output.count("held") for output, _ in outputs) >= 10

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,11 +16,11 @@ from napari_tomodrgn.files import atomic_path, refuse_existing
 from napari_tomodrgn.particles.data_options import DIALECT_METAVAR
 from napari_tomodrgn.particles.mrc_header import DTYPES, read_header
 from napari_tomodrgn.particles.particle_set import ParticleSet, StarSource
-from napari_tomodrgn.particles.reading import partner, read_particles
+from napari_tomodrgn.particles.reading import read_particles
 from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.particles.stacks import ImageStacks
 from napari_tomodrgn.particles.star import Block, StarFile
-from napari_tomodrgn.particles.writing import renamed_stacks, write_particles
+from napari_tomodrgn.particles.writing import files_to_write, renamed_stacks, write_particles
 from napari_tomodrgn.progress import track
 
 Images = npt.NDArray[np.generic]
@@ -115,8 +115,7 @@ def _write(
     used = np.unique(particle_set.tilt_images["stack"].to_numpy()).tolist()
     names = _new_names([particle_set.stacks[stack] for stack in used], output.stem)
     targets = {stack: output.parent / name for stack, name in zip(used, names, strict=True)}
-    stars = [output] if particle_set.source.tomograms is None else [output, partner(output, "tomograms")]
-    for path in (*stars, *targets.values()):
+    for path in (*files_to_write(particle_set, output), *targets.values()):
         refuse_existing(path, options.overwrite)
     sources = {os.path.realpath(particle_set.stacks[stack]) for stack in used}
     if sources & {os.path.realpath(path) for path in targets.values()}:
@@ -127,14 +126,17 @@ def _write(
     block = star.block(particle_set.source.particles_block)
     moved = {stack_names[stack]: name for stack, name in zip(used, names, strict=True)}
     star = star.with_block(block, renamed_stacks(block, moved))
-    with _removed_on_error() as written:
-        for stack, path in track(targets.items(), "stacks", total=len(targets), unit="stack"):
-            _resize_stack(stacks[stack], path, resize, particle_set.pixel_size * factor)
-            written.append(path)
-            stacks[stack], stack_names[stack] = str(path), moved[stack_names[stack]]
+    new = [path for path in targets.values() if not path.exists()]
+    with _removed_on_error(new):
+        # No stack takes its place before all are written: an old set that is replaced stays whole until then.
+        with ExitStack() as all_at_once:
+            for stack, path in track(targets.items(), "stacks", total=len(targets), unit="stack"):
+                temporary = all_at_once.enter_context(atomic_path(path))
+                _resize_stack(stacks[stack], temporary, resize, particle_set.pixel_size * factor)
+                stacks[stack], stack_names[stack] = str(path), moved[stack_names[stack]]
         source = replace(particle_set.source, star=star)
         resized = replace(particle_set, stacks=tuple(stacks), stack_names=tuple(stack_names), source=source)
-        return [*write_particles(resized, output, overwrite=options.overwrite), *written]
+        return [*write_particles(resized, output, overwrite=options.overwrite), *targets.values()]
 
 
 def _new_names(stacks: list[str], stem: str) -> list[str]:
@@ -146,12 +148,12 @@ def _new_names(stacks: list[str], stem: str) -> list[str]:
 
 
 @contextmanager
-def _removed_on_error() -> Iterator[list[Path]]:
-    written: list[Path] = []
+def _removed_on_error(new: list[Path]) -> Iterator[None]:
+    """Remove stacks that were not there before where their star can't be written."""
     try:
-        yield written
+        yield
     except BaseException:
-        for path in written:
+        for path in new:
             path.unlink(missing_ok=True)
         raise
 
@@ -164,13 +166,12 @@ def _resize_stack(source: str, target: Path, resize: Resize, pixel_size: float) 
     kind = kind.newbyteorder("=")
     mode = next(mode for mode, code in DTYPES.items() if np.dtype(code) == kind)
     step = max(1, _CHUNK_BYTES // (header.shape[1] * header.shape[2] * 16))
-    with atomic_path(target) as temporary:
-        shape = (header.shape[0], *sample.shape[1:])
-        with mrcfile.new_mmap(temporary, shape, mrc_mode=mode, overwrite=True) as stack:
-            stack.set_image_stack()
-            for begin in range(0, len(images), step):
-                stack.data[begin : begin + step] = resize(images[begin : begin + step]).astype(kind)
-            stack.voxel_size = (pixel_size, pixel_size, 1.0)
+    shape = (header.shape[0], *sample.shape[1:])
+    with mrcfile.new_mmap(target, shape, mrc_mode=mode, overwrite=True) as stack:
+        stack.set_image_stack()
+        for begin in range(0, len(images), step):
+            stack.data[begin : begin + step] = resize(images[begin : begin + step]).astype(kind)
+        stack.voxel_size = (pixel_size, pixel_size, 1.0)
 
 
 def _rescaled(source: StarSource, dialect: str, factor: float, box: int) -> StarFile:

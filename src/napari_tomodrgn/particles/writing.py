@@ -84,6 +84,11 @@ def write_particles(
     return [output.path for output in outputs]
 
 
+def files_to_write(particle_set: ParticleSet, path: Path) -> list[Path]:
+    """Return the files that :func:`write_particles` would write, the particles star first."""
+    return [output.path for output in _outputs(particle_set, _particles_path(path), None)]
+
+
 def _particles_path(path: Path) -> Path:
     if path.stem == "optimisation_set":
         return path.with_name("particles.star")

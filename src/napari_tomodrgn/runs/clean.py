@@ -1,6 +1,7 @@
 """Give back the disk space of a run's epochs that are no longer needed."""
 
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.lock import lock_holder, run_lock
 from napari_tomodrgn.runs.run import Run
 
-_UNFINISHED = re.compile(r"\..+\.\d+\.part(\.[^.]+)?")  # what files.atomic_path leaves behind a killed process
+# What files.atomic_path and files.atomic_folder leave behind a killed process.
+_UNFINISHED = re.compile(r"\..+\.\d+\.part(\.[^.]+)?")
+_UNFINISHED_FOLDER = re.compile(r"\.(.+)\.[^.]+\.(part|previous)")
 _EPOCH_FOLDER = re.compile(r"epoch-(\d{4,})")
 
 
@@ -39,7 +42,7 @@ class Cleaning:
     kept_epochs
         Epochs whose checkpoint stays, ascending.
     files
-        Files that go, with their size in bytes.
+        Files and unfinished folders that go, with their size in bytes.
     removed
         Whether they are gone, or were only listed.
     """
@@ -81,7 +84,10 @@ def clean(options: CleanOptions) -> Cleaning:
         cleaning = _list(run, options)
         for path in cleaning.files:
             try:
-                path.unlink(missing_ok=True)
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
             except OSError as error:
                 raise explain_os_error(error, path) from error
     return Cleaning(cleaning.run, cleaning.kept_epochs, cleaning.files, removed=True)
@@ -95,7 +101,22 @@ def _list(run: Run, options: CleanOptions) -> Cleaning:
         files += [layout.latents_path(run.path, epoch) for epoch in sorted(there - kept)]
     files += sorted(path for path in run.path.rglob(".*") if _UNFINISHED.fullmatch(path.name))
     sizes = {path: path.stat().st_size for path in files if path.is_file()}
+    sizes |= {path: _size(path) for path in _unfinished_folders(run.path)}
     return Cleaning(run.path, tuple(sorted(kept & set(run.epochs))), sizes, removed=False)
+
+
+def _unfinished_folders(run: Path) -> list[Path]:
+    """Return folders that were never finished, or replaced by one that stands beside them."""
+    matches = [(path, _UNFINISHED_FOLDER.fullmatch(path.name)) for path in sorted(run.rglob(".*")) if path.is_dir()]
+    return [
+        path
+        for path, match in matches
+        if match is not None and (match[2] == "part" or path.with_name(match[1]).is_dir())
+    ]
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _kept_epochs(run: Run, keep_every: int | None) -> set[int]:

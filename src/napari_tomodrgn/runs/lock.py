@@ -73,18 +73,9 @@ def run_lock(run: Path) -> Iterator[None]:
     """
     existed = run.exists()
     path = make_folder(run) / LOCK
-    holder = lock_holder(run)
-    if holder is not None:
-        raise InputError(f"{run}: {holder} is training in it; wait until it ends, or choose another --outdir")
     own = LockHolder(os.getpid(), socket.gethostname(), process_start(os.getpid()) or "")
-    try:
-        path.unlink(missing_ok=True)
-        with open(path, "x", encoding="utf-8") as stream:
-            json.dump(asdict(own), stream)
-    except FileExistsError as error:
-        raise InputError(f"{run}: another trainer has just begun in it; choose another --outdir") from error
-    except OSError as error:
-        raise explain_os_error(error, run) from error
+    with _one_at_a_time(run):
+        _take(run, own)
     ended = threading.Event()
     heart = threading.Thread(target=_beat, args=(path, ended), daemon=True)
     heart.start()
@@ -93,10 +84,42 @@ def run_lock(run: Path) -> Iterator[None]:
     finally:
         ended.set()
         heart.join()
-        with suppress(OSError):
-            path.unlink()
+        with _one_at_a_time(run), suppress(OSError):
+            if lock_holder(run) == own:
+                path.unlink()
             if not existed:
                 run.rmdir()
+
+
+def _take(run: Path, own: LockHolder) -> None:
+    """Write the lock, where no living process holds it."""
+    holder = lock_holder(run)
+    if holder is not None:
+        raise InputError(f"{run}: {holder} is training in it; wait until it ends, or choose another --outdir")
+    try:
+        (run / LOCK).unlink(missing_ok=True)
+        with open(run / LOCK, "x", encoding="utf-8") as stream:
+            json.dump(asdict(own), stream)
+    except FileExistsError as error:
+        raise InputError(f"{run}: another trainer has just begun in it; choose another --outdir") from error
+    except OSError as error:
+        raise explain_os_error(error, run) from error
+
+
+@contextmanager
+def _one_at_a_time(run: Path) -> Iterator[None]:
+    """Look at the lock and change it while no other process does; without effect where the system can't."""
+    folder = None
+    with suppress(ImportError, OSError):
+        import fcntl
+
+        folder = os.open(run, os.O_RDONLY)
+        fcntl.flock(folder, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if folder is not None:
+            os.close(folder)
 
 
 def _beat(path: Path, ended: threading.Event) -> None:
