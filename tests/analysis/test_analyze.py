@@ -48,11 +48,12 @@ def test_class_volumes_are_maps_of_the_centres(copied: Run) -> None:
         assert stream.voxel_size.x == pytest.approx(12.0)
     index = pd.read_csv(volumes / "index.csv", dtype={"particle": str})
     assert index["label"].tolist() == [0, 1, 2]
-    curves, correlations = read_comparison(volumes)
-    assert curves.columns.tolist() == ["0-1", "0-2", "1-2"]
-    assert curves.index[-1] == pytest.approx(1 / (2 * 12.0))
-    np.testing.assert_allclose(np.diag(correlations), 1)
-    np.testing.assert_allclose(correlations, correlations.T)
+    compared = read_comparison(volumes)
+    assert compared.curves.columns.tolist() == ["0-1", "0-2", "1-2"]
+    assert compared.curves.index[-1] == pytest.approx(1 / (2 * 12.0))
+    np.testing.assert_allclose(np.diag(compared.correlations), 1)
+    np.testing.assert_allclose(compared.correlations, compared.correlations.T)
+    assert not compared.masked
 
 
 def test_a_second_labelling_keeps_the_embedding(copied: Run) -> None:
@@ -83,6 +84,26 @@ def test_existing_output_is_refused_and_replaced_on_request(copied: Run) -> None
 
     settings = copied.path / "analysis" / "epoch-0002" / "settings-kmeans-2.json"
     assert json.loads(settings.read_text())["seed"] == 5
+
+
+def test_classes_without_volumes_do_not_keep_the_volumes_of_the_classes_they_replace(copied: Run) -> None:
+    volumes = analyze(AnalyzeOptions(run=copied.path, clusters=2, umap=False)).volumes
+    assert volumes is not None
+
+    analyze(AnalyzeOptions(run=copied.path, clusters=2, umap=False, volumes=False, seed=3, overwrite=True))
+
+    assert not list(volumes.glob("*"))
+
+
+def test_volumes_made_by_hand_are_not_removed_unasked(copied: Run) -> None:
+    mine = copied.path / "volumes" / "epoch-0002" / "kmeans-2" / "vol_000.mrc"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"mine")
+
+    with pytest.raises(InputError, match="exists already"):
+        analyze(AnalyzeOptions(run=copied.path, clusters=2, umap=False, volumes=False))
+
+    assert mine.read_bytes() == b"mine"
 
 
 def test_more_clusters_than_particles_writes_nothing(copied: Run) -> None:

@@ -18,7 +18,9 @@ from napari_tomodrgn.simulation.shapes import four_state_complex
 PIXEL_SIZE = 8.0
 
 
-def _plant(run: Path, classes: int = 4, tomograms: int = 2, volumes: bool = True, prefix: str = "") -> AnalysisFolder:
+def _plant(
+    run: Path, classes: int = 4, tomograms: int = 2, volumes: bool = True, prefix: str = "", box: int = 24
+) -> AnalysisFolder:
     """Write the analysis of a run whose latents lie in ``classes`` groups, and return its folder."""
     particles = 320
     rng = np.random.default_rng(4)
@@ -35,7 +37,7 @@ def _plant(run: Path, classes: int = 4, tomograms: int = 2, volumes: bool = True
     write_centres(folder.centres(name), [ids[row] for row in found.nearest], found.sizes, latents[found.nearest])
     folder.settings(name).write_text(json.dumps({"clusters": classes, "method": "kmeans", "seed": 0}))
     if volumes:
-        states = four_state_complex(24, PIXEL_SIZE)
+        states = four_state_complex(box, PIXEL_SIZE)
         maps = [states[number % 4] * (1 + 0.02 * number) for number in range(classes)]
         for number, values in enumerate(maps):
             write_map(folder.volumes(name) / f"vol_{number:03d}.mrc", values, PIXEL_SIZE)

@@ -130,6 +130,54 @@ def test_few_and_many_classes_can_be_drawn(plant: Planted, tmp_path: Path, class
             draw(content).draw_without_rendering()
 
 
+def test_the_report_says_whether_the_volumes_were_masked(drawn: AnalysisFolder, plant: Planted, tmp_path: Path) -> None:
+    text = write_figures(plant(tmp_path, classes=2, box=64), "kmeans-2").read_text(encoding="utf-8")
+
+    assert "within the soft mask" in text
+    assert "without a mask" not in text
+    assert "without a mask" in drawn.report.read_text(encoding="utf-8")
+
+
+def test_the_report_counts_classes_in_tomograms(drawn: AnalysisFolder) -> None:
+    cells = Page(drawn.report.read_text(encoding="utf-8")).cells
+    content = read_content(drawn, "kmeans-4")
+
+    at = cells.index("tomogram_001")
+    mine = [number for number, (tomogram, _) in enumerate(content.embedding.ids) if tomogram == "tomogram_001"]
+    assert [int(cell) for cell in cells[at + 1 : at + 6]] == [*np.bincount(content.labels[mine]), len(mine)]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda lines: lines[:-1], "labels 319 particles, but not the 320 of the embedding"),
+        (lambda lines: [*lines, "elsewhere,1,0"], "labels 321 particles, but not the 320 of the embedding"),
+        (lambda lines: [*lines[:-1], lines[-1][:-1] + "9"], "has label 9, and the table of centres beside it has 4"),
+    ],
+    ids=["too few", "too many", "another class"],
+)
+def test_labels_of_other_particles_are_not_drawn(
+    drawn: AnalysisFolder, tmp_path: Path, spoil: Callable[[list[str]], list[str]], sentence: str
+) -> None:
+    shutil.copytree(drawn.run, tmp_path, dirs_exist_ok=True)
+    folder = AnalysisFolder(tmp_path, drawn.epoch)
+    labels = folder.labels("kmeans-4")
+    labels.write_text("\n".join(spoil(labels.read_text().splitlines())))
+
+    with pytest.raises(InputError, match=sentence):
+        read_content(folder, "kmeans-4")
+
+
+def test_curves_are_read_against_one_half_and_nyquist(drawn: AnalysisFolder) -> None:
+    figure = FIGURES["comparison"](read_content(drawn, "kmeans-4"))
+
+    curves, resolutions, correlations = figure.axes
+    assert {text.get_text() for text in curves.texts} == {"0.5", "Nyquist"}
+    assert [line.get_xdata()[0] for line in curves.lines if line.get_linestyle() == "--"] == pytest.approx([1 / 16])
+    assert len([line for line in curves.lines if len(line.get_xdata()) == 12]) == 3
+    assert resolutions.images[0].get_array().shape == correlations.images[0].get_array().shape == (4, 4)
+
+
 def test_figures_are_not_overwritten_unasked(drawn: AnalysisFolder) -> None:
     with pytest.raises(InputError, match="exists already"):
         write_figures(drawn, "kmeans-4")

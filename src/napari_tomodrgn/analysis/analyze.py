@@ -17,7 +17,7 @@ from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, write_cen
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_open, refuse_existing
 from napari_tomodrgn.reconstruction.maps import read_map
-from napari_tomodrgn.reconstruction.volumes import VolumesOptions, write_volumes
+from napari_tomodrgn.reconstruction.volumes import SET_FILES, VolumesOptions, write_volumes
 from napari_tomodrgn.runs.latents import Latents
 from napari_tomodrgn.runs.run import Run
 
@@ -80,9 +80,9 @@ def analyze(options: AnalyzeOptions) -> Analysis:
     folder = AnalysisFolder(run.path, epoch)
     name = options.labelling
     refuse_existing(folder.labels(name), options.overwrite)
+    refuse_existing(folder.volumes(name), options.overwrite)
     if options.volumes:
         run.checkpoint(epoch)
-        refuse_existing(folder.volumes(name), options.overwrite)
     _check(latents, run.path)
     clusters = cluster(latents.z_mean, options.clusters, method=options.method, seed=options.seed)
     embedding = _embedding(folder, latents, options)
@@ -90,6 +90,8 @@ def analyze(options: AnalyzeOptions) -> Analysis:
     write_centres(folder.centres(name), centres, clusters.sizes, latents.z_mean[clusters.nearest])
     with atomic_open(folder.settings(name)) as stream:
         json.dump({**options.model_dump(mode="json", exclude={"run", "overwrite"}), "epoch": epoch}, stream, indent=1)
+    if not options.volumes:
+        _remove_volumes(folder.volumes(name))
     volumes = _class_volumes(options, folder, epoch) if options.volumes else None
     # The labels come last: where they are, the analysis is whole.
     write_labels(folder.labels(name), latents.ids, clusters.labels)
@@ -112,6 +114,7 @@ def _embedding(folder: AnalysisFolder, latents: Latents, options: AnalyzeOptions
     if folder.embedding.is_file() and not options.overwrite:
         known = Embedding.load(folder.embedding)
         if known.ids == latents.ids and (known.umap is not None or not options.umap):
+            log.info("Keeping the embedding that the epoch has (%s); --overwrite makes it anew", folder.embedding)
             return known
     components = principal_components(latents.z_mean)
     umap = None
@@ -138,8 +141,15 @@ def _class_volumes(options: AnalyzeOptions, folder: AnalysisFolder, epoch: int) 
         )
     )
     maps = [read_map(path) for path in _volume_files(target)]
-    write_comparison(target, [each.values for each in maps], maps[0].pixel_size)
+    write_comparison(target, [each.values for each in maps], maps[0].pixel_size, options.low_pass)
     return target
+
+
+def _remove_volumes(folder: Path) -> None:
+    """Remove the class volumes of a labelling that is replaced by one without: they would be of other classes."""
+    for pattern in SET_FILES:
+        for path in folder.glob(pattern):
+            path.unlink()
 
 
 def _volume_files(folder: Path) -> Sequence[Path]:

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from napari_tomodrgn.analysis.comparison import read_comparison
+from napari_tomodrgn.analysis.comparison import Comparison, read_comparison
 from napari_tomodrgn.analysis.composition import composition
 from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, read_centres, read_labels
+from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.reconstruction.maps import read_map
 
 
@@ -29,10 +30,8 @@ class Content:
         (K,) row of the particle that stands for each class.
     volumes
         (K, d, d, d) float32, or ``None`` where no class volumes were decoded.
-    curves
-        FSC of every pair of class volumes, one column a pair, index the shell; ``None`` without volumes.
-    correlations
-        (K, K) correlation of the class volumes; ``None`` without volumes.
+    comparison
+        FSC and correlation of every pair of class volumes; ``None`` without volumes.
     """
 
     name: str
@@ -46,8 +45,7 @@ class Content:
     settings: dict[str, Any]
     volumes: npt.NDArray[np.float32] | None
     pixel_size: float
-    curves: pd.DataFrame | None
-    correlations: npt.NDArray[np.float64] | None
+    comparison: Comparison | None
 
     @property
     def title(self) -> str:
@@ -65,17 +63,25 @@ class Content:
         """(K,) number of particles in each class."""
         return np.bincount(self.labels, minlength=self.classes).astype(np.int64)
 
+    def at_nyquist(self, frequency: float) -> bool:
+        """Whether a frequency in 1/Å is that of two voxels of the class volumes."""
+        return abs(2 * self.pixel_size * frequency - 1) < 1e-3
+
 
 def read_content(folder: AnalysisFolder, labelling: str) -> Content:
-    """Read one labelling of an analysis folder."""
+    """Read one labelling of an analysis folder.
+
+    Raises
+    ------
+    InputError
+        Where a table cannot be read, or tables are of different particles or numbers of classes.
+    """
     embedding = Embedding.load(folder.embedding)
-    label_of = read_labels(folder.labels(labelling))
-    labels = np.array([label_of[particle] for particle in embedding.ids], dtype=np.int64)
     centres = read_centres(folder.centres(labelling))
+    labels = _labels(folder.labels(labelling), embedding, len(centres))
     row_of = {particle: row for row, particle in enumerate(embedding.ids)}
     rows = [row_of[pair] for pair in zip(centres["tomogram"], centres["particle"], strict=True)]
     volumes, pixel_size = _read_volumes(folder.volumes(labelling), len(centres))
-    curves, correlations = read_comparison(folder.volumes(labelling)) if volumes is not None else (None, None)
     return Content(
         name=labelling,
         epoch=folder.epoch,
@@ -88,9 +94,25 @@ def read_content(folder: AnalysisFolder, labelling: str) -> Content:
         settings=json.loads(folder.settings(labelling).read_text(encoding="utf-8")),
         volumes=volumes,
         pixel_size=pixel_size,
-        curves=curves,
-        correlations=correlations,
+        comparison=None if volumes is None else read_comparison(folder.volumes(labelling)),
     )
+
+
+def _labels(path: Path, embedding: Embedding, classes: int) -> npt.NDArray[np.int64]:
+    """Return the labels (N,) in the order of the embedding, which has to be of the same particles."""
+    label_of = read_labels(path)
+    if label_of.keys() != set(embedding.ids):
+        raise InputError(
+            f"{path}: labels {len(label_of)} particles, but not the {len(embedding.ids)} of the embedding beside it; "
+            "run `napari-tomodrgn analyze --overwrite`"
+        )
+    labels = np.array([label_of[particle] for particle in embedding.ids], dtype=np.int64)
+    if labels.max() >= classes:
+        raise InputError(
+            f"{path}: has label {labels.max()}, and the table of centres beside it has {classes} classes; "
+            "run `napari-tomodrgn analyze --overwrite`"
+        )
+    return labels
 
 
 def _read_volumes(folder: Path, classes: int) -> tuple[npt.NDArray[np.float32] | None, float]:

@@ -6,11 +6,12 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from napari_tomodrgn.figures.classes import draw_composition, draw_sizes
+from napari_tomodrgn.figures.comparison import draw_correlations, draw_fsc, draw_resolutions
 from napari_tomodrgn.figures.content import Content
 from napari_tomodrgn.figures.latents import draw_explained_variance, draw_pca, draw_umap
 from napari_tomodrgn.figures.style import new_figure
 from napari_tomodrgn.figures.training import draw_losses
-from napari_tomodrgn.figures.volumes import draw_correlations, draw_fsc, draw_volumes, montage_height
+from napari_tomodrgn.figures.volumes import draw_volumes, montage_height
 
 _MOST_ON_THE_PAGE = 8
 _FEW = 5  # classes whose volumes leave room beside them
@@ -59,9 +60,10 @@ def volumes_figure(content: Content) -> Figure:
 
 def comparison_figure(content: Content) -> Figure:
     """How the class volumes differ: FSC and correlation."""
-    figure = new_figure(8.6, 3.8)
-    left, right = figure.subplots(1, 2, width_ratios=[1.2, 1])
+    figure = new_figure(10.8, 3.6)
+    left, middle, right = figure.subplots(1, 3, width_ratios=[1.2, 1, 1])
     draw_fsc(left, content)
+    draw_resolutions(middle, content)
     draw_correlations(right, content)
     return figure
 

@@ -1,7 +1,7 @@
 """The report of an analysis: one HTML file that holds its pictures and opens without a network."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from string import Template
@@ -9,9 +9,11 @@ from typing import Any
 
 from napari_tomodrgn.analysis.folder import AnalysisFolder
 from napari_tomodrgn.figures.content import Content
-from napari_tomodrgn.figures.style import class_colours
+from napari_tomodrgn.figures.style import DPI, class_colours
 from napari_tomodrgn.files import atomic_open
 
+CSS_PIXELS = 96  # an inch
+BROAD = 620  # wider pictures are scrolled in a narrow window, as their text would be too small to read
 CAPTIONS = {
     "pca": "Latents along their principal components, coloured by class. White points: the particle nearest to each "
     "class centre, which stands for the class.",
@@ -20,17 +22,21 @@ CAPTIONS = {
     "training": "What the training minimised, epoch by epoch. The dotted line marks the epoch shown here.",
     "classes": "Particles in each class, and how the particles of each tomogram divide into classes.",
     "volumes": "Volumes decoded at the class centres: central slices and projections, each view on one grey scale.",
-    "comparison": "How alike the class volumes are (unmasked): Fourier shell correlation and Pearson correlation.",
+    "comparison": "How alike the class volumes are, {masked}: Fourier shell correlation with the largest class, the "
+    "resolution down to which it stays above 0.5 for every pair (≤ where it does to the end), Pearson correlation.",
 }
+MASKED = "within the soft mask of Powell and Davis (2024) around the density of all class volumes"
+UNMASKED = "without a mask, as the soft mask of Powell and Davis (2024) does not fit the box"
 NOTE = """
-<p>A class is a group of particles whose latents lie near one another; the number of classes was chosen by whoever ran
-the analysis, and k-means returns that many whether or not the particles fall into groups. So a class is not yet a
-state of the molecule. Continuous motion is cut into pieces, a rare state may share a class with its neighbour, and
-classes may follow a nuisance (tomogram, defocus, number of tilts, junk) instead of structure.</p>
-<p>A class volume is decoded by the network at one particle's latent. It was never averaged from that class's images
-alone, and the Fourier shell correlation between two class volumes measures how they differ, not their resolution.
-Before a class is called a state: look whether it is found in every tomogram, repeat with another <code>--seed</code>
-and another <code>--clusters</code>, and reconstruct its particles on their own
+<p>A class is a set of particles whose latents lie near one another. From this page you may conclude which particles the
+model draws alike, and what it draws for them; not that a class is a state of the molecule, nor how many states there
+are, nor to what resolution one is known. k-means always returns as many classes as it is asked for, whether or not the
+particles fall into groups, and cuts a continuous motion into pieces. Latents may follow a nuisance instead of
+structure: the tomogram, the defocus, the number of tilts, the view direction, junk. A class volume is decoded at one
+particle's latent and is no average of the class's images; the Fourier shell correlation between two class volumes says
+how they differ, not how far either can be trusted. Call a class a state once it comes back with other seeds and another
+number of classes, once its volume explains tilt images that were held out better than chance assignments do, and once
+its particles alone show it in a backprojection with half-maps
 (<code>napari-tomodrgn select</code>, then <code>napari-tomodrgn reconstruct --backproject</code>).</p>
 """
 _STYLE = """
@@ -38,11 +44,15 @@ body{font:15px/1.5 system-ui,sans-serif;color:#1a1a1a;max-width:1080px;margin:2e
 h1{font-size:1.6em;margin-bottom:.2em} h2{margin-top:2em;border-bottom:1px solid #d9d9d9} p.sub{color:#555;margin-top:0}
 table{border-collapse:collapse;margin:1em 0} td,th{padding:.25em .9em .25em 0;text-align:left;vertical-align:top}
 th{border-bottom:1px solid #767676} td.n,th.n{text-align:right} i{display:inline-block;width:.8em;height:.8em}
-figure{margin:1.4em 0} figure img{max-width:100%;height:auto} figcaption{color:#444;max-width:48em}
+td,th{white-space:nowrap} .wide{overflow-x:auto} summary{cursor:pointer;color:#444}
+figure{margin:1.6em 0} figure img{max-width:100%;height:auto} figcaption{color:#444;max-width:48em}
 code{background:#f2f2f2;padding:0 .25em} .note{background:#f6f6f2;padding:.2em 1em;border-left:4px solid #e69f00}
+@media(max-width:760px){img.broad{max-width:none!important}}
 """
 _PAGE = Template(
-    '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>$title</title>\n<style>$style</style></head>\n'
+    '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+    '<meta name="viewport" content="width=device-width,initial-scale=1">'
+    "<title>$title</title>\n<style>$style</style></head>\n"
     '<body>\n<h1>$title</h1>\n<p class="sub">$subtitle</p>\n$sections\n'
     '<h2>What a class is, and what it is not</h2>\n<div class="note">$note</div>\n</body></html>\n'
 )
@@ -65,14 +75,18 @@ def write_report(folder: AnalysisFolder, contents: Sequence[Content]) -> Path:
 
 def _section(folder: AnalysisFolder, content: Content) -> str:
     pictures = folder.figures(content.name)
+    masked = MASKED if content.comparison is not None and content.comparison.masked else UNMASKED
     figures = [
-        _figure(pictures / f"{name}.png", caption) for name, caption in CAPTIONS.items() if _is_shown(name, content)
+        _figure(pictures / f"{name}.png", caption.format(masked=masked))
+        for name, caption in CAPTIONS.items()
+        if _is_shown(name, content)
     ]
     return "\n".join(
         [
             f"<h2>{escape(content.title)}</h2>",
             _class_table(folder, content),
             *figures,
+            _composition_table(content),
             "<h3>Settings</h3>",
             _settings_table(content.settings),
         ]
@@ -102,14 +116,30 @@ def _class_table(folder: AnalysisFolder, content: Content) -> str:
         rows.append(f"<tr>{''.join(cells)}</tr>")
     last = "<th>volume</th>" if content.volumes is not None else ""
     head = f'<tr><th>class</th><th class="n">particles</th><th class="n">share</th><th>centre particle</th>{last}</tr>'
-    return f"<table>{head}{''.join(rows)}</table>"
+    return _table(head, rows)
+
+
+def _composition_table(content: Content) -> str:
+    """Return the numbers behind the picture of tomograms, folded away."""
+    counts = content.composition
+    numbers = "".join(f'<th class="n">{label}</th>' for label in counts.columns)
+    rows = []
+    for name, values in zip(counts.index, counts.to_numpy(), strict=True):
+        cells = "".join(f'<td class="n">{value}</td>' for value in [*values, values.sum()])
+        rows.append(f"<tr><td>{escape(str(name))}</td>{cells}</tr>")
+    table = _table(f'<tr><th>tomogram</th>{numbers}<th class="n">all</th></tr>', rows)
+    return f"<details><summary>Particles of each class in each tomogram, as numbers</summary>{table}</details>"
 
 
 def _settings_table(settings: Mapping[str, Any]) -> str:
     rows = (
         f"<tr><td>{escape(str(name))}</td><td>{escape(_shown(value))}</td></tr>" for name, value in settings.items()
     )
-    return f"<table><tr><th>setting</th><th>value</th></tr>{''.join(rows)}</table>"
+    return _table("<tr><th>setting</th><th>value</th></tr>", rows)
+
+
+def _table(head: str, rows: Iterable[str]) -> str:
+    return f'<div class="wide"><table>{head}{"".join(rows)}</table></div>'
 
 
 def _shown(value: Any) -> str:
@@ -119,6 +149,10 @@ def _shown(value: Any) -> str:
 
 
 def _figure(path: Path, caption: str) -> str:
-    data = base64.b64encode(path.read_bytes()).decode("ascii")
-    picture = f'<img alt="{escape(caption)}" src="data:image/png;base64,{data}">'
-    return f"<figure>{picture}<figcaption>{escape(caption)}</figcaption></figure>"
+    """Return a picture at the size it was drawn for, so that all text on the page is of one size."""
+    picture = path.read_bytes()
+    width = int.from_bytes(picture[16:20], "big") * CSS_PIXELS / DPI  # the PNG header's own width
+    data = base64.b64encode(picture).decode("ascii")
+    kind = ' class="broad"' if width > BROAD else ""
+    tag = f'<img{kind} alt="{escape(caption)}" width="{width:.0f}" src="data:image/png;base64,{data}">'
+    return f'<figure><div class="wide">{tag}</div><figcaption>{escape(caption)}</figcaption></figure>'

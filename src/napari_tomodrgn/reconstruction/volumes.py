@@ -20,7 +20,7 @@ from napari_tomodrgn.reconstruction.maps import flip_hand, write_map
 from napari_tomodrgn.runs.run import Run
 
 # What this program writes into the folder of a set; such a folder may be replaced.
-SET_FILES = ("vol_*.mrc", "index.csv", "fsc.csv", "correlations.csv")
+SET_FILES = ("vol_*.mrc", "index.csv", "fsc.csv", "correlations.csv", "mask.mrc")
 
 
 class VolumesOptions(BaseModel):
