@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -14,6 +15,8 @@ from napari_tomodrgn.particles.reading import read_particles
 from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.particles.star import StarFile
 from napari_tomodrgn.runs.run import Run
+from napari_tomodrgn.simulation.options import SimulateOptions
+from napari_tomodrgn.simulation.simulate import simulate
 
 
 @pytest.fixture
@@ -69,6 +72,105 @@ def test_rules_narrow_one_another(particles_star: Path, tmp_path: Path) -> None:
     assert made.selection.parent == "parent"
     assert read_particles(tmp_path / "both.star").ids == every[5:10]
     assert made.path == tmp_path / "both.json"
+
+
+def test_classes_ids_and_a_selection_of_a_run_narrow_one_another(analysed: Path, tmp_path: Path) -> None:
+    label_of = labels_of(analysed)
+    every = list(label_of)
+    write_labels(tmp_path / "ids.csv", every[:18], [0] * 18)
+    parent = select(SelectOptions(particles=analysed, clusters=[0, 1], name="parent"))
+
+    made = select(
+        SelectOptions(
+            particles=analysed,
+            clusters=[1, 2],
+            ids=tmp_path / "ids.csv",
+            selection=parent.path,
+            name="child",
+            output=tmp_path / "child.star",
+        )
+    )
+
+    assert set(read_particles(tmp_path / "child.star").ids) == {each for each in every[:18] if label_of[each] == 1}
+    assert made.selection.parent == "parent"
+    assert set(made.selection.created_from) == {"rule", "clusters", "labels", "ids", "selection"}
+
+
+@pytest.mark.parametrize("dialect", ["warp", "cryosrpnt", "nextpyp", "warptools", "relion5"])
+def test_every_dialect_is_selected_from_by_classes_ids_and_selection(dialect: str, tmp_path: Path) -> None:
+    source = simulate(
+        SimulateOptions(outdir=tmp_path / "data", dialect=dialect, particles=8, box=16, pixel_size=12.0, tilts=3)
+    )
+    before = read_particles(source)
+    write_labels(tmp_path / "labels.csv", before.ids, [0, 1] * 4)
+    write_labels(tmp_path / "ids.csv", before.ids[1:], [0] * 7)
+    Selection("parent", frozenset(before.ids[:7]), {"rule": "lasso"}, run="/the/run").save(tmp_path / "parent.json")
+
+    made = select(
+        SelectOptions(
+            particles=source,
+            clusters=[1],
+            labels=tmp_path / "labels.csv",
+            ids=tmp_path / "ids.csv",
+            selection=tmp_path / "parent.json",
+            name="kept",
+            output=tmp_path / "out" / "kept.star",
+        )
+    )
+
+    after = read_particles(made.stars[0])
+    assert after.dialect == before.dialect == dialect
+    assert after.ids == before.ids[1:7:2]
+    columns = ["z", "y", "x"]
+    expected = before.select(after.ids).particles[columns].to_numpy(dtype=float)
+    assert np.array_equal(after.particles[columns].to_numpy(dtype=float), expected, equal_nan=True)
+    assert made.selection.run == "/the/run"
+
+
+def test_a_selection_says_where_its_run_lies_from_any_folder(analysed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(analysed.parent)
+
+    made = select(SelectOptions(particles=Path(analysed.name), clusters=[0], name="here"))
+
+    assert made.selection.run == str(analysed)
+
+
+def test_labels_need_only_cover_what_a_selection_leaves(particles_star: Path, tmp_path: Path) -> None:
+    every = read_particles(particles_star).ids
+    write_labels(tmp_path / "few.csv", every[:6], [0, 0, 0, 1, 1, 1])
+    Selection("few", frozenset(every[:6]), {"rule": "lasso"}).save(tmp_path / "few.json")
+    given = {"particles": particles_star, "clusters": [1], "labels": tmp_path / "few.csv", "name": "x"}
+
+    with pytest.raises(InputError, match=r"few.csv: labels 6 particles, and 18 of the 24 to choose from have none"):
+        select(SelectOptions(**given, output=tmp_path / "x.star"))
+    made = select(SelectOptions(**given, selection=tmp_path / "few.json", output=tmp_path / "x.star"))
+
+    assert made.selection.ids == frozenset(every[3:6])
+
+
+def test_labels_of_another_run_are_refused(particles_star: Path, tmp_path: Path) -> None:
+    strangers = [*read_particles(particles_star).ids[:23], ("nowhere", "7")]
+    write_labels(tmp_path / "other.csv", strangers, [0] * 24)
+
+    with pytest.raises(InputError, match=r"other.csv: names particle 7 of tomogram nowhere, which the particles lack"):
+        select(
+            SelectOptions(
+                particles=particles_star, clusters=[0], labels=tmp_path / "other.csv", name="x",
+                output=tmp_path / "x.star",
+            )
+        )  # fmt: skip
+
+    assert not list(tmp_path.glob("x*"))
+
+
+def test_a_decoder_alone_has_no_classes(homogeneous_run: Run) -> None:
+    with pytest.raises(InputError, match=r"is a decoder alone .* have no classes"):
+        select(SelectOptions(particles=homogeneous_run.path, clusters=[0], name="x"))
+
+
+def test_a_run_is_not_opened_in_another_way_than_it_was_trained_on(analysed: Path) -> None:
+    with pytest.raises(InputError, match="leave --first-tilts out"):
+        select(SelectOptions(particles=analysed, clusters=[0], name="x", first_tilts=2))
 
 
 def test_labels_can_be_written_as_a_class_column(analysed: Path, tmp_path: Path) -> None:

@@ -96,6 +96,7 @@ BACKPROJECT = f"reconstruct {STAR} --backproject --outdir m"
 LABELS = "tomogram,particle,label\nTS_01.tomostar,000000,0\n"
 STRANGER = "tomogram,particle\nTS_09.tomostar,000000\n"
 OTHER_FORMAT = changed_document(format=9)
+DECODER_ALONE = changed_document(model={"latent_dim": 0})
 
 RUNS = (
     Case("info of nothing", "info none", ("none", "no such file")),
@@ -161,6 +162,26 @@ RUNS = (
         ("l.csv", "label"),
         written("l.csv", STRANGER),
     ),
+    Case(
+        "labels of another length",
+        "select run --name a --clusters 0 --labels l.csv",
+        ("l.csv", "labels 1 particles", "5 of the 6"),
+        written("l.csv", LABELS),
+    ),
+    Case(
+        "labels of another run",
+        "select run --name a --clusters 0 --labels l.csv",
+        ("l.csv", "TS_09", "data set"),
+        written("l.csv", LABELS + "TS_09.tomostar,000000,0\n"),
+    ),
+    Case("an analysis of a decoder alone", "analyze run", ("run", "decoder alone", "latents"), DECODER_ALONE),
+    Case(
+        "classes of a decoder alone",
+        "select run --name a --clusters 0",
+        ("run", "decoder alone", "classes"),
+        DECODER_ALONE,
+    ),
+    Case("a run opened differently", "select run --name a --clusters 0 --box 16", ("run", "--box")),
     Case("a stranger selected", "select run --name a --ids p.csv", ("p.csv", "TS_09"), written("p.csv", STRANGER)),
     Case("a name with a slash", "select run --name a/b --clusters 0", ("--name", "a/b")),
     Case(

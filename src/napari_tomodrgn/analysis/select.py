@@ -80,7 +80,7 @@ def select(options: SelectOptions) -> Selected:
     InputError
         Where no rule is given, a file cannot be read, a particle is unknown, nothing is left, or the output exists.
     """
-    run = Run.open(options.particles) if _is_run(options.particles) else None
+    run = _opened_run(options)
     output = _output(options, run)
     path = run.path / "selections" / f"{options.name}.json" if run else _beside(output, options)
     refuse_existing(path, options.overwrite)
@@ -102,8 +102,16 @@ def select(options: SelectOptions) -> Selected:
     return Selected(selection, path, tuple(stars))
 
 
-def _is_run(path: Path) -> bool:
-    return path.is_dir() or path.name == "run.json"
+def _opened_run(options: SelectOptions) -> Run | None:
+    """Return the run that the particles are to be taken from, ``None`` where they are those of a star."""
+    if not (options.particles.is_dir() or options.particles.name == "run.json"):
+        return None
+    run = Run.open(options.particles)
+    for name, field in DataOptions.model_fields.items():
+        if name not in ("particles", "selection") and getattr(options, name) != field.default:
+            option = "--" + name.replace("_", "-")
+            raise InputError(f"{run.path}: a run's particles are opened as they were trained on; leave {option} out")
+    return run
 
 
 def _output(options: SelectOptions, run: Run | None) -> Path | None:
@@ -128,6 +136,11 @@ def _labels(options: SelectOptions, run: Run | None) -> dict[ParticleId, int]:
 def _only_labels(options: SelectOptions, run: Run | None) -> Path:
     if run is None:
         raise InputError(f"{options.particles}: is no run, so --clusters and --class-column need --labels FILE.csv")
+    if not run.latent_dim:
+        raise InputError(
+            f"{run.path}: is a decoder alone (--latent-dim 0), so its particles have no classes; "
+            "give --ids, --selection, or the --labels of another run"
+        )
     folder = AnalysisFolder(run.path, options.epoch or run.chosen_epoch)
     names = folder.labellings()
     if len(names) != 1:
@@ -147,25 +160,42 @@ def _selection(
     every = frozenset(particle_set.ids)
     kept = every
     rule: dict[str, Any] = {}
-    if options.clusters:
-        kept, rule["clusters"] = kept & _in_clusters(options.clusters, labels), options.clusters
-        rule["labels"] = str(options.labels or _only_labels(options, run))
+    parent, origin = None, str(run.path.absolute()) if run else None
     if options.ids:
         listed = frozenset(particle for particle, _ in read_particle_table(options.ids))
         _known(listed, every, options.ids)
         kept, rule["ids"] = kept & listed, str(options.ids)
-    parent = None
     if options.selection:
         chosen = Selection.load(options.selection)
         _known(chosen.ids, every, options.selection)
         kept, rule["selection"], parent = kept & chosen.ids, str(options.selection), chosen.name
+        origin = origin or chosen.run
+    if options.clusters:
+        path = options.labels or _only_labels(options, run)
+        wanted = _in_clusters(options.clusters, labels)
+        _labelled(kept, every, labels, path)
+        kept, rule["clusters"], rule["labels"] = kept & wanted, options.clusters, str(path)
     if not rule:
         raise InputError("which particles? Give one or more of --clusters, --ids and --selection")
     if options.invert:
         kept, rule["invert"] = every - kept, True
     if not kept:
         raise InputError(f"{options.particles}: no particle fulfils what is asked for; nothing was written")
-    return Selection(options.name, kept, {"rule": "select", **rule}, parent, str(run.path) if run else None)
+    return Selection(options.name, kept, {"rule": "select", **rule}, parent, origin)
+
+
+def _labelled(
+    asked: frozenset[ParticleId], every: frozenset[ParticleId], labels: dict[ParticleId, int], path: Path
+) -> None:
+    """Raise unless every label is of a particle that is there, and every particle asked about has one."""
+    _known(frozenset(labels), every, path)
+    without = sorted(asked - labels.keys())
+    if without:
+        tomogram, name = without[0]
+        raise InputError(
+            f"{path}: labels {len(labels)} particles, and {len(without)} of the {len(asked)} to choose from have none, "
+            f"first {name} of tomogram {tomogram}; give the labels of these particles, or narrow them by --selection"
+        )
 
 
 def _in_clusters(wanted: list[int], labels: dict[ParticleId, int]) -> frozenset[ParticleId]:
