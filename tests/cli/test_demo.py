@@ -22,6 +22,7 @@ from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.reading import read_particles
 from napari_tomodrgn.reconstruction.fsc import correlation
 from napari_tomodrgn.reconstruction.maps import read_map
+from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.simulation.options import SimulateOptions
 from napari_tomodrgn.training.options import TrainOptions
 
@@ -89,6 +90,22 @@ def test_the_star_of_class_0_holds_its_particles(done: Demo) -> None:
     assert kept == set(zip(labels["tomogram"], labels["particle"], strict=True))
 
 
+def test_a_training_on_class_0_alone_draws_the_state_of_its_particles(done: Demo) -> None:
+    run = Run.open(done.folder / "class-0-run")
+    volume = read_map(next((run.path / "volumes").glob("epoch-*/map/vol_000.mrc"))).values
+
+    matches = [correlation(volume, read_map(done.folder / "particles" / f"state_{n}.mrc").values) for n in range(4)]
+    state = done.labels.query("label == 0")["state"].mode()[0]
+
+    assert run.particle_set().ids == read_particles(done.folder / "class-0.star").ids
+    assert run.document["parent"] == {"run": str(done.folder / "run"), "selection": "class-0"}
+    assert int(np.argmax(matches)) == state
+    assert matches[state] > 0.9
+    said = re.search(rf"map of state {state} (\d\.\d\d)", done.text)
+    assert said
+    assert float(said[1]) == pytest.approx(matches[state], abs=0.006)
+
+
 def test_figures_and_report_are_there(done: Demo) -> None:
     assert (done.analysis / "report.html").is_file()
     assert (done.analysis / "figures" / "kmeans-4" / "overview.png").stat().st_size > 100_000
@@ -99,7 +116,7 @@ def test_figures_and_report_are_there(done: Demo) -> None:
 def test_it_says_which_commands_it_is_made_of(done: Demo) -> None:
     commands = re.findall(r"^\$ napari-tomodrgn (\w+)", done.text, flags=re.MULTILINE)
 
-    assert commands[:4] == ["simulate", "train", "analyze", "select"]
+    assert commands[:6] == ["simulate", "train", "analyze", "select", "train", "volumes"]
     assert f"'{done.folder}/run'" in done.text  # a path with a space can be pasted
 
 

@@ -11,6 +11,6 @@ def _run(options: DemoOptions, _as_json: bool) -> None:
 COMMAND = Command(
     DemoOptions,
     _run,
-    details="Chains simulate, train, analyze and select, as the commands of these names do, compares the classes with "
-    "the truth, and says where to look next.",
+    details="Chains simulate, train, analyze and select, as the commands of these names do, trains again on the class "
+    "selected, compares both with the truth, and says where to look next.",
 )
