@@ -39,8 +39,9 @@ def draw_composition(axes: Axes, content: Content) -> None:
     axes.set_xlim(0, 100)
     axes.set_ylim(len(table) - 0.5 + max(0.0, 0.6 * (3 - len(table))), -0.5)
     axes.set_xlabel("share of the tomogram's particles (%)")
-    dropped = len(content.composition) - len(table)
-    axes.set_title(f"Composition ({dropped} smaller tomograms not shown)" if dropped else "Composition of tomograms")
+    every = len(content.composition)
+    some = f"Composition ({len(table)} of {every} tomograms)"
+    axes.set_title("Composition of tomograms" if len(table) == every else some)
     if content.classes <= MOST_IN_A_LEGEND:
         axes.legend(title="class", loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=0.9, alignment="left")
 

@@ -44,7 +44,7 @@ def classes_figure(content: Content) -> Figure:
     """Class sizes, and classes by tomogram."""
     tomograms = min(len(content.composition), 30)
     figure = new_figure(9.0, max(3.2, 1.2 + 0.24 * tomograms))
-    left, right = figure.subplots(1, 2)
+    left, right = figure.subplots(1, 2, width_ratios=[1, 1.2])
     draw_sizes(left, content)
     draw_composition(right, content)
     return figure

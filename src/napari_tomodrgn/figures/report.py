@@ -20,7 +20,8 @@ CAPTIONS = {
     "umap": "UMAP of the latents. It shows who neighbours whom; distances between groups and the size of a group mean "
     "little.",
     "training": "What the training minimised, epoch by epoch. The dotted line marks the epoch shown here.",
-    "classes": "Particles in each class, and how the particles of each tomogram divide into classes.",
+    "classes": "Particles in each class, and how the particles of each tomogram divide into classes; where "
+    "tomograms are very many, the largest are shown.",
     "volumes": "Volumes decoded at the class centres: central slices and projections, each view on one grey scale.",
     "comparison": "How alike the class volumes are, {masked}: Fourier shell correlation with the largest class, the "
     "resolution down to which it stays above 0.5 for every pair (≤ where it does to the end), Pearson correlation.",
