@@ -37,7 +37,7 @@ TRAINING: dict[str, Any] = {
 # A decoder alone, as one class is to be one structure; what it draws owes nothing to the particles of other classes.
 RETRAINING: dict[str, Any] = {
     "latent_dim": 0, "decoder": "64x3", "batch_size": 4, "learning_rate": 3e-3, "learning_rate_schedule": "cosine",
-    "epochs": 10, "checkpoint_every": 10,
+    "epochs": 12, "checkpoint_every": 12,
 }  # fmt: skip
 
 

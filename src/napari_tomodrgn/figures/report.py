@@ -48,6 +48,7 @@ th{border-bottom:1px solid #767676} td.n,th.n{text-align:right} i{display:inline
 td,th{white-space:nowrap} .wide{overflow-x:auto} summary{cursor:pointer;color:#444}
 figure{margin:1.6em 0} figure img{max-width:100%;height:auto} figcaption{color:#444;max-width:48em}
 code{background:#f2f2f2;padding:0 .25em} .note{background:#f6f6f2;padding:.2em 1em;border-left:4px solid #e69f00}
+.note code{white-space:nowrap}
 @media(max-width:760px){img.broad{max-width:none!important}}
 """
 _PAGE = Template(
