@@ -38,7 +38,9 @@ class SimulateOptions(BaseModel):
     dialect: Literal["cryosrpnt", "warp", "nextpyp", "warptools", "relion5"] = Field(
         "cryosrpnt", description="The star files' dialect."
     )
-    particles: int = Field(400, description="Number of particles; the states are equally frequent.")
+    particles: int = Field(
+        400, description="Number of particles, or of all picks of a scene; the states are equally frequent."
+    )
     tomograms: int = Field(2, description="Number of tomograms that the particles are spread over.")
     box: int = Field(32, description="Box size in pixels, even; maps given with --maps bring their own.")
     pixel_size: float = Field(6.0, description="Å per pixel; maps bring their own unless it is given.")
@@ -78,6 +80,13 @@ class SimulateOptions(BaseModel):
     tomogram: bool = Field(False, description="Also write each tomogram as a map, tomograms/NAME.mrc.")
     tomogram_pixel_size: float | None = Field(
         None, description="Å per voxel of those; none: twice the pixel size of the images."
+    )
+    scene: bool = Field(
+        False, description="Cut the images from whole tilt series, with neighbours, membranes and gold beads in them."
+    )
+    junk: float = Field(0.06, description="Share of a scene's picks that are no particles, or particles off centre.")
+    junk_kinds: tuple[Literal["noise", "membrane", "bead", "off-centre"], ...] = Field(
+        (), description="What those are, in equal shares; none: all four kinds."
     )
     contrast: Literal["auto", "bright", "dark"] = Field(
         "auto", description="The particles' colour in the images; auto: as the dialect's program writes them."
@@ -122,10 +131,13 @@ def check_options(options: SimulateOptions) -> None:
     _require(options, "defocus_step", options.defocus_step > 0, "a number above 0")
     _require(options, "defocus_max", options.defocus_max >= options.defocus_min > 0, "at least --defocus-min, above 0")
     _check_source(options)
+    _check_scene(options)
     states = _states(options)
     _require(options, "particles", options.particles >= states, f"at least one a state, of which there are {states}")
     fewest = max(states, options.tomograms)
     _require(options, "particles", options.particles >= fewest, f"at least one a tomogram, which is {fewest}")
+    left = options.particles - round(options.junk * options.particles) if options.scene else options.particles
+    _require(options, "junk", left >= states, f"a share that leaves {states} particles or more")
 
 
 def _states(options: SimulateOptions) -> int:
@@ -147,6 +159,14 @@ def _check_source(options: SimulateOptions) -> None:
     if options.morph_to and len(options.model) > 1:
         raise InputError("--morph-to: needs one --model to start from; put the complex into one file")
     _require(options, "morph_steps", options.morph_steps >= 2, "2 or more")
+
+
+def _check_scene(options: SimulateOptions) -> None:
+    """Raise one sentence on junk that can't be."""
+    for name in ("junk", "junk_kinds"):
+        if name in options.model_fields_set and not options.scene:
+            raise InputError(f"--{name.replace('_', '-')}: junk picks are in scenes only; add --scene")
+    _require(options, "junk", 0 <= options.junk < 1, "0 or more, and less than 1")
 
 
 def _check_tomogram(options: SimulateOptions) -> None:

@@ -1,5 +1,6 @@
 """What is simulated, before any image is formed: particles, poses, defoci, shifts."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from napari_tomodrgn.simulation.placement import (
     random_positions,
     tomogram_size,
 )
+from napari_tomodrgn.simulation.scene.layout import Scene, lay_out
 from napari_tomodrgn.simulation.shapes import LARGEST_SHARE
 from napari_tomodrgn.simulation.tilt_scheme import dose_symmetric, tilt_rotations
 
@@ -39,6 +41,8 @@ class Plan:
     coordinate, steps
         (N,) where on a motion each particle lies, from 0 to 1, and in how many maps the motion is given; ``None`` where
         the states are discrete.
+    scene
+        What is in the tomograms beside particles that were picked well; ``None``: nothing, and each is imaged alone.
     position
         (N, 3) x, y, z in Å from the centre of the tomogram's first voxel.
     origin
@@ -81,6 +85,7 @@ class Plan:
     defocus: FloatArray
     coordinate: FloatArray | None = None
     steps: int | None = None
+    scene: Scene | None = None
 
     def __len__(self) -> int:
         return len(self.label)
@@ -98,6 +103,14 @@ class Plan:
     def each_image(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the values (M, …) of the images that are there, particle by particle, from those of all (N, T, …)."""
         return np.asarray(values[self.shown])
+
+    def placed(self, tomogram: int) -> Iterator[tuple[int, FloatArray, FloatArray]]:
+        """Yield the row, position (3,) and angles (3,) of every particle that is in a tomogram."""
+        position, angles, there = self.position, self.angles, self.tomogram == tomogram
+        if self.scene is not None:
+            position, angles, there = self.scene.position, self.scene.angles, there & self.scene.has_particle
+        for row in np.flatnonzero(there).tolist():
+            yield row, position[row], angles[row]
 
     def maps_of(self, row: int) -> list[tuple[int, float]]:
         """Return the maps that a particle is made of, and the share of each."""
@@ -134,9 +147,15 @@ def make_plan(
     nuisance = draw_nuisance(options, len(tilts))
     within = {"before": 0.0, "middle": 0.5, "after": 1.0}[forward_model.dose_at]
     diameter = diameter or LARGEST_SHARE * options.box * options.pixel_size
-    tomograms, tomogram, position = _place(options, diameter, generator)
+    counts = np.bincount(np.arange(options.particles) % options.tomograms)
+    tomogram = np.repeat(np.arange(options.tomograms), counts)
+    scene = None
+    if not options.scene:
+        tomograms, position = _place(options, counts, diameter, generator)
     label = generator.permutation(np.arange(options.particles) % states)
     angles = random_orientations(options.particles, generator)
+    if options.scene:
+        tomograms, position, scene = lay_out(options, counts, angles, diameter)
     series = tilt_rotations(tilts)
     tilt_defocus, defocus = _defoci(options, forward_model, tomograms, tomogram, position, series, generator)
     origin, displacement = _shifts(options, series, generator)
@@ -165,6 +184,7 @@ def make_plan(
         defocus=defocus[:, order],
         coordinate=coordinate,
         steps=steps,
+        scene=scene,
     )
 
 
@@ -177,14 +197,12 @@ def _names(tomogram: npt.NDArray[np.int64], *, throughout: bool) -> tuple[str, .
 
 
 def _place(
-    options: SimulateOptions, diameter: float, generator: np.random.Generator
-) -> tuple[tuple[Tomogram, ...], npt.NDArray[np.int64], FloatArray]:
-    """Return the tomograms, each particle's tomogram (N,) and position (N, 3)."""
-    counts = np.bincount(np.arange(options.particles) % options.tomograms)
+    options: SimulateOptions, counts: npt.NDArray[np.int64], diameter: float, generator: np.random.Generator
+) -> tuple[tuple[Tomogram, ...], FloatArray]:
+    """Return the tomograms, which hold so many particles each, and the particles' positions (N, 3)."""
     size = tomogram_size(int(counts.max()), diameter, options.thickness, options.pixel_size)
     tomograms = tuple(Tomogram(f"{number:03d}", size) for number in range(1, options.tomograms + 1))
-    position = np.concatenate([random_positions(int(count), size, diameter, generator) for count in counts])
-    return tomograms, np.repeat(np.arange(options.tomograms), counts), position
+    return tomograms, np.concatenate([random_positions(int(count), size, diameter, generator) for count in counts])
 
 
 def _shifts(

@@ -18,6 +18,8 @@ from napari_tomodrgn.simulation.formation import ImageFormation
 from napari_tomodrgn.simulation.image_files import write_stack, write_volume
 from napari_tomodrgn.simulation.options import SimulateOptions, check_options
 from napari_tomodrgn.simulation.plan import Plan, make_plan
+from napari_tomodrgn.simulation.scene.layout import PARTICLE
+from napari_tomodrgn.simulation.scene.micrographs import SceneFormation
 from napari_tomodrgn.simulation.specimen import make_specimen
 from napari_tomodrgn.simulation.tomogram import TomogramMaker
 from napari_tomodrgn.simulation.writers import WRITERS, Writer
@@ -58,7 +60,8 @@ def simulate(options: SimulateOptions) -> Path:
     _refuse_existing(options, writer, plan)
     make_folder(options.outdir)
     with _one_thread():
-        _write_stacks(writer, plan, ImageFormation(specimen.maps, plan), options.outdir)
+        formation = (SceneFormation if options.scene else ImageFormation)(specimen.maps, plan)
+        _write_stacks(writer, plan, formation, options.outdir)
     for name, volume in zip(specimen.file_names, specimen.maps, strict=True):
         write_volume(options.outdir / name, volume, options.pixel_size)
     if options.tomogram:
@@ -72,14 +75,23 @@ def simulate(options: SimulateOptions) -> Path:
 
 
 def truth_table(plan: Plan) -> pd.DataFrame:
-    """Return one row a particle, with its id, label (or coordinate), position in Å and orientation in degrees."""
+    """Return one row a particle, with its id, label (or coordinate), position in Å and orientation in degrees.
+
+    Of a scene also what kind of pick each is; what is no particle in its middle has label -1 (or no coordinate).
+    """
+    junk = np.zeros(len(plan), dtype=bool) if plan.scene is None else plan.scene.kind != PARTICLE
     return pd.DataFrame(
         {
             "tomogram": [plan.tomograms[row].name for row in plan.tomogram],
             "particle": plan.names,
-            **({"label": plan.label} if plan.coordinate is None else {"coordinate": plan.coordinate.round(6)}),
+            **(
+                {"label": np.where(junk, -1, plan.label)}
+                if plan.coordinate is None
+                else {"coordinate": np.where(junk, np.nan, plan.coordinate.round(6))}
+            ),
             **{axis: plan.position[:, row].round(4) for axis, row in (("z", 2), ("y", 1), ("x", 0))},
             **{name: plan.angles[:, row].round(6) for row, name in enumerate(("rot", "tilt", "psi"))},
+            **({} if plan.scene is None else {"kind": plan.scene.kind}),
         }
     )
 
@@ -115,7 +127,7 @@ def _refuse_existing(options: SimulateOptions, writer: Writer, plan: Plan) -> No
         refuse_existing(options.outdir / name, options.overwrite)
 
 
-def _write_stacks(writer: Writer, plan: Plan, formation: ImageFormation, folder: Path) -> None:
+def _write_stacks(writer: Writer, plan: Plan, formation: ImageFormation | SceneFormation, folder: Path) -> None:
     images: Iterator[npt.NDArray[np.float32]] = track(
         formation.particles(), "Simulating", total=len(plan), unit="particles"
     )

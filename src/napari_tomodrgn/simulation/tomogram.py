@@ -1,11 +1,12 @@
-"""Real-space tomograms: every particle's map at its place and in its orientation."""
+"""Real-space tomograms: every particle's map at its place and in its orientation, and what else is in a scene."""
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
 from napari_tomodrgn.simulation.placement import matrices
-from napari_tomodrgn.simulation.plan import Plan
+from napari_tomodrgn.simulation.plan import FloatArray, Plan
+from napari_tomodrgn.simulation.scene.objects import particle_density
 from napari_tomodrgn.simulation.shapes import band_limit
 
 SNR = 0.5  # variance of a map in its box over that of a tomogram's noise, where its noise factor is 1
@@ -34,6 +35,7 @@ class TomogramMaker:
         coarser = min(1.0, plan.options.pixel_size / self.voxel)
         limited = band_limit(maps, coarser)  # nothing finer than the tomogram can hold
         self._deviation = float(np.mean([each.std() for each in limited])) if plan.options.noise else 0.0
+        self._density = particle_density(maps)
         self._splines = [ndimage.spline_filter(each, order=3, output=np.float32) for each in limited]
 
     def draw(self, tomogram: int) -> npt.NDArray[np.float32]:
@@ -45,21 +47,23 @@ class TomogramMaker:
             deviation = self._deviation / np.sqrt(SNR) * plan.nuisance.noise_factor[tomogram]
             generator = np.random.default_rng([plan.options.seed, _STREAM, tomogram])
             values += generator.standard_normal(shape, dtype=np.float32) * np.float32(deviation)
-        for row in np.flatnonzero(plan.tomogram == tomogram):
-            self._place(values, int(row))
+        for placed in plan.placed(tomogram):
+            self._place(values, *placed)
+        for each in plan.scene.objects[tomogram] if plan.scene else ():
+            each.drawn(self.voxel, 3).add_to(values, each.position[::-1] / self.voxel, self._density)
         return values
 
-    def _place(self, values: npt.NDArray[np.float32], row: int) -> None:
+    def _place(self, values: npt.NDArray[np.float32], row: int, position: FloatArray, angles: FloatArray) -> None:
         """Add one particle's map: at x lies what is at Aᵀ(x - p) in the map, from its voxel D/2."""
         pixel_size = self.plan.options.pixel_size
         box = self._splines[0].shape[0]
-        position = self.plan.position[row][::-1]  # z, y, x
+        position = position[::-1]  # z, y, x
         begin = np.ceil((position - box / 2 * pixel_size) / self.voxel).astype(int).clip(0)
         end = np.floor((position + box / 2 * pixel_size) / self.voxel).astype(int) + 1
         end = np.minimum(end, values.shape)
         if (begin >= end).any():
             return
-        to_map = matrices(self.plan.angles[row]).T[::-1, ::-1]
+        to_map = matrices(angles).T[::-1, ::-1]
         spline = np.stack([share * self._splines[number] for number, share in self.plan.maps_of(row)]).sum(axis=0)
         values[tuple(slice(*ends) for ends in zip(begin, end, strict=True))] += ndimage.affine_transform(
             spline,
