@@ -1,33 +1,20 @@
-"""Evidence on data with a known truth: prints a table, writes benchmarks/results/evidence-core.json.
+"""Reconstructions of sets with a known map, and the demo."""
 
-``tox -e evidence`` runs all of it; ``--quick`` only what takes seconds, and writes nothing.
-"""
-
-import argparse
-import json
-import platform
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import torch
+from findings import Finding
+from sets import DATA, command
 
 from napari_tomodrgn.particles.reading import read_particles
 from napari_tomodrgn.reconstruction.backproject import backproject
 from napari_tomodrgn.reconstruction.fsc import correlation, fsc
 from napari_tomodrgn.reconstruction.maps import flip_hand, read_map
 
-ROOT = Path(__file__).resolve().parents[1]
-DATA = ROOT.parent / "shared" / "data"
 CLASS_E = DATA / "cryosrpnt_classE"
 RIBOSOMES = DATA / "warptools_insitu"
-RESULTS = ROOT / "benchmarks" / "results" / "evidence-core.json"
 SEEDS = (0, 1, 2)
 # A minute instead of the ten that the paper's 256x3 takes in 50 epochs.
 SMALL_DECODER = [
@@ -42,21 +29,6 @@ SMALL_DECODER = [
     "--learning-rate-schedule",
     "cosine",
 ]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One number: what it is, its value, the least it has to be, and the seconds that its whole measurement took."""
-
-    what: str
-    value: float
-    at_least: float | None
-    seconds: float = 0.0
-
-    @property
-    def met(self) -> bool:
-        """Whether the number is what it has to be."""
-        return self.at_least is None or self.value >= self.at_least
 
 
 def class_e_backprojection() -> Iterator[Finding]:
@@ -108,54 +80,5 @@ def demo(seed: int) -> Callable[[], Iterator[Finding]]:
     return measure
 
 
-def command(*arguments: str) -> None:
-    """Run a subcommand in a process of its own."""
-    program = "from napari_tomodrgn.cli.main import main; main()"
-    subprocess.run([sys.executable, "-c", program, *arguments, "--quiet"], check=True)
-
-
 QUICK = (class_e_backprojection, ribosomes_backprojection)
 FULL = (*QUICK, class_e_decoder, *(demo(seed) for seed in SEEDS))
-
-
-def measured(measurement: Callable[[], Iterator[Finding]]) -> list[Finding]:
-    """Run one measurement; its time stands in its first row."""
-    begin = time.perf_counter()
-    findings = list(measurement())
-    first = findings[0]
-    return [Finding(first.what, first.value, first.at_least, time.perf_counter() - begin), *findings[1:]]
-
-
-def write(findings: list[Finding]) -> None:
-    """Write what has been measured so far."""
-    versions = {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
-    document = {"versions": versions, "findings": [asdict(each) | {"met": each.met} for each in findings]}
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-
-
-def main() -> int:
-    """Measure, print, write; return 1 where a number is lower than it has to be."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="only what takes seconds; write nothing")
-    quick = parser.parse_args().quick
-    if not DATA.is_dir():
-        raise SystemExit(f"{DATA}: the real data are not there; put the shared data folder beside the checkout")
-    findings: list[Finding] = []
-    print(f"{'':52s}{'value':>9s}{'at least':>10s}{'seconds':>9s}")
-    for measurement in QUICK if quick else FULL:
-        for each in measured(measurement):
-            findings.append(each)
-            bound = "" if each.at_least is None else f"{each.at_least:.2f}"
-            seconds = f"{each.seconds:.1f}" if each.seconds else ""
-            print(
-                f"{each.what:52s}{each.value:9.3f}{bound:>10s}{seconds:>9s}{'' if each.met else '  too low'}",
-                flush=True,
-            )
-        if not quick:
-            write(findings)
-    return 0 if all(each.met for each in findings) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,50 @@
+"""The junk loop: train once, look at the class volumes at one level, drop the classes that are no particles."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from discrete import train
+from sets import command, simulate_ribosomes, truth
+
+from napari_tomodrgn.reconstruction.maps import read_map
+from napari_tomodrgn.runs.run import Run
+
+JUNK = 0.06
+CLASSES = 100  # as many as the paper looks at
+DENSITY = (0.7, 1.35)  # of the usual density, at the same level: less is no particle, more is a bead
+
+
+def junk_loop(folder: Path, *, quick: bool) -> dict[str, float]:
+    """Simulate whole tilt series with 6 % junk picks, train, label, drop; return the shares removed and lost.
+
+    A class is labelled by its volume's density where the particle is: its projection on the median of all class
+    volumes. The truth is not looked at. Junk are empty places, membrane, gold beads and particles off centre.
+    """
+    picks, classes, epochs = (400, 30, 1) if quick else (1200, CLASSES, 3)
+    star = simulate_ribosomes(folder / "particles", picks, "--scene", "--junk", JUNK, states=("",), seed=20)
+    run = train(star, folder / "run", "--latent-dim", 8, epochs=epochs)
+    command("analyze", run.path, "--clusters", classes, "--no-umap", "--no-figures")
+    kept = usual_classes(run, classes)
+    chosen = ("--clusters", ",".join(map(str, kept)), "--name", "clean", "--output", folder / "clean.star")
+    command("select", run.path, *chosen)
+    known = truth(star, run.latents())
+    labels = pd.read_csv(next(run.path.glob("analysis/epoch-*/labels-kmeans-*.csv")), dtype=str)
+    merged = known.merge(labels, on=["tomogram", "particle"], suffixes=("_true", ""), validate="one_to_one")
+    dropped, junk = ~merged["label"].astype(int).isin(kept), merged["kind"] != "particle"
+    return {
+        "picks": len(merged),
+        "junk": int(junk.sum()),
+        "removed": float((dropped & junk).sum() / junk.sum()),
+        "lost": float((dropped & ~junk).sum() / (~junk).sum()),
+    }
+
+
+def usual_classes(run: Run, classes: int) -> list[int]:
+    """Return the classes whose volumes have the usual density where the particle is."""
+    folder = next(run.path.glob(f"volumes/epoch-*/kmeans-{classes}"))
+    volumes = np.stack([read_map(path).values for path in sorted(folder.glob("vol_*.mrc"))])
+    reference = np.median(volumes, axis=0)
+    density = (volumes * reference).sum(axis=(1, 2, 3)) / (reference**2).sum()
+    relative = density / np.median(density)
+    return [int(number) for number in np.flatnonzero((relative > DENSITY[0]) & (relative < DENSITY[1]))]
