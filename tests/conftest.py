@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 # The workers share the cores: more threads than cores wait for each other in OpenMP's spin locks.
@@ -32,6 +34,20 @@ def warptools_set(shared_data: Path) -> Path:
 def class_e_star(shared_data: Path) -> Path:
     """Simulated 50S intermediates with known truth: 72 particles × 10 tilts."""
     return shared_data / "cryosrpnt_classE" / "10076_classE_32_sim.star"
+
+
+@pytest.fixture(scope="session")
+def chiral_map() -> npt.NDArray[np.float32]:
+    """Blobs of many weights at random places in a box of 32: no symmetry, not even a mirror plane."""
+    generator = np.random.default_rng(3)
+    z, y, x = np.mgrid[:32, :32, :32] - 16.0
+    values = np.zeros((32, 32, 32))
+    for _ in range(10):
+        direction = generator.standard_normal(3)
+        centre = direction / np.linalg.norm(direction) * generator.uniform(5, 10)
+        distance = (z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2]) ** 2
+        values += generator.uniform(0.5, 2) * np.exp(-distance / (2 * 1.5**2))
+    return values.astype(np.float32)
 
 
 def _skipped_without_gpu_excuse(config: pytest.Config) -> list[str]:

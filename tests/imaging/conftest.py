@@ -60,17 +60,3 @@ def one_particle() -> Callable[..., ParticleSet]:
         )
 
     return make
-
-
-@pytest.fixture(scope="session")
-def chiral_map() -> npt.NDArray[np.float32]:
-    """Blobs of many weights at random places in a box of 32: no symmetry, not even a mirror plane."""
-    generator = np.random.default_rng(3)
-    z, y, x = np.mgrid[:32, :32, :32] - 16.0
-    values = np.zeros((32, 32, 32))
-    for _ in range(10):
-        direction = generator.standard_normal(3)
-        centre = direction / np.linalg.norm(direction) * generator.uniform(5, 10)
-        distance = (z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2]) ** 2
-        values += generator.uniform(0.5, 2) * np.exp(-distance / (2 * 1.5**2))
-    return values.astype(np.float32)
