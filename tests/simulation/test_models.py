@@ -168,7 +168,7 @@ def test_sources_that_exclude_each_other_are_refused(tmp_path: Path, options: di
 def test_motion_goes_straight_from_one_conformation_to_the_other(tmp_path: Path) -> None:
     first = write_model(tmp_path / "first.pdb")
     last = write_model(tmp_path / "last.pdb", moved=np.array([0.0, 12.0, 0.0]))
-    maps = maps_of(model=(first,), morph_to=last, morph_steps=3, pixel_size=6)
+    maps = maps_of(model=(first,), morph_to=last, morph_steps=3, pixel_size=6, superpose=False)
     assert len(maps) == 3
     for step, map_ in enumerate(maps):
         moved = ndimage.shift(maps[0], (0, step, 0), order=3, mode="grid-wrap")
@@ -178,7 +178,11 @@ def test_motion_goes_straight_from_one_conformation_to_the_other(tmp_path: Path)
 def test_particles_lie_anywhere_on_the_motion(tmp_path: Path) -> None:
     model, end = write_model(tmp_path / "first.pdb"), write_model(tmp_path / "last.pdb", moved=np.array([0.0, 12, 0]))
     options = {"particles": 60, "tilts": 1, "noise": False, "ctf_power": "0", "dose_per_tilt": 0.0, "shift": 0.0}
-    simulate(SimulateOptions(outdir=tmp_path / "set", model=(model,), morph_to=end, morph_steps=4, **options))
+    simulate(
+        SimulateOptions(
+            outdir=tmp_path / "set", model=(model,), morph_to=end, morph_steps=4, superpose=False, **options
+        )
+    )
     truth = pd.read_csv(tmp_path / "set" / "truth.csv")
     assert "label" not in truth
     coordinate = np.sort(truth["coordinate"].to_numpy())

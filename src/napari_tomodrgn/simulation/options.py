@@ -34,6 +34,9 @@ class SimulateOptions(BaseModel):
     morph_to: Path | None = Field(
         None, description="The same complex in another conformation: particles lie anywhere on the way from --model."
     )
+    superpose: bool = Field(
+        True, description="Lay that conformation on the model first, and pair chains of one sequence where they lie."
+    )
     morph_steps: int = Field(21, description="Number of maps on that way; images between two maps are interpolated.")
     dialect: Literal["cryosrpnt", "warp", "nextpyp", "warptools", "relion5"] = Field(
         "cryosrpnt", description="The star files' dialect."

@@ -12,6 +12,7 @@ from napari_tomodrgn.simulation.density import atoms_density, check_size
 from napari_tomodrgn.simulation.motion import moved, paired_atoms
 from napari_tomodrgn.simulation.options import SimulateOptions
 from napari_tomodrgn.simulation.shapes import four_state_complex
+from napari_tomodrgn.simulation.superposition import superposed
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,10 @@ def _assembly_states(options: SimulateOptions) -> Specimen:
 
 def _motion(options: SimulateOptions) -> Specimen:
     assert options.morph_to is not None
-    first, last = paired_atoms(read_atoms(options.model), read_atoms([options.morph_to]), options.morph_to)
+    first, last = read_atoms(options.model), read_atoms([options.morph_to])
+    if options.superpose:
+        last = superposed(first, last)
+    first, last = paired_atoms(first, last, options.morph_to)
     centre = first.centre_of_mass
     diameter = max(check_size(end, options.box, options.pixel_size, centre) for end in (first, last))
     steps = np.linspace(0, 1, options.morph_steps)
