@@ -1,9 +1,9 @@
 """An encoder that is solved, not trained: latents as coordinates in a space of a few volumes.
 
-A particle's images are modelled as slices of ``mean + Σ_j z_j component_j`` at low resolution, with z ~ N(0, 1) and
-noise of one variance a particle. Then the posterior of z is a Gaussian that a small linear system gives: it knows every
-image's pose, CTF and weight, takes any number of tilts, and is the same whenever it is asked. The volumes come from
-``training.linear_fit``.
+A particle's images are modelled as slices of ``mean + Σ_j z_j component_j`` at low resolution, with z_j ~ N(0, s_j²)
+and noise of one variance a particle. Then the posterior of z is a Gaussian that a small linear system gives: it knows
+every image's pose, CTF and weight, takes any number of tilts, and is the same whenever it is asked. The volumes come
+from ``training.linear_fit``.
 """
 
 from dataclasses import dataclass
@@ -52,6 +52,7 @@ class LinearEncoder(nn.Module):
     """Mean and components on a grid of Fourier space (x >= 0), and the posteriors they imply. Works on the CPU."""
 
     volumes: Tensor  # (voxels, 2, 1 + |z|): real and imaginary parts of the mean and of every component
+    prior_deviation: Tensor  # (|z|,): s, of every dimension's prior
 
     def __init__(self, box: int, latent_dim: int) -> None:
         super().__init__()
@@ -59,6 +60,7 @@ class LinearEncoder(nn.Module):
         self.size = PADDING * 2 * int(np.ceil(RADIUS * box))
         self.depth = self.size // 2 + 2  # one plane more than the half-space, for corners beyond it
         self.register_buffer("volumes", torch.zeros(self.size * self.size * self.depth, 2, self.columns))
+        self.register_buffer("prior_deviation", torch.ones(latent_dim))
 
     def shells(self) -> npt.NDArray[np.int64]:
         """Return (voxels,) the resolution shell of every grid point, in units of 1/D."""
@@ -119,7 +121,7 @@ class LinearEncoder(nn.Module):
                 weighted = components.conj() * (2 * precision[number] * weight)[:, None]
                 normal[number] = (weighted.T @ components).real
                 right[number] = (weighted.T @ residual[own]).real
-            covariance = np.linalg.inv(normal + np.eye(size))
+            covariance = np.linalg.inv(normal + np.diag(self.prior_deviation.cpu().numpy().astype(np.float64) ** -2))
         mean: Array = np.einsum("bij,bj->bi", covariance, right)
         return mean, np.asarray(covariance, dtype=np.float64), precision
 

@@ -52,10 +52,11 @@ def sample_gaussian(mean: Tensor, covariance: Tensor, generator: torch.Generator
     return mean + torch.einsum("bij,bj->bi", torch.linalg.cholesky(covariance), noise)
 
 
-def gaussian_divergence(mean: Tensor, covariance: Tensor) -> Tensor:
-    """Return (B,): the Kullback-Leibler divergence of N(μ, Σ) from N(0, 1)."""
-    trace = covariance.diagonal(dim1=1, dim2=2).sum(1)
-    return 0.5 * (trace + mean.square().sum(1) - mean.shape[1] - torch.logdet(covariance))
+def gaussian_divergence(mean: Tensor, covariance: Tensor, deviation: Tensor) -> Tensor:
+    """Return (B,): the Kullback-Leibler divergence of N(μ, Σ) from N(0, s²), for s (|z|,)."""
+    trace = (covariance.diagonal(dim1=1, dim2=2) / deviation**2).sum(1)
+    distance = (mean / deviation).square().sum(1)
+    return 0.5 * (trace + distance - mean.shape[1] - torch.logdet(covariance)) + deviation.log().sum()
 
 
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:

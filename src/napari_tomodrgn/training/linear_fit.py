@@ -22,6 +22,7 @@ ITERATIONS = 30
 CONVERGED = 0.002  # relative change of the components' power
 SHARE = 0.05  # of the mean volume's power in a shell: the prior variance of a component there
 MOST_PARTICLES = 4000  # that the volumes are learned from
+LEAST_DEVIATION = 1e-3  # of a dimension in which nothing was found
 POINTS_PER_BLOCK = 1 << 18
 log = logging.getLogger("napari_tomodrgn")
 
@@ -36,8 +37,9 @@ def fit_linear_encoder(
 ) -> None:
     """Set the volumes of an encoder from the images trained on.
 
-    The latents begin as random numbers drawn with ``seed``; at the end their second moment is 1 and the components are
-    orthogonal, the strongest first.
+    The latents begin as random numbers drawn with ``seed``. At the end the components are orthogonal, the strongest
+    first, and all of the strongest one's length: what they differ in stands in the spread of the latents, so that
+    distances between latents are distances between volumes.
 
     Raises
     ------
@@ -53,6 +55,7 @@ def fit_linear_encoder(
             break
     fit.infer()
     fit.canonical()
+    fit.scale_latents()
 
 
 class _Fit:
@@ -140,10 +143,16 @@ class _Fit:
         return np.asarray(np.linalg.solve(matrix, right[..., None])[..., 0] * seen[:, None], dtype=np.complex128)
 
     def canonical(self) -> float:
-        """Make the latents' second moment 1 and the components orthogonal, the strongest first; return their power."""
+        """Make the latents' mean 0, their second moment 1 and the components orthogonal, the strongest first.
+
+        Returns the components' power.
+        """
+        centre = self.mean.mean(axis=0)
+        self.mean -= centre
         root = np.linalg.cholesky((self.mean.T @ self.mean + self.covariance.sum(0)) / len(self.mean))
         volumes = self.encoder.volumes.numpy().astype(np.float64)
         components = volumes[..., 1:]
+        volumes[..., 0] += components @ centre
         power, turn = np.linalg.eigh(root.T @ np.einsum("gpi,gpj->ij", components, components) @ root)
         forward = root @ turn[:, ::-1]  # z = forward z'
         volumes[..., 1:] = components @ forward
@@ -152,6 +161,15 @@ class _Fit:
         self.mean = self.mean @ backward.T
         self.covariance = backward @ self.covariance @ backward.T
         return float(power.sum())
+
+    def scale_latents(self) -> None:
+        """Move what components differ in length by into the prior of the latents."""
+        volumes = self.encoder.volumes.numpy().astype(np.float64)
+        length = np.sqrt((volumes[..., 1:] ** 2).sum(axis=(0, 1)))
+        relative = np.maximum(length / length[0], LEAST_DEVIATION) if length[0] > 0 else np.ones(len(length))
+        volumes[..., 1:] /= relative
+        self._set(volumes)
+        self.encoder.prior_deviation.copy_(torch.from_numpy(relative))
 
     def _set(self, volumes: Array) -> None:
         self.encoder.volumes.copy_(torch.from_numpy(volumes))

@@ -183,7 +183,7 @@ def train_on_batch(
         mean, covariance = model.encoder(tilts, pairs, counts, lattice, weighting.weights(tilts, lattice))
         z = sample_gaussian(mean, covariance, noise)
         reconstruction = reconstruction_losses(model, points, z, compute, scaler, prior)
-        return Losses(reconstruction, gaussian_divergence(mean, covariance))
+        return Losses(reconstruction, gaussian_divergence(mean, covariance, model.encoder.prior_deviation))
     mean, log_variance = encode(model, tilts, pairs, counts, lattice, weighting, compute)
     z = sample_latent(mean, log_variance, noise)
     kld = kl_divergence(mean, log_variance)
