@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import mrcfile
 import numpy as np
 import pandas as pd
 import pytest
@@ -105,6 +106,15 @@ def test_structural_noise_has_the_ratio_asked_for(tmp_path: Path) -> None:
     clean = images_of(simulated(tmp_path / "clean", **options))
     noisy = images_of(simulated(tmp_path / "noisy", **{**options, "noise": True}))
     assert clean.var(axis=(1, 2)).mean() / (noisy - clean).var() == pytest.approx(1.4, rel=0.03)
+
+
+def test_corners_of_an_image_are_empty_whatever_its_state(tmp_path: Path) -> None:
+    """A particle adds its mass to the image; an image brought to a mean of 0 would tell that mass in its corners."""
+    images, label = images_of(simulated(tmp_path, **{**CLEAN, "tilts": 1, "shift": 0.0})), truth_of(tmp_path)["label"]
+    maps = [mrcfile.read(tmp_path / f"state_{state}.mrc") for state in range(4)]
+    assert images.sum(axis=(1, 2)) == pytest.approx([maps[state].sum() for state in label], rel=1e-3)
+    y, x = np.indices((32, 32)) - 16
+    assert np.abs(images[:, np.hypot(y, x) > 16].mean(axis=1)).max() < 0.02 * images.mean()
 
 
 def test_noise_is_the_same_for_every_state(tmp_path: Path) -> None:

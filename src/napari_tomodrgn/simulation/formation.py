@@ -40,6 +40,8 @@ class ImageFormation:
         self.plan = plan
         self.box = int(volumes.shape[-1])
         self._projectors = [Projector(torch.from_numpy(np.array(each, dtype=np.float32))) for each in volumes]
+        # Projectors leave the mean out. Without it the corners of an image would tell how heavy its particle is.
+        self._means = [float(each.sum()) / self.box**2 for each in volumes]
         self._transfer = Transfer(plan.options, plan.forward_model, self.box)
         self.noise = self._measure() if plan.options.noise else NoiseLevels(0.0, 0.0)
 
@@ -57,13 +59,13 @@ class ImageFormation:
         return extracted[torch.from_numpy(self.plan.shown[row])]
 
     def _specimen(self, row: int) -> Tensor:
-        """Return damped projections (T, D, D), their mean 0."""
+        """Return damped projections (T, D, D), 0 where there is nothing."""
         plan = self.plan
         rotation = torch.from_numpy(plan.rotations[row]).float()
         shift = torch.from_numpy(plan.displacement[row]).float()
         clean = torch.zeros(len(rotation), self.box, self.box)
         for number, share in plan.maps_of(row):
-            clean += share * self._projectors[number].images(rotation, lattice(self.box), shift)
+            clean += share * (self._projectors[number].images(rotation, lattice(self.box), shift) + self._means[number])
         return self._transfer.damped(clean, self._dose(row))
 
     def _through_microscope(self, specimen: Tensor, row: int) -> Tensor:
