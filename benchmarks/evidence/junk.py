@@ -1,4 +1,4 @@
-"""The junk loop: train once, look at the class volumes at one level, drop the classes that are no particles."""
+"""The junk loop: train once, look at the class volumes, drop the classes that look like no particle."""
 
 from pathlib import Path
 
@@ -12,14 +12,14 @@ from napari_tomodrgn.runs.run import Run
 
 JUNK = 0.06
 CLASSES = 100  # as many as the paper looks at
-DENSITY = (0.7, 1.35)  # of the usual density, at the same level: less is no particle, more is a bead
+UNUSUAL = 0.3  # of the median class volume's norm: a class that differs by more is no particle
 
 
 def junk_loop(folder: Path, *, quick: bool) -> dict[str, float]:
     """Simulate whole tilt series with 6 % junk picks, train, label, drop; return the shares removed and lost.
 
-    A class is labelled by its volume's density where the particle is: its projection on the median of all class
-    volumes. The truth is not looked at. Junk are empty places, membrane, gold beads and particles off centre.
+    A class is labelled by how much its volume differs from the median of all class volumes. The truth is not looked at.
+    Junk are empty places, membrane, gold beads and particles off centre.
     """
     picks, classes, epochs = (400, 30, 1) if quick else (1200, CLASSES, 3)
     star = simulate_ribosomes(folder / "particles", picks, "--scene", "--junk", JUNK, states=("",), seed=20)
@@ -41,10 +41,9 @@ def junk_loop(folder: Path, *, quick: bool) -> dict[str, float]:
 
 
 def usual_classes(run: Run, classes: int) -> list[int]:
-    """Return the classes whose volumes have the usual density where the particle is."""
+    """Return the classes whose volumes look like most."""
     folder = next(run.path.glob(f"volumes/epoch-*/kmeans-{classes}"))
     volumes = np.stack([read_map(path).values for path in sorted(folder.glob("vol_*.mrc"))])
     reference = np.median(volumes, axis=0)
-    density = (volumes * reference).sum(axis=(1, 2, 3)) / (reference**2).sum()
-    relative = density / np.median(density)
-    return [int(number) for number in np.flatnonzero((relative > DENSITY[0]) & (relative < DENSITY[1]))]
+    difference = np.linalg.norm((volumes - reference).reshape(len(volumes), -1), axis=1) / np.linalg.norm(reference)
+    return [int(number) for number in np.flatnonzero(difference <= UNUSUAL)]
