@@ -118,6 +118,13 @@ DATA = (
     Case("a word for a number", ("tiny.star", "row 8", "rlnDefocusU", "abc"), _value("rlnDefocusU", "abc")),
     Case("a defocus that is no number", ("tiny.star", "row 8", "rlnDefocusU"), _value("rlnDefocusU", "nan")),
     Case("a zero voltage", ("tiny.star", "row 8", "rlnVoltage", "0"), _value("rlnVoltage", "0.0")),
+    Case("volts for kilovolts", ("tiny.star", "row 8", "rlnVoltage", "300000"), _value("rlnVoltage", "300000.0")),
+    Case(
+        "an amplitude contrast of 7",
+        ("tiny.star", "row 8", "rlnAmplitudeContrast"),
+        _value("rlnAmplitudeContrast", "7"),
+    ),
+    Case("a negative dose", ("tiny.star", "row 8", "rlnCtfBfactor", "4800"), _value("rlnCtfBfactor", "4800.0")),
     Case("a negative pixel size", ("tiny.star", "PixelSize", "-8"), _value("rlnDetectorPixelSize", "-8.0")),
     Case("a zero magnification", ("tiny.star", "rlnMagnification", "0"), _value("rlnMagnification", "0.0")),
     Case("two pixel sizes", ("tiny.star", "pixel size", "8", "9"), _value("rlnDetectorPixelSize", "9.0")),
@@ -151,6 +158,8 @@ DATA = (
 
 
 STRANGERS = {"format": 1, "name": "odd", "particles": [["TS_09", "000000"]]}
+CHOSEN = '{"format": 1, "particles": %s}'
+WORDED = '{"format": "one", "particles": []}'
 SERIES = """data_
 
 loop_
@@ -194,6 +203,18 @@ OPTIONS = (
     Case("a selection that is not there", ("none.json", "no such"), options=("--selection", "none.json")),
     Case("no selection but other text", ("s.json", "selection"), _beside("s.json", "[1"), ("--selection", "s.json")),
     Case("a selection of other JSON", ("s.json", "format"), _beside("s.json", "{}"), ("--selection", "s.json")),
+    Case("no particles selected", ("no particles",), _beside("s.json", CHOSEN % "[]"), ("--selection", "s.json")),
+    Case("a selection of a number", ("s.json", "list"), _beside("s.json", CHOSEN % "5"), ("--selection", "s.json")),
+    Case(
+        "a selection of halves",
+        ("s.json", "particle 1"),
+        _beside("s.json", CHOSEN % '[["a"]]'),
+        ("--selection", "s.json"),
+    ),
+    Case(
+        "a selection of numbers", ("s.json", "text"), _beside("s.json", CHOSEN % "[[1, 2]]"), ("--selection", "s.json")
+    ),
+    Case("a selection's format as text", ("s.json", "format"), _beside("s.json", WORDED), ("--selection", "s.json")),
     Case(
         "a selection of a newer format",
         ("s.json", "format 7", "update"),

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from napari_tomodrgn.cli import main as programs
+from napari_tomodrgn.runs import layout
 
 from .conftest import SMALL, Cli, TinySet, check, listing
 
@@ -71,6 +72,31 @@ def changed_checkpoint(**fields: object) -> Callable[[], object]:
     return change
 
 
+def changed_latents(**arrays: object) -> Callable[[], object]:
+    def change() -> None:
+        path = Path("run/latents.npz")
+        np.savez(path, **{**np.load(path), **arrays})
+
+    return change
+
+
+def without_weight() -> None:
+    path = Path("run/checkpoints/epoch-0002.pt")
+    state = torch.load(path, weights_only=True)
+    state["model"].popitem()
+    torch.save(state, path)
+
+
+def checkpoint_without(name: str) -> Callable[[], object]:
+    def change() -> None:
+        path = Path("run/checkpoints/epoch-0002.pt")
+        state = torch.load(path, weights_only=True)
+        del state[name]
+        torch.save(state, path)
+
+    return change
+
+
 def map_of(*shape: int) -> Callable[[], object]:
     def write() -> None:
         with mrcfile.new("r.mrc") as stream:
@@ -96,6 +122,8 @@ BACKPROJECT = f"reconstruct {STAR} --backproject --outdir m"
 LABELS = "tomogram,particle,label\nTS_01.tomostar,000000,0\n"
 STRANGER = "tomogram,particle\nTS_09.tomostar,000000\n"
 OTHER_FORMAT = changed_document(format=9)
+NO_DATA = changed_document(data={})
+WORDS = ",".join(layout.METRIC_COLUMNS) + "\n" + ",".join("a" for _ in layout.METRIC_COLUMNS) + "\n"
 DECODER_ALONE = changed_document(model={"latent_dim": 0})
 
 RUNS = (
@@ -104,6 +132,33 @@ RUNS = (
     Case("a run.json cut short", "info run", ("run.json",), written("run/run.json", '{"format": 1, "sta')),
     Case("a run.json of something else", "info run", ("run.json", "format"), written("run/run.json", "[]")),
     Case("a run of a newer format", "info run", ("run.json", "format 9", "update"), OTHER_FORMAT),
+    Case("a run.json without settings", "info run", ("run.json", "settings"), changed_document(settings=None)),
+    Case("a run.json without a network", "analyze run", ("run.json", "model"), changed_document(model=None)),
+    Case("a run.json without a star", f"embed {STAR} --run run --output z.npz", ("run.json", "data"), NO_DATA),
+    Case("empty metrics", "info run", ("metrics.csv",), written("run/metrics.csv", "")),
+    Case("metrics of something else", "info run", ("metrics.csv", "epoch"), written("run/metrics.csv", "a,b\n1,2\n")),
+    Case("metrics that are words", "info run", ("metrics.csv", "epoch"), written("run/metrics.csv", WORDS)),
+    Case(
+        "latents of fewer particles", "analyze run", ("latents.npz", "z_mean"), changed_latents(z_mean=np.ones((2, 2)))
+    ),
+    Case("latents in a row", "analyze run", ("latents.npz", "z_mean"), changed_latents(z_mean=np.ones(6))),
+    Case(
+        "latents that are text", "analyze run", ("latents.npz", "z_mean"), changed_latents(z_mean=np.full((6, 2), "a"))
+    ),
+    Case("a checkpoint without a weight", "volumes run --all", ("epoch-0002.pt", "weights"), without_weight),
+    Case(
+        "a checkpoint without an optimiser",
+        f"train {STAR} --outdir run --resume --epochs 3",
+        ("epoch-0002.pt", "optimizer"),
+        checkpoint_without("optimizer"),
+    ),
+    Case(
+        "a checkpoint of no network",
+        "volumes run --all",
+        ("epoch-0002.pt", "network"),
+        changed_checkpoint(architecture={"box": "a"}),
+    ),
+    Case("a checkpoint's format as text", "volumes run --all", ("epoch-0002.pt",), changed_checkpoint(format="one")),
     Case("a bundle of a star", f"info {STAR} --bundle light", (STAR, "--bundle")),
     Case("a bundle where something stands", "info run --bundle data", ("data", "exists")),
     Case("clean of no run", "clean data", ("data", "not a run")),

@@ -1,5 +1,7 @@
 """Values that can't be worked with: one sentence with the row and the value."""
 
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -156,3 +158,28 @@ def test_bad_input_is_refused_in_one_sentence(tmp_path: Path, write: Callable[[P
 def test_options_that_do_not_fit(tmp_path: Path, options: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         DataOptions.model_validate({"particles": write_nextpyp(tmp_path), **options}).open()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda a, b, c: f"[{b},{c},0]", r"row 1 has rlnTomoProjY '\[.*\]'; expected \[a,b,c,d\]"),
+        (lambda a, b, c: "[0,0,0,0]", "row 1 has rlnTomoProjX, Y and Z that are no rotation .* determinant is 0,"),
+        (lambda a, b, c: f"[{-a},{-b},{-c},0]", "row 1 has rlnTomoProjX, Y and Z .* determinant is -1,"),
+    ],
+    ids=["an entry lost", "zeros", "a mirror image"],
+)
+def test_projections_that_are_no_rotation_are_refused(
+    warptools_set: Path, tmp_path: Path, change: Callable[[float, float, float], str], sentence: str
+) -> None:
+    for path in warptools_set.parent.glob("*.star"):
+        shutil.copy(path, tmp_path)
+    tomograms = tmp_path / warptools_set.name.replace("optimisation_set", "tomograms")
+    text = tomograms.read_text()
+    block = text.index("_rlnTomoProjY")
+    row = re.compile(r"(\[[^\]]*\]\s+)\[([^\]]*)\]").search(text, block)
+    assert row is not None
+    a, b, c, _ = map(float, row[2].split(","))
+    tomograms.write_text(text[: row.start()] + row[1] + change(a, b, c) + text[row.end() :])
+    with pytest.raises(InputError, match=sentence):
+        read_particles(tmp_path / warptools_set.name)

@@ -11,6 +11,8 @@ from napari_tomodrgn.runs.clean import CleanOptions, clean
 from napari_tomodrgn.runs.lock import run_lock
 from napari_tomodrgn.runs.run import Run
 
+from .conftest import DATA, MODEL
+
 EPOCHS = range(1, 11)
 
 
@@ -25,7 +27,7 @@ def run(tmp_path: Path) -> Path:
     for name in ("metrics.csv", "latents.npz", "particles.star", "selections/good.json", "sessions/first.json"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(bytes(100))
-    Run.create(folder, {"status": "finished", "settings": {}, "data": {}, "chosen_epoch": 6})
+    Run.create(folder, {"status": "finished", "settings": {}, "data": DATA, "model": MODEL, "chosen_epoch": 6})
     return folder
 
 
@@ -100,7 +102,7 @@ def test_a_second_cleaning_finds_nothing(run: Path) -> None:
 
 
 def test_a_run_without_an_epoch_loses_nothing(tmp_path: Path) -> None:
-    Run.create(tmp_path, {"status": "stopped", "settings": {}, "data": {}, "chosen_epoch": None})
+    Run.create(tmp_path, {"status": "stopped", "settings": {}, "data": DATA, "model": MODEL, "chosen_epoch": None})
     assert clean(CleanOptions(run=tmp_path, yes=True)).files == {}
 
 

@@ -16,6 +16,8 @@ from napari_tomodrgn.runs.latents import Latents
 from napari_tomodrgn.runs.lock import run_lock
 from napari_tomodrgn.runs.run import Run
 
+from .conftest import DATA, MODEL
+
 EPOCHS = (1, 2, 3)
 IDS = (("TS_01", "000000"), ("TS_01", "000001"), ("TS_02", "000000"))
 
@@ -96,8 +98,8 @@ def run(tmp_path: Path) -> Path:
     document = {
         "status": "running",
         "settings": {"latent_dim": 2, "epochs": 9, "particles": "/far/a.star"},
-        "data": {"star": "particles.star", "forward_model": {"ctf_power": 1}},
-        "model": {"latent_dim": 2},
+        "data": {**DATA, "forward_model": {"ctf_power": 1}},
+        "model": MODEL,
         "parent": {"run": str(tmp_path / "gone"), "selection": "clean"},
         "chosen_epoch": 2,
     }
@@ -134,7 +136,7 @@ def test_a_run_that_is_training_names_its_trainer(run: Path) -> None:
 def test_the_parents_of_a_run_are_followed(run: Path) -> None:
     child = run.parent / "child"
     parent = {"run": str(run), "selection": "good"}
-    Run.create(child, {"status": "stopped", "settings": {}, "data": {}, "model": {"latent_dim": 2}, "parent": parent})
+    Run.create(child, {"status": "stopped", "settings": {}, "data": DATA, "model": MODEL, "parent": parent})
     lineage = info(InfoOptions(particles=child))["lineage"]
     assert [each["selection"] for each in lineage] == ["good", "clean"]
 

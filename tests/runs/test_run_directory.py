@@ -11,11 +11,13 @@ from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.latents import Latents
 from napari_tomodrgn.runs.run import Run
 
+from .conftest import DATA
+
 IDS = (("tomo_1", "001"), ("tomo_1", "1e5"), ("tomo_2", "α"))
 
 
 def a_run(folder: Path, latent_dim: int = 2, **fields: object) -> Run:
-    document = {"status": "finished", "settings": {}, "data": {}, "model": {"latent_dim": latent_dim}, **fields}
+    document = {"status": "finished", "settings": {}, "data": DATA, "model": {"latent_dim": latent_dim}, **fields}
     folder.mkdir(exist_ok=True)
     return Run.create(folder, document)
 

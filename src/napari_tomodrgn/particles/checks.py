@@ -8,14 +8,21 @@ import numpy.typing as npt
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.mrc_header import read_header
 
-RANGES = {  # column: (lowest, whether the lowest itself is allowed, what is expected)
-    "rlnVoltage": (0.0, False, "kilovolts above 0, such as 300"),
-    "rlnSphericalAberration": (0.0, True, "millimetres, 0 or more"),
-    "rlnDetectorPixelSize": (0.0, False, "a size above 0"),
-    "rlnMagnification": (0.0, False, "a magnification above 0"),
-    "rlnImagePixelSize": (0.0, False, "Å per pixel above 0"),
-    "rlnTomoTiltSeriesPixelSize": (0.0, False, "Å per pixel above 0"),
-    "rlnTomoSubtomogramBinning": (0.0, False, "a binning above 0"),
+RANGES = {  # column: (lowest, whether the lowest itself is allowed, highest, what is expected)
+    "rlnVoltage": (0.0, False, 3000.0, "kilovolts above 0, such as 300"),
+    "rlnSphericalAberration": (0.0, True, np.inf, "millimetres, 0 or more"),
+    "rlnAmplitudeContrast": (0.0, True, 1.0, "a fraction from 0 to 1, such as 0.1"),
+    "rlnCtfBfactor": (
+        -np.inf,
+        True,
+        4.0,
+        "-4 times the dose in e/Å², so 0 or less",
+    ),
+    "rlnDetectorPixelSize": (0.0, False, np.inf, "a size above 0"),
+    "rlnMagnification": (0.0, False, np.inf, "a magnification above 0"),
+    "rlnImagePixelSize": (0.0, False, np.inf, "Å per pixel above 0"),
+    "rlnTomoTiltSeriesPixelSize": (0.0, False, np.inf, "Å per pixel above 0"),
+    "rlnTomoSubtomogramBinning": (0.0, False, np.inf, "a binning above 0"),
 }
 
 
@@ -24,8 +31,8 @@ def check_values(values: npt.NDArray[np.float64], column: str, where: str) -> No
     wrong = ~np.isfinite(values)
     expected = "a finite number"
     if column in RANGES:
-        lowest, included, expected = RANGES[column]
-        wrong |= values < lowest if included else values <= lowest
+        lowest, included, highest, expected = RANGES[column]
+        wrong |= (values < lowest if included else values <= lowest) | (values > highest)
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise InputError(f"{where}: row {row + 1} has {column} {values[row]:g}; expected {expected}")

@@ -153,7 +153,9 @@ class ParticleSet:
         return replace(self, tilt_images=images, rotations=self.rotations[keep])
 
     def select(self, ids: Sequence[ParticleId]) -> "ParticleSet":
-        """Return the particles with these ids, in the set's own order; raises on an id that the set lacks."""
+        """Return the particles with these ids, in the set's own order; raises on none, and on an id not in the set."""
+        if not ids:
+            raise InputError(f"{self.source.path}: the selection holds no particles; select one or more")
         row_of = {particle_id: row for row, particle_id in enumerate(self.ids)}
         unknown = [particle_id for particle_id in ids if tuple(particle_id) not in row_of]
         if unknown:

@@ -72,15 +72,25 @@ class Selection:
             raise InputError(
                 f"{path}: is not a readable selection ({error}); write one with `napari-tomodrgn select`"
             ) from error
-        if not isinstance(document, dict) or "particles" not in document or "format" not in document:
+        if not (
+            isinstance(document, dict)
+            and isinstance(document.get("format"), int)
+            and isinstance(document.get("particles"), list)
+        ):
             raise InputError(
-                f"{path}: is not a selection (no 'format' and 'particles'); write one with `napari-tomodrgn select`"
+                f"{path}: is not a selection (no whole-number 'format' and list of 'particles'); write one with "
+                "`napari-tomodrgn select`"
             )
         if document["format"] > FORMAT:
             raise InputError(
                 f"{path}: has format {document['format']}, this version reads up to {FORMAT}; update napari-tomodrgn"
             )
-        ids = frozenset((str(tomogram), str(name)) for tomogram, name in document["particles"])
+        for number, pair in enumerate(document["particles"], start=1):
+            if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair)):
+                raise InputError(
+                    f"{path}: its particle {number} is {json.dumps(pair)}; expected [tomogram, particle], both as text"
+                )
+        ids = frozenset((tomogram, name) for tomogram, name in document["particles"])
         return cls(
             document.get("name", Path(path).stem),
             ids,

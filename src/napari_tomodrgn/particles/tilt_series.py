@@ -16,6 +16,7 @@ Floats = npt.NDArray[np.float64]
 PROJECTION = ("rlnTomoProjX", "rlnTomoProjY", "rlnTomoProjZ")
 ANGLES = ("rlnTomoXTilt", "rlnTomoYTilt", "rlnTomoZRot")
 NEEDED = ("rlnDefocusU", "rlnDefocusV", "rlnDefocusAngle", "rlnMicrographPreExposure")
+ROTATION_TOLERANCE = 0.01
 OPTIONAL = ("rlnPhaseShift", "rlnCtfScalefactor", "rlnCtfBfactor", "rlnTomoNominalStageTiltAngle")
 SIZES = ("rlnTomoSizeX", "rlnTomoSizeY", "rlnTomoSizeZ")
 TILT_SERIES_STAR = "rlnTomoTiltSeriesStarFile"
@@ -151,6 +152,7 @@ def _frames(block: Block) -> tuple[Floats, dict[str, Floats]]:
         matrices = tilt_matrices(*(table.floats[column] for column in ANGLES))
     else:
         matrices = np.stack([_vectors(table.strings[column], column, block.where) for column in PROJECTION], axis=1)
+        _refuse_no_rotation(matrices, block.where)
     columns = {column: table.floats.get(column, np.full(len(block), np.nan)) for column in (*NEEDED, *OPTIONAL)}
     return matrices, columns
 
@@ -160,11 +162,23 @@ def _vectors(values: npt.NDArray[np.object_], column: str, where: str) -> Floats
     result = np.empty((len(values), 3))
     for row, value in enumerate(values):
         try:
-            result[row] = [float(part) for part in value.strip().strip("[]").split(",")[:3]]
+            *result[row], _ = (float(part) for part in value.strip().strip("[]").split(","))
         except ValueError as error:
             raise InputError(f"{where}: row {row + 1} has {column} {value!r}; expected [a,b,c,d]") from error
     check_values(result.ravel(), column, where)
     return result
+
+
+def _refuse_no_rotation(matrices: Floats, where: str) -> None:
+    """Raise on the first of the matrices (frames, 3, 3) that is no rotation."""
+    error = np.abs(matrices @ matrices.transpose(0, 2, 1) - np.eye(3)).max(axis=(1, 2))
+    wrong = (error > ROTATION_TOLERANCE) | (np.linalg.det(matrices) < 0)
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise InputError(
+            f"{where}: row {row + 1} has rlnTomoProjX, Y and Z that are no rotation (their determinant is "
+            f"{np.linalg.det(matrices[row]):.3g}, a rotation's is 1); export the tilt series again"
+        )
 
 
 def _tilts(matrices: Floats, columns: dict[str, Floats]) -> tuple[Floats, Floats, Floats]:

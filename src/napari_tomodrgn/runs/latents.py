@@ -49,13 +49,24 @@ class Latents:
                 split=np.asarray(self.split, dtype=np.str_),
             )
 
+    def _check(self) -> None:
+        """Raise ValueError where the arrays don't belong to one another."""
+        for name in ("z_mean", "z_logvar"):
+            values = getattr(self, name)
+            if values.dtype.kind != "f" or values.ndim != 2 or len(values) != len(self):
+                raise ValueError(f"{name} is {values.dtype} {values.shape}, not numbers of {len(self)} particles")
+        if self.z_mean.shape != self.z_logvar.shape or self.split.shape != (len(self),):
+            raise ValueError("z_mean, z_logvar and split are of different sizes")
+
     @classmethod
     def load(cls, path: Path) -> "Latents":
         """Read latents written by :meth:`save`; raises one sentence on anything else."""
         try:
             with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 ids = zip(stored["particle_tomogram"].tolist(), stored["particle_name"].tolist(), strict=True)
-                return cls(tuple(ids), stored["z_mean"], stored["z_logvar"], stored["split"])
+                latents = cls(tuple(ids), stored["z_mean"], stored["z_logvar"], stored["split"])
+            latents._check()
+            return latents
         except FileNotFoundError as error:
             raise InputError(f"{path}: no such latents; give the latents of a run that finished an epoch") from error
         except (OSError, EOFError, BadZipFile, ValueError, KeyError) as error:

@@ -60,6 +60,7 @@ class Run:
                 f"{document_path}: has format {document['format']}, this version reads up to {layout.FORMAT}; "
                 "update napari-tomodrgn"
             )
+        _check_document(document, document_path)
         return cls(path, document)
 
     @classmethod
@@ -134,7 +135,18 @@ class Run:
         path = self.path / layout.METRICS
         if not path.is_file():
             return pd.DataFrame(columns=list(layout.METRIC_COLUMNS))
-        return pd.read_csv(path)
+        try:
+            table = pd.read_csv(path)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: could not be read ({error}); remove it, or copy the run again") from error
+        missing = [name for name in layout.METRIC_COLUMNS if name not in table]
+        wrong = [name for name in layout.METRIC_COLUMNS if name in table and table[name].dtype.kind not in "if"]
+        if missing or wrong:
+            raise InputError(
+                f"{path}: column {(missing + wrong)[0]} is {'missing' if missing else 'not of numbers'}; remove the "
+                "file, or copy the run again"
+            )
+        return table
 
     def latents(self, epoch: int | None = None) -> Latents:
         """Return the latents of an epoch (default: the chosen one).
@@ -173,3 +185,25 @@ class Run:
     def selections(self) -> list[str]:
         """Return the names of the selections saved beside the run."""
         return sorted(path.stem for path in (self.path / layout.SELECTIONS).glob("*.json"))
+
+
+NEEDED: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "settings": {},
+    "data": {"star": str, "standard_deviation": (int, float), "forward_model": dict, "fingerprint": str},
+    "model": {"latent_dim": int},
+}
+
+
+def _check_document(document: dict[str, Any], path: Path) -> None:
+    """Raise on the first thing that run.json lacks, or has in another form."""
+
+    def check(found: bool, what: str) -> None:
+        if not found:
+            raise InputError(f"{path}: has no valid {what}; copy the run again")
+
+    check(isinstance(document.get("status"), str), "'status'")
+    check(isinstance(document.get("chosen_epoch"), int | None), "'chosen_epoch'")
+    for part, fields in NEEDED.items():
+        check(isinstance(document.get(part), dict), f"'{part}'")
+        for name, kind in fields.items():
+            check(isinstance(document[part].get(name), kind), f"'{name}' in '{part}'")

@@ -16,6 +16,10 @@ from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.run import Run
 
 FORMAT = 1
+STATE = (
+    "model", "optimizer", "scaler", "rng", "beta", "prior", "epoch", "position", "sums", "history",
+    "standard_deviation", "pixel_size", "forward_model",
+)  # fmt: skip
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -41,12 +45,15 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: is not a readable checkpoint ({reason}); use one of another epoch") from error
-    if not isinstance(state, dict) or "format" not in state or "architecture" not in state:
+    if not isinstance(state, dict) or not isinstance(state.get("format"), int) or "architecture" not in state:
         raise InputError(f"{path}: is not a checkpoint of napari-tomodrgn; give one from a run's checkpoints folder")
     if state["format"] > FORMAT:
         raise InputError(
             f"{path}: has format {state['format']}, this version reads up to {FORMAT}; update napari-tomodrgn"
         )
+    missing = next((name for name in STATE if name not in state), None)
+    if missing is not None:
+        raise InputError(f"{path}: is damaged, it lacks '{missing}'; use one of another epoch")
     return state
 
 
@@ -69,9 +76,14 @@ def load_model(run: Run, epoch: int | None = None, device: torch.device | str = 
     InputError
         Where the run has no such checkpoint, or it can't be read.
     """
-    state = load_checkpoint(run.checkpoint(epoch), device)
-    model = VAE(Architecture.from_dict(state["architecture"])).to(device)
-    model.load_state_dict(state["model"])
+    path = run.checkpoint(epoch)
+    state = load_checkpoint(path, device)
+    try:
+        model = VAE(Architecture.from_dict(state["architecture"])).to(device)
+        model.load_state_dict(state["model"])
+    except (RuntimeError, TypeError, KeyError, ValueError, AttributeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: its weights and its network do not belong together ({reason})") from error
     return TrainedModel(
         model.eval(), state["epoch"], state["standard_deviation"], state["pixel_size"], model.architecture.box
     )
