@@ -18,6 +18,8 @@ def explain_os_error(error: OSError, path: Path) -> InputError | RunError:
         return RunError(f"{path}: no space left on the disk, so nothing was written there; free some and run again")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return InputError(f"{path}: may not be written ({os.strerror(error.errno)}); choose a folder you can write to")
+    if error.errno == errno.ENOTDIR:
+        return InputError(f"{path}: a file stands where a folder is needed; choose another name")
     return RunError(f"{path}: could not be written ({error.strerror or error})")
 
 
@@ -95,6 +97,8 @@ def atomic_folder(path: Path, *, overwrite: bool = False, replaces: tuple[str, .
         os.replace(temporary, path)
     except OSError as error:
         raise explain_os_error(error, path) from error
+    except (InputError, RunError) as error:
+        raise type(error)(str(error).replace(str(temporary), str(path))) from error
     finally:
         if previous.exists() and not path.exists():
             os.replace(previous, path)

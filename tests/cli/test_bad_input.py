@@ -189,6 +189,7 @@ OPTIONS = (
     Case("a negative latent dimension", ("--latent-dim", "0 or more"), options=("--latent-dim", "-8")),
     Case("layers without a number", ("--encoder-a", "256x3", "got 256"), options=("--encoder-a", "256")),
     Case("a decoder without nodes", ("--decoder", "0x3"), options=("--decoder", "0x3")),
+    Case("a seed of 23 digits", ("--seed", "4294967295 or less"), options=("--seed", "9" * 23)),
     Case("an unknown pooling", ("--pooling", "concatenate", "sum"), options=("--pooling", "sum")),
     Case("an unknown dialect", ("--dialect", "warptools", "eman"), options=("--dialect", "eman")),
     Case("another dialect", ("tiny.star", "relion5", "rlnTomoName"), options=("--dialect", "relion5")),

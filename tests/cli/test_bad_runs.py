@@ -194,6 +194,7 @@ RUNS = (
     ),
     Case("a checkpoint of a newer format", "volumes run --all", ("epoch-0002.pt", "9"), changed_checkpoint(format=9)),
     Case("more clusters than particles", "analyze run --clusters 7", ("7", "6")),
+    Case("a seed too large", "analyze run --clusters 2 --seed 5000000000", ("--seed", "or less", "5000000000")),
     Case("no clusters", "analyze run --clusters 0", ("--clusters", "1 or more")),
     Case("an analysis of no epoch", "analyze run --epoch 9", ("epoch 9", "1, 2")),
     Case("an unknown method", "analyze run --method ward", ("--method", "kmeans", "ward")),

@@ -157,6 +157,18 @@ def test_no_command_leaves_half_a_file_on_a_full_disk(
     assert set(listing(tiny.folder)) - set(before) <= {"new/log.txt", "new/truth.csv"}
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # mrcfile, as above
+def test_an_analysis_on_a_full_disk_leaves_nothing_in_the_way_of_the_next(tiny: TinySet, cli: Cli) -> None:
+    run = tiny.folder / "run"
+    assert cli("train", tiny.write(), "--outdir", run, *SMALL).code == 0
+    command = ("analyze", run, "--clusters", "2", "--no-umap", "--no-figures")
+    with largest_file(8192):
+        check(cli(*command), 1, ("volumes/epoch-0001/kmeans-2/vol_000.mrc",))
+    assert [path.name for path in run.glob("analysis/*/*")] == ["embedding.npz"]
+    assert not list(run.glob("volumes/*/*"))
+    assert cli(*command).code == 0
+
+
 UNWRITABLE = (
     pytest.param("/sys/new", id="where the system forbids it"),
     pytest.param("tiny.star/new", id="below a file"),

@@ -8,10 +8,12 @@ import mrcfile
 import numpy as np
 import pytest
 
+from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.imaging.lattice import lattice
 from napari_tomodrgn.training.options import TrainOptions
 from napari_tomodrgn.training.plan import plan
 from napari_tomodrgn.training.preparation import kept_pairs
+from napari_tomodrgn.training.train import train
 
 from .test_train import small
 
@@ -89,3 +91,12 @@ def test_kept_pairs_are_those_of_the_mask(tiny_set, tmp_path: Path) -> None:  # 
     kept = kept_pairs(tilts, 16)
     np.testing.assert_array_equal(kept, tilts.dose_mask(lattice(16)).sum(1).numpy())
     assert kept.min() < kept.max()
+
+
+def test_a_run_that_goes_on_is_planned_as_it_was_begun(tiny_set, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path = tiny_set()
+    run = train(small(path, tmp_path / "run", decoder="12x2"))
+    planned = plan(TrainOptions(particles=path, outdir=run.path, resume=True, device="cpu"))
+    assert planned["decoder_parameters"] == run.document["model"]["decoder_parameters"]
+    with pytest.raises(InputError, match="exists already"):
+        plan(TrainOptions(particles=path, outdir=run.path, device="cpu"))

@@ -129,3 +129,36 @@ def test_a_checkpoint_of_something_else_is_refused(tiny_set, tmp_path: Path) -> 
     torch.save({"weights": torch.zeros(1)}, layout.checkpoint_path(options.outdir, 2))
     with pytest.raises(InputError, match="is not a checkpoint of napari-tomodrgn"):
         train(options.model_copy(update={"resume": True}))
+
+
+def test_a_run_goes_on_from_an_earlier_epoch_bit_for_bit(tiny_set, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    path = tiny_set(tilts=(4, 5, 3, 6))
+    undisturbed = train(small(path, tmp_path / "undisturbed", epochs=3))
+    other = small(path, tmp_path / "other", epochs=4)
+    train(other)
+
+    resumed = train(other.model_copy(update={"resume": True, "resume_epoch": 1, "epochs": 3}))
+
+    assert same(weights(resumed), weights(undisturbed))
+    assert resumed.epochs == layout.latent_epochs(resumed.path) == [1, 2, 3]
+    assert resumed.metrics()["loss"].equals(undisturbed.metrics()["loss"])
+    assert (resumed.latents().z_mean == undisturbed.latents().z_mean).all()
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"resume": True, "resume_epoch": 9}, "has no checkpoint of epoch 9; those there are: 1, 2"),
+        ({"resume_epoch": 1}, "--resume-epoch 1: goes with --resume"),
+        ({"resume": True, "resume_epoch": 1}, "epoch-0002: was made from an epoch after 1"),
+    ],
+)
+def test_epochs_that_cannot_be_gone_on_from_are_refused(  # type: ignore[no-untyped-def]
+    tiny_set, tmp_path: Path, given: dict[str, Any], sentence: str
+) -> None:
+    options = small(tiny_set(), tmp_path / "run", epochs=2)
+    run = train(options)
+    (run.path / "analysis" / "epoch-0002").mkdir(parents=True)
+    with pytest.raises(InputError, match=sentence):
+        train(options.model_copy(update=given))
+    assert Run.open(run.path).epochs == [1, 2]

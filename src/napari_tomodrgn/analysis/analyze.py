@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,6 +21,7 @@ from napari_tomodrgn.reconstruction.maps import read_map
 from napari_tomodrgn.reconstruction.volumes import SET_FILES, VolumesOptions, write_volumes
 from napari_tomodrgn.runs.latents import Latents
 from napari_tomodrgn.runs.run import Run
+from napari_tomodrgn.seeds import LARGEST_SEED
 
 log = logging.getLogger("napari_tomodrgn")
 
@@ -33,7 +35,7 @@ class AnalyzeOptions(BaseModel):
     epoch: int | None = Field(None, ge=1, description="Epoch to analyse; default: the run's chosen one.")
     clusters: int = Field(20, ge=1, description="Number of classes.")
     method: Method = Field("kmeans", description="k-means, or a Gaussian mixture (gmm).")
-    seed: int = Field(0, ge=0, description="Seed of clusters and UMAP.")
+    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of clusters and UMAP.")
     umap: bool = Field(True, description="Make a UMAP of the latents.")
     neighbours: int = Field(15, ge=2, description="Neighbours a particle has in UMAP; cut to what the set has.")
     volumes: bool = Field(True, description="Decode a volume at every class centre.")
@@ -86,17 +88,34 @@ def analyze(options: AnalyzeOptions) -> Analysis:
     _check(latents, run.path)
     clusters = cluster(latents.z_mean, options.clusters, method=options.method, seed=options.seed)
     embedding = _embedding(folder, latents, options)
-    centres = [latents.ids[row] for row in clusters.nearest]
-    write_centres(folder.centres(name), centres, clusters.sizes, latents.z_mean[clusters.nearest])
-    with atomic_open(folder.settings(name)) as stream:
-        json.dump({**options.model_dump(mode="json", exclude={"run", "overwrite"}), "epoch": epoch}, stream, indent=1)
-    if not options.volumes:
-        _remove_volumes(folder.volumes(name))
-    volumes = _class_volumes(options, folder, epoch) if options.volumes else None
-    # The labels come last: where they are, the analysis is whole.
-    write_labels(folder.labels(name), latents.ids, clusters.labels)
+    volumes = _write(options, folder, latents, clusters)
     log.info("Analysed %d particles of epoch %d in %d classes: %s", len(latents), epoch, options.clusters, folder.path)
     return Analysis(folder, name, embedding, clusters, volumes)
+
+
+def _write(options: AnalyzeOptions, folder: AnalysisFolder, latents: Latents, clusters: Clusters) -> Path | None:
+    """Write a labelling and its class volumes, and return the folder of these.
+
+    The labels that it replaces go first and the new ones come last: where there are labels, the analysis is whole. What
+    was written before something failed is taken away again, so that it stands in no later try's way.
+    """
+    name, volumes = options.labelling, None
+    folder.labels(name).unlink(missing_ok=True)
+    with ExitStack() as undo:
+        undo.callback(folder.centres(name).unlink, missing_ok=True)
+        centres = [latents.ids[row] for row in clusters.nearest]
+        write_centres(folder.centres(name), centres, clusters.sizes, latents.z_mean[clusters.nearest])
+        undo.callback(folder.settings(name).unlink, missing_ok=True)
+        settings = {**options.model_dump(mode="json", exclude={"run", "overwrite"}), "epoch": folder.epoch}
+        with atomic_open(folder.settings(name)) as stream:
+            json.dump(settings, stream, indent=1)
+        if options.volumes:
+            volumes = _class_volumes(options, folder, undo)
+        else:
+            _remove_volumes(folder.volumes(name))
+        write_labels(folder.labels(name), latents.ids, clusters.labels)
+        undo.pop_all()
+    return volumes
 
 
 def _check(latents: Latents, run: Path) -> None:
@@ -126,12 +145,12 @@ def _embedding(folder: AnalysisFolder, latents: Latents, options: AnalyzeOptions
     return embedding
 
 
-def _class_volumes(options: AnalyzeOptions, folder: AnalysisFolder, epoch: int) -> Path:
+def _class_volumes(options: AnalyzeOptions, folder: AnalysisFolder, undo: ExitStack) -> Path:
     """Decode the class centres into ``volumes/epoch-NNNN/METHOD-K`` and compare every pair of them."""
     target = write_volumes(
         VolumesOptions(
             run=options.run,
-            epoch=epoch,
+            epoch=folder.epoch,
             particles=folder.centres(options.labelling),
             name=options.labelling,
             box=options.box,
@@ -140,16 +159,19 @@ def _class_volumes(options: AnalyzeOptions, folder: AnalysisFolder, epoch: int) 
             overwrite=options.overwrite,
         )
     )
+    undo.callback(_remove_volumes, target)
     maps = [read_map(path) for path in _volume_files(target)]
     write_comparison(target, [each.values for each in maps], maps[0].pixel_size, options.low_pass)
     return target
 
 
 def _remove_volumes(folder: Path) -> None:
-    """Remove the class volumes of a labelling that is replaced by one without: they would be of other classes."""
+    """Remove class volumes that belong to no labelling: its own was replaced by one without, or not finished."""
     for pattern in SET_FILES:
         for path in folder.glob(pattern):
             path.unlink()
+    with suppress(OSError):  # there is something else in it, or no folder
+        folder.rmdir()
 
 
 def _volume_files(folder: Path) -> Sequence[Path]:

@@ -13,6 +13,7 @@ import typer
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.seeds import LARGEST_SEED
 from napari_tomodrgn.stopping import StopRequest
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class DemoOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     outdir: Path = Field(description="Folder for everything the demo makes.", json_schema_extra={"argument": True})
-    seed: int = Field(0, ge=0, description="Seed of simulation, training and clusters.")
+    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of simulation, training and clusters.")
     overwrite: bool = Field(False, description="Replace an earlier demo in the folder.")
 
 

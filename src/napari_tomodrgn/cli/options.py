@@ -253,7 +253,7 @@ def _expected(details: ErrorDetails, field: FieldInfo | None) -> str:
         "greater_than": "a number above {gt:g}",
         "greater_than_equal": "{ge:g} or more",
         "less_than": "a number below {lt:g}",
-        "less_than_equal": "{le:g} or less",
+        "less_than_equal": "{le:.10g} or less",
         "literal_error": "{expected}",
         "string_pattern_mismatch": "something like {default}",
         "int_parsing": "a whole number",

@@ -17,6 +17,7 @@ from napari_tomodrgn.model.architecture import PositionalEncoding
 from napari_tomodrgn.reconstruction.fsc import corrected_fsc, correlation, fsc, resolution_at
 from napari_tomodrgn.reconstruction.maps import Map, flip_hand, read_map, write_map
 from napari_tomodrgn.reconstruction.masks import soft_mask
+from napari_tomodrgn.seeds import LARGEST_SEED
 from napari_tomodrgn.stopping import StopRequest
 from napari_tomodrgn.training.options import LAYERS_METAVAR, LAYERS_PATTERN, ComputeOptions, TrainOptions
 
@@ -40,7 +41,7 @@ class ReconstructOptions(ComputeOptions):
     tilt_weight: bool = Field(True, description="Weight by the cosine of the tilt.")
     dose_middle: bool = Field(False, description="Take the dose at the middle of each exposure.")
     window: bool = Field(True, description="Multiply images by a soft circle.")
-    seed: int = Field(0, ge=0, description="Seed of half-sets, weights and order.")
+    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of half-sets, weights and order.")
     overwrite: bool = Field(False, description="Replace what stands in --outdir.")
 
     reference: Path | None = Field(

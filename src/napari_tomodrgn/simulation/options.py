@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.seeds import LARGEST_SEED
 from napari_tomodrgn.simulation.shapes import STATES
 from napari_tomodrgn.simulation.tilt_scheme import dose_symmetric
 
@@ -100,7 +101,7 @@ class SimulateOptions(BaseModel):
     attenuation: Literal["auto", "none", "dose", "dose-tilt"] = Field(
         "auto", description="Exposure weights, or those times cos(tilt), multiplied in after the shot noise."
     )
-    seed: int = Field(0, description="Seed of everything random: the same seed gives the same bytes.")
+    seed: int = Field(0, le=LARGEST_SEED, description="Seed of everything random: the same seed gives the same bytes.")
     overwrite: bool = Field(False, description="Replace a simulated data set that is there already.")
 
 

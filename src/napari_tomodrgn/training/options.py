@@ -8,6 +8,7 @@ from pydantic import Field
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.model.architecture import Architecture, Layers, Pooling, PositionalEncoding
 from napari_tomodrgn.particles.data_options import DataOptions
+from napari_tomodrgn.seeds import LARGEST_SEED
 
 LARGEST_LINEAR = 16  # its normal matrices grow with the square of the latent's dimensions
 LAYERS_PATTERN = r"^\d+x\d+$"
@@ -15,10 +16,10 @@ LAYERS_METAVAR = "NODESxLAYERS"
 # A resumed run may differ from what it recorded in these alone: epochs may be raised, and whether the files named
 # hold the same particles is told by their fingerprint.
 FREE_ON_RESUME = (
-    "epochs", "device", "workers", "resume", "overwrite", "dry_run", "outdir", "particles", "datadir", "volume_series",
-    "selection",
+    "epochs", "device", "workers", "resume", "resume_epoch", "overwrite", "dry_run", "outdir", "particles", "datadir",
+    "volume_series", "selection",
 )  # fmt: skip
-NOT_RECORDED = ("resume", "overwrite", "dry_run", "outdir")
+NOT_RECORDED = ("resume", "resume_epoch", "overwrite", "dry_run", "outdir")
 
 
 class ComputeOptions(DataOptions):
@@ -50,7 +51,7 @@ class TrainOptions(ComputeOptions):
         "constant", description="cosine lets the learning rate fall to 0 at the last step."
     )
     weight_decay: float = Field(0.0, ge=0, description="Weight decay of AdamW.")
-    seed: int = Field(0, ge=0, description="Seed of weights, order, tilt draws and noise.")
+    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of weights, order, tilt draws and noise.")
 
     latent_dim: int = Field(
         128,
@@ -170,6 +171,12 @@ class TrainOptions(ComputeOptions):
         json_schema_extra={"group": "Output"},
     )
     resume: bool = Field(False, description="Continue the run in --outdir.", json_schema_extra={"group": "Output"})
+    resume_epoch: int | None = Field(
+        None,
+        ge=1,
+        description="With --resume: go on from this epoch, and train those after it anew.",
+        json_schema_extra={"group": "Output"},
+    )
     overwrite: bool = Field(False, description="Replace the run in --outdir.", json_schema_extra={"group": "Output"})
     dry_run: bool = Field(
         False,

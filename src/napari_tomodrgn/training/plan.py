@@ -20,6 +20,7 @@ from napari_tomodrgn.training.objective import POINTS_PER_BLOCK, Weighting, kept
 from napari_tomodrgn.training.options import TrainOptions
 from napari_tomodrgn.training.preparation import kept_pairs, make_model, make_sampler
 from napari_tomodrgn.training.store import store_bytes
+from napari_tomodrgn.training.train import previous_run, resumed_options
 
 TRAINING_OVER_FORWARD = 3  # backward is twice the forward's multiplications
 TRIAL_GFLOP = 4.0
@@ -32,8 +33,11 @@ def plan(options: TrainOptions) -> dict[str, Any]:
     Raises
     ------
     InputError
-        Where options or particles can't be worked with.
+        Where options, particles or the output folder can't be worked with.
     """
+    previous = previous_run(options)
+    if previous is not None and options.resume:
+        options = resumed_options(options, previous)
     compute = choose_compute(options.device, options.amp)
     particle_set = options.open()
     if not particle_set.box:

@@ -25,6 +25,7 @@ from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.stopping import InterruptedWorkError, StopRequest
 from napari_tomodrgn.training.checkpoints import load_checkpoint, newest_checkpoint
 from napari_tomodrgn.training.device import choose_compute
+from napari_tomodrgn.training.going_on import forget_after, state_to_restore
 from napari_tomodrgn.training.options import FREE_ON_RESUME, NOT_RECORDED, TrainOptions
 from napari_tomodrgn.training.preparation import check_kept, fingerprint, make_sampler, make_trainer
 from napari_tomodrgn.training.store import build_store
@@ -57,7 +58,7 @@ def train(options: TrainOptions, stop: StopRequest | None = None) -> Run:
     """
     stop = stop or StopRequest()
     with run_lock(options.outdir):
-        previous = _previous_run(options)
+        previous = previous_run(options)
         if previous is not None and options.resume:
             options = resumed_options(options, previous)
         compute = choose_compute(options.device, options.amp)
@@ -112,7 +113,7 @@ def _train(run: Run, trainer: Trainer) -> Run:
     return run
 
 
-def _previous_run(options: TrainOptions) -> Run | None:
+def previous_run(options: TrainOptions) -> Run | None:
     """Return the run that is in the output folder, ``None`` where there is none.
 
     Raises
@@ -121,6 +122,8 @@ def _previous_run(options: TrainOptions) -> Run | None:
         Where there is one and the options say neither to go on nor to replace it, or other files are there.
     """
     outdir = options.outdir
+    if options.resume_epoch is not None and not options.resume:
+        raise InputError(f"--resume-epoch {options.resume_epoch}: goes with --resume; give both")
     if options.resume and options.overwrite:
         raise InputError(f"{outdir}: --resume and --overwrite exclude each other; give one of them")
     if (outdir / layout.DOCUMENT).exists():
@@ -189,15 +192,18 @@ def _check_same_particles(run: Run, particle_set: ParticleSet) -> None:
 
 def _take_up(run: Run, options: TrainOptions, trainer: Trainer) -> None:
     """Restore the newest state and mark the run as running."""
-    path = newest_checkpoint(run.path)
+    path = state_to_restore(run, options.resume_epoch)
     if path is not None:
         trainer.restore(load_checkpoint(path))
-        trainer.write_metrics()
     if options.epochs < trainer.epoch:
         raise InputError(
             f"{run.path}: has finished {trainer.epoch} epochs, more than --epochs {options.epochs}; "
             "give that number or a higher one"
         )
+    if options.resume_epoch is not None:
+        forget_after(run, options.resume_epoch)
+    if path is not None:
+        trainer.write_metrics()
     settings = {**run.settings, "epochs": options.epochs}
     run.document.pop("error", None)
     run.update(status="running", settings=settings)

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from napari_tomodrgn.particles.data_options import DataOptions
+from napari_tomodrgn.seeds import LARGEST_SEED
 
 
 class InspectOptions(DataOptions):
@@ -20,5 +21,7 @@ class InspectOptions(DataOptions):
     reference_pixel_size: float | None = Field(
         None, gt=0, description="Å per voxel of the reference, where its header is wrong or has none."
     )
-    seed: int = Field(0, description="Seed of the sample of particles that is looked at, and of its halves.")
+    seed: int = Field(
+        0, ge=0, le=LARGEST_SEED, description="Seed of the sample of particles that is looked at, and of its halves."
+    )
     overwrite: bool = Field(False, description="Replace an inspection that is there already.")

@@ -1,0 +1,43 @@
+"""Where a run goes on from: its newest state, or an epoch that was asked for."""
+
+from pathlib import Path
+
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.runs import layout
+from napari_tomodrgn.runs.run import Run
+from napari_tomodrgn.training.checkpoints import newest_checkpoint
+
+
+def state_to_restore(run: Run, epoch: int | None) -> Path | None:
+    """Return the checkpoint of an epoch (default: the newest state), ``None`` where none was written yet.
+
+    Raises
+    ------
+    InputError
+        Where the epoch has no checkpoint, or what was made from later epochs would no longer belong to the run.
+    """
+    if epoch is None:
+        return newest_checkpoint(run.path)
+    path = run.checkpoint(epoch)
+    for made in ("analysis", "volumes"):
+        for folder in sorted((run.path / made).glob("epoch-*")):
+            if folder.name > f"epoch-{epoch:04d}":
+                raise InputError(
+                    f"{folder}: was made from an epoch after {epoch}, which --resume-epoch {epoch} would train anew; "
+                    "move it elsewhere, or begin another run"
+                )
+    return path
+
+
+def forget_after(run: Run, epoch: int) -> None:
+    """Remove the states and latents of later epochs from a run that goes on from this one."""
+    (run.path / layout.CHOSEN_LATENTS).unlink(missing_ok=True)
+    run.update(chosen_epoch=None)
+    layout.stopped_path(run.path).unlink(missing_ok=True)
+    for later in layout.latent_epochs(run.path):
+        if later > epoch:
+            layout.latents_path(run.path, later).unlink()
+    # the newest first: cut off here, the run goes on from a later epoch than asked for, but from a whole one
+    for later in sorted(layout.checkpoint_epochs(run.path), reverse=True):
+        if later > epoch:
+            layout.checkpoint_path(run.path, later).unlink()
