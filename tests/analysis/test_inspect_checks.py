@@ -1,4 +1,7 @@
-"""Each check on simulated sets: ok with the right flags, a warning where one of them is wrong in turn."""
+"""Each check on simulated sets: ok with the right flags, a warning where one of them is wrong in turn.
+
+All checks together, too: one wrong flag must not make the check of another one accuse what is right.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -27,11 +30,13 @@ COMMON: dict[str, Any] = {"particles": 48, "tilts": 13, "box": 32, "shot_snr": 0
 
 @pytest.fixture(scope="module")
 def sets(tmp_path_factory: pytest.TempPathFactory) -> Sets:
-    """One set a CTF power: corrected and plain images, and premultiplied ones at 3 Å per pixel with heights."""
+    """Corrected, plain and premultiplied images, these at 3 Å per pixel with heights, or damped by dose; and 200 kV."""
     options: dict[str, dict[str, Any]] = {
         "corrected": {"ctf_power": "0", "pixel_size": 5.0, "shot_snr": 2.0},
         "plain": {"pixel_size": 5.0},
         "premultiplied": {"dialect": "warptools", "pixel_size": 3.0},
+        "damped": {"dialect": "relion5", "pixel_size": 5.0},
+        "200 kV": {"dialect": "warp", "pixel_size": 3.0, "voltage": 200.0},
     }
     result = {}
     for name, each in options.items():
@@ -165,3 +170,91 @@ def test_pure_noise_says_nothing_about_particles(tmp_path: Path) -> None:
     examination = examined(read_particles(star))
     checks = (check_contrast, check_poses, check_tilt_hand, check_voltage, check_pixel_size)
     assert {check(examination).status for check in checks} == {"unknown"}
+
+
+ALL_CHECKS = (
+    check_contrast,
+    check_ctf_power,
+    check_attenuation,
+    check_defocus_height,
+    check_pixel_size,
+    check_voltage,
+    check_poses,
+    check_tilt_hand,
+    lambda examination: check_dose(examination.particle_set),
+)
+
+
+def all_checks(particle_set: ParticleSet) -> dict[str, Check]:
+    examination = examined(particle_set)
+    return {check.name: check for check in (each(examination) for each in ALL_CHECKS)}
+
+
+def with_voltage(particle_set: ParticleSet, voltage: float) -> ParticleSet:
+    table = particle_set.tilt_images.assign(voltage=voltage)
+    return ParticleSet(**{**vars(particle_set), "tilt_images": table})
+
+
+@pytest.mark.parametrize("name", ["corrected", "plain", "premultiplied", "damped", "200 kV"])
+def test_right_flags_raise_no_warning(sets: Sets, name: str) -> None:
+    status = {check.name: check.status for check in all_checks(sets[name]).values()}
+    assert "warn" not in status.values()
+    assert {status[each] for each in ("contrast", "ctf_power", "attenuation", "poses", "dose_at")} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("name", "flag", "value", "answers"),
+    [
+        ("corrected", "ctf_power", 1, ["warn"]),
+        ("plain", "ctf_power", 0, ["warn"]),
+        ("plain", "ctf_power", 2, ["warn"]),
+        ("plain", "attenuation", "dose", ["warn"]),
+        ("plain", "attenuation", "dose-tilt", ["warn"]),
+        ("plain", "contrast", "bright", ["warn"]),
+        ("plain", "dose_at", "before", ["unknown"]),
+        ("premultiplied", "ctf_power", 0, ["warn"]),
+        ("premultiplied", "ctf_power", 1, ["warn"]),
+        ("premultiplied", "attenuation", "dose", ["warn"]),
+        ("premultiplied", "attenuation", "none", ["warn"]),
+        ("premultiplied", "defocus_height", "minus", ["warn"]),
+        ("premultiplied", "defocus_height", "none", ["warn"]),
+        ("premultiplied", "dose_at", "after", ["warn"]),
+        ("damped", "ctf_power", 1, ["warn"]),
+        ("damped", "attenuation", "none", ["warn"]),
+        ("damped", "attenuation", "dose-tilt", ["warn", "unknown"]),  # 13 tilts lie within 18 degrees
+        ("damped", "defocus_height", "minus", ["warn", "unknown"]),  # 0.6 rad
+        ("200 kV", "attenuation", "dose-tilt", ["warn"]),
+    ],
+)
+def test_a_wrong_flag_is_found_and_no_other_is_accused(
+    sets: Sets, name: str, flag: str, value: Any, answers: list[str]
+) -> None:
+    truth = getattr(sets[name].forward_model, flag)
+    checks = all_checks(sets[name].with_forward_model(**{flag: value}))
+    assert [check.name for check in checks.values() if check.status == "warn" and check.name != flag] == []
+    assert checks[flag].status in answers
+    assert checks[flag].found in (truth, None)
+
+
+@pytest.mark.parametrize(("name", "truth", "wrong"), [("200 kV", 200.0, 300.0), ("premultiplied", 300.0, 200.0)])
+def test_wrong_voltage_is_found_and_nothing_else_is_accused(sets: Sets, name: str, truth: float, wrong: float) -> None:
+    checks = all_checks(with_voltage(sets[name], wrong))
+    assert [check.name for check in checks.values() if check.status == "warn"] == ["voltage"]
+    assert checks["voltage"].found == truth
+
+
+@pytest.mark.parametrize(("name", "factor"), [("plain", 0.5), ("premultiplied", 2.0), ("damped", 0.8)])
+def test_wrong_pixel_size_is_found_and_nothing_else_is_accused(sets: Sets, name: str, factor: float) -> None:
+    right = sets[name].pixel_size
+    checks = all_checks(ParticleSet(**{**vars(sets[name]), "pixel_size": factor * right}))
+    assert [check.name for check in checks.values() if check.status == "warn"] == ["pixel_size"]
+    assert checks["pixel_size"].found == pytest.approx(right)
+
+
+def test_images_without_ctf_say_nothing_about_the_microscope_whatever_else_is_wrong(sets: Sets) -> None:
+    examination = examined(sets["corrected"])
+    mirrored = other_hand(examination, examination.evidence.tilts.rotation.numpy().astype(np.float64))
+    wrong = ParticleSet(**{**vars(examination.evidence.particle_set), "rotations": mirrored.astype(np.float32)})
+    checks = all_checks(wrong)
+    assert [check.name for check in checks.values() if check.status == "warn"] == ["tilt_hand"]
+    assert {checks[name].status for name in ("pixel_size", "voltage", "defocus_height")} == {"unknown"}

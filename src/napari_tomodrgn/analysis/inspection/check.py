@@ -12,6 +12,7 @@ Status = Literal["ok", "warn", "unknown"]
 
 AGREES = 3.0  # standard errors by which the stated value must lead every other one to be called right
 DISAGREES = 4.0  # and by which another one must lead it to be called wrong
+BLAMES = 2.5  # and by which that one must lead what else could be wrong, to be named
 FEWEST_PARTICLES = 4
 LEAST_EVIDENCE = 3.0  # of log-likelihood in all: less is rounding, however alike from particle to particle
 
@@ -63,6 +64,7 @@ def compare(
     stated: Any,
     *,
     wrong: str,
+    as_stated: npt.NDArray[np.floating] | None = None,
 ) -> Check:
     """Return the check that holds the stated alternative against all others.
 
@@ -74,20 +76,33 @@ def compare(
         The alternative that the data set is said to be.
     wrong
         What to do where the data say otherwise.
+    as_stated
+        (N,) the log-likelihood with everything as stated, where ``scores[stated]`` is that of the stated alternative
+        with something else changed. Then the data may be at odds with what is stated, but not with this fact.
     """
-    lead = {other: _lead(scores[stated] - scores[other]) for other in scores if other != stated}
     best = max(scores, key=lambda each: float(scores[each].sum()))
-    nearest = min(lead.values())
+    others = {each: _lead(scores[best] - scores[each]) for each in scores if each != best}
+    nearest = min(others, key=lambda each: others[each])
     what = name.replace("_", " ")
-    if best != stated and lead[best] <= -DISAGREES:
-        text = f"the images fit {what} {best}, not {stated}, by {-lead[best]:.1f} standard errors; {wrong}"
-        return Check(name, "warn", best, stated, round(-lead[best], 2), text)
-    if best == stated and nearest >= AGREES:
-        text = f"the images fit {what} {stated}, ahead of every alternative by {nearest:.1f} standard errors or more"
-        return Check(name, "ok", stated, stated, round(nearest, 2), text)
-    text = f"cannot tell: {stated} and {best if best != stated else min(lead, key=lambda each: lead[each])} differ by"
-    size = abs(lead[best] if best != stated else nearest)
-    return Check(name, "unknown", None, stated, round(size, 2), f"{text} {size:.1f} standard errors only")
+    if best == stated:
+        size = round(others[nearest], 2)
+        if size >= AGREES:
+            text = f"the images fit {what} {stated}, ahead of every alternative by {size:.1f} standard errors or more"
+            return Check(name, "ok", stated, stated, size, text)
+        text = f"cannot tell: {stated} and {nearest} differ by {size:.1f} standard errors only"
+        return Check(name, "unknown", None, stated, size, text)
+    size = round(others[stated], 2)
+    rejected = size if as_stated is None else round(_lead(scores[best] - as_stated), 2)
+    if min(rejected, size + DISAGREES - BLAMES) < DISAGREES:
+        text = f"cannot tell: {stated} and {best} differ by {size:.1f} standard errors only"
+        return Check(name, "unknown", None, stated, size, text)
+    text = f"by {rejected:.1f} standard errors; {wrong}"
+    if size < DISAGREES:
+        text = f"{text}; if something else is wrong instead, it fits worse by {size:.1f}"
+    alike = [each for each in scores if each not in (best, stated) and others[each] < BLAMES]
+    found = None if alike else best
+    either = " or ".join(str(each) for each in (best, *alike))
+    return Check(name, "warn", found, stated, rejected, f"the images fit {what} {either}, not {stated}, {text}")
 
 
 def _lead(differences: npt.NDArray[np.floating]) -> float:

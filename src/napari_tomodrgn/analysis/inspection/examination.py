@@ -1,20 +1,17 @@
 """What all checks share: the data set, the evidence taken from it, and predictions that more than one of them needs."""
 
 from functools import cached_property
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_tomodrgn.analysis.inspection.check import Check, compare
 from napari_tomodrgn.analysis.inspection.evidence import Evidence, Slices, slices
+from napari_tomodrgn.analysis.inspection.explanations import Explanation, best_by, explain
 from napari_tomodrgn.analysis.inspection.prediction import Hypothesis, Prediction, hypothesis, predict
-from napari_tomodrgn.imaging.tilt_images import TiltImages
 from napari_tomodrgn.particles.geometry import euler_matrices
 from napari_tomodrgn.particles.particle_set import ParticleSet
-
-Attenuation = Literal["none", "dose", "dose-tilt"]
-CTF_POWERS = (0, 1, 2)
-ATTENUATIONS: tuple[Attenuation, ...] = ("none", "dose", "dose-tilt")
 
 
 class Examination:
@@ -56,20 +53,15 @@ class Examination:
         """Predict the images at the set's poses under a hypothesis."""
         return predict(self.evidence, self.slices, given)
 
-    def predict_with(self, tilts: TiltImages) -> npt.NDArray[np.float64]:
-        """Return the score (N,) with other tilt parameters (not rotations)."""
-        return self.predict(hypothesis(self.evidence, tilts)).score
-
     @cached_property
-    def multiplied_in(self) -> dict[tuple[int, Attenuation], npt.NDArray[np.float64]]:
-        """Scores (N,) for every CTF power with every attenuation."""
-        return {
-            (power, attenuation): self.predict(
-                hypothesis(self.evidence, ctf_power=power, attenuation=attenuation)
-            ).score
-            for power in CTF_POWERS
-            for attenuation in ATTENUATIONS
-        }
+    def explanations(self) -> dict[Explanation, npt.NDArray[np.float64]]:
+        """Scores (N,) of the stated explanation of the images and of those that compete with it."""
+        return explain(self.evidence, self.heights, lambda given: self.predict(given).score)
+
+    def compare(self, fact: str, stated: Any, *, wrong: str) -> Check:
+        """Return the check of one fact, each alternative in the explanation that suits it best."""
+        scores = best_by(self.explanations, fact)
+        return compare(fact, scores, stated, wrong=wrong, as_stated=self.as_stated.score)
 
     @cached_property
     def tilt_rotations(self) -> npt.NDArray[np.float64] | None:

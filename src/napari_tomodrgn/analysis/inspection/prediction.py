@@ -3,8 +3,10 @@
 An image is taken to be X = T·slice(V) + noise of variance s·M, where T is everything the signal went through and M
 what the extraction program did to the noise. V comes from the particles of the other half by least squares; the scale
 of the prediction, which also says how far V can be trusted, and the level s of the noise are fitted in each shell, and
-s also gets a factor for each tomogram. What is returned is the logarithm of the Gaussian likelihood, so a hypothesis
-gains by predicting the signal and by knowing where the noise is low.
+s also gets a factor for each tomogram. Structure that V lacks (neighbours, ice, other conformations) went through T
+like the signal, so that the residual's variance is s·M + u·T², with a u for each shell. What is returned is the
+logarithm of the Gaussian likelihood, so a hypothesis gains by predicting the signal and by knowing where the noise is
+low.
 """
 
 from dataclasses import dataclass, replace
@@ -22,8 +24,12 @@ from napari_tomodrgn.imaging.window import soft_circle
 from napari_tomodrgn.particles.forward_model import ForwardModel
 
 FLOOR = 0.1  # of a shell's mean weight, added to every voxel's
+LEAST_LEVEL = 0.05  # of the variance in a shell is noise
+SAME_PATTERN = 1e-4  # 1 - cos² of the angle between two patterns that can't be told apart
 LEAST_NOISE = 1e-3  # of the mean: what rounding and interpolation leave in the zeros of the CTF
 ROUNDS = 3
+
+FloatArray64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -108,31 +114,71 @@ def score(evidence: Evidence, predicted: npt.NDArray[np.complex64], given: Hypot
     product = (evidence.values.conj() * predicted).real / given.noise
     power = np.abs(predicted) ** 2 / given.noise
     gain = np.clip((product.sum(0) @ shells) / np.maximum(power.sum(0) @ shells, 1e-30), 0, None)
-    residual = np.abs(evidence.values - gain[evidence.shell].astype(np.float32) * predicted) ** 2 / given.noise
-    count = shells.sum(0)
-    per_shell = (residual @ shells).astype(np.float64)  # (n, shells)
-    log_noise = (np.log(given.noise) @ shells).sum(1)
-    return _gaussian(evidence, per_shell, log_noise, count)
-
-
-def _gaussian(
-    evidence: Evidence,
-    per_shell: npt.NDArray[np.float64],
-    log_noise: npt.NDArray[np.float64],
-    count: npt.NDArray[np.float64],
-) -> npt.NDArray[np.float64]:
-    """Return (N,) likelihoods of residuals summed over shells (n, shells) of ``count`` points each."""
-    used = count > 0
-    mean = per_shell[:, used] / count[used]
-    group = evidence.noise_group
-    factor = np.ones(group.max() + 1)
-    for _ in range(ROUNDS):
-        level = (mean / factor[group, None]).mean(0)
-        ratio = (mean / level) @ count[used] / count.sum()
-        factor = sum_by(group, ratio) / np.bincount(group)
-    variance = level * factor[group, None]
-    image_score = -((np.log(variance) + mean / variance) @ count[used]) - log_noise
+    residual = np.abs(evidence.values - gain[evidence.shell].astype(np.float32) * predicted) ** 2
+    variance = _variance(evidence, residual, given)
+    image_score = -(np.log(variance) + residual / variance).sum(1, dtype=np.float64)
     return sum_by(evidence.particle, image_score, len(evidence.particle_set))
+
+
+def _variance(evidence: Evidence, residual: FloatArray, given: Hypothesis) -> FloatArray:
+    """Return the variance (n, P) that explains squared residuals best: f s M + u T².
+
+    Levels s of noise and u of structure are those of each shell, factors f those of each noise group. They are found
+    by Fisher's scoring: least squares, weighted with the inverse square of the last round's variance.
+    """
+    shell, group = evidence.shell, evidence.noise_group
+    indicator = _indicator(shell)
+    structure = given.transfer**2
+    factor = np.ones(group.max() + 1)
+
+    def sums(values: FloatArray) -> FloatArray64:
+        result: FloatArray64 = values.sum(0, dtype=np.float64) @ indicator
+        return result
+
+    level = _ratio(sums(residual / given.noise), sums(np.ones_like(residual)))
+    variance: FloatArray = given.noise * level[shell].astype(np.float32)
+    for _ in range(ROUNDS):
+        noise = given.noise * factor[group, None].astype(np.float32)
+        by_noise, by_structure = noise / variance**2, structure / variance**2
+        level, unexplained = _levels(
+            sums(by_noise * noise),
+            sums(by_noise * structure),
+            sums(by_structure * structure),
+            sums(by_noise * residual),
+            sums(by_structure * residual),
+        )
+        noise = noise * level[shell].astype(np.float32)
+        variance = noise + structure * unexplained[shell].astype(np.float32)
+        share = noise / variance
+        seen = (share * residual / variance).sum(1, dtype=np.float64)
+        factor = factor * sum_by(group, seen) / sum_by(group, share.sum(1, dtype=np.float64))
+    return variance
+
+
+def _levels(
+    nn: FloatArray64,
+    ns: FloatArray64,
+    ss: FloatArray64,
+    nr: FloatArray64,
+    sr: FloatArray64,
+) -> tuple[FloatArray64, FloatArray64]:
+    """Return the levels (shells,) of noise n and structure s that add up to r, from their weighted products.
+
+    Structure is 0 or more, noise at least ``LEAST_LEVEL`` of what it is alone. Where both have the same pattern, all
+    is noise.
+    """
+    alone = _ratio(nr, nn)
+    determinant = nn * ss - ns**2
+    apart = determinant > SAME_PATTERN * nn * ss
+    level = np.where(apart, _ratio(nr * ss - sr * ns, determinant), alone)
+    level = np.clip(level, LEAST_LEVEL * alone, alone)
+    unexplained = np.where(apart, np.clip(_ratio(sr - level * ns, ss), 0, None), 0.0)
+    return level, unexplained
+
+
+def _ratio(above: FloatArray64, below: FloatArray64) -> FloatArray64:
+    """Return the ratio, 0 where nothing is below."""
+    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
 
 
 def _map(evidence: Evidence, half: Slices, given: Hypothesis) -> FloatArray:
