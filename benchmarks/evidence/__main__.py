@@ -96,7 +96,7 @@ class Evidence:
             "ARI changes with every image at unit sd": Finding(
                 "", unit_deviation(star, run, self.room("sd") / "x"), None, 0.03
             ),
-            "four states: gain of own latents on held-out tilts": Finding("", gain, null),
+            "four states: gain of own latents on held-out tilts": Finding("", gain, max(0.0, null)),
             "one state: gain of own latents on held-out tilts": Finding("", alone, None, alone_null),
         }
         if not self.quick:

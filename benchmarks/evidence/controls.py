@@ -6,7 +6,7 @@ import mrcfile
 import numpy as np
 import numpy.typing as npt
 import torch
-from discrete import labels_of, train
+from discrete import train
 from scipy.stats import kurtosis, skew
 from sets import command, simulate_ribosomes, truth
 from sklearn.ensemble import RandomForestClassifier
@@ -56,9 +56,8 @@ def corner_statistics(star: Path, states: npt.NDArray[np.int64]) -> tuple[float,
 
 def unit_deviation(star: Path, run: Run, folder: Path) -> float:
     """Return by how much the ARI changes when every image is scaled to a standard deviation of 1 and embedded."""
-    known = truth(star, run.latents())
-    before = adjusted_rand_score(known["label"], labels_of(run, known))
     folder.mkdir()
+    before = embedded_ari(star, star, run, folder / "before.npz")
     (folder / star.name).write_bytes(star.read_bytes())
     (stack,) = star.parent.glob("*.mrcs")
     with mrcfile.open(stack, permissive=True) as source:
@@ -67,10 +66,15 @@ def unit_deviation(star: Path, run: Run, folder: Path) -> float:
         images *= source.data.std()
     with mrcfile.new(folder / stack.name) as target:
         target.set_data(images.astype(np.float32))
-    command("embed", folder / star.name, "--run", run.path, "--output", folder / "z.npz")
-    embedded = Latents.load(folder / "z.npz")
-    labels = cluster(embedded.z_mean, 4, method="kmeans", seed=0).labels
-    return abs(float(adjusted_rand_score(truth(star, embedded)["label"], labels)) - before)
+    return abs(embedded_ari(folder / star.name, star, run, folder / "after.npz") - before)
+
+
+def embedded_ari(star: Path, known: Path, run: Run, output: Path) -> float:
+    """Return the ARI of k-means on the latents that a run's encoder gives particles, with what is known of them."""
+    command("embed", star, "--run", run.path, "--output", output)
+    latents = Latents.load(output)
+    labels = cluster(latents.z_mean, 4, method="kmeans", seed=0).labels
+    return float(adjusted_rand_score(truth(known, latents)["label"], labels))
 
 
 def own_latent_gain(star: Path, run: Run) -> tuple[float, float, float]:

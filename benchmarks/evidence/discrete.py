@@ -93,6 +93,7 @@ def compare_volumes(
     mean_fsc = np.array([[curve[1:].mean() for curve in row] for row in both])
     cc = np.array([[masked(volume, each, mask) for each in maps] for volume, mask in pairs])
     crossing = [crossing_of(both[state][state]) / len(maps[0]) for state in range(4)]
+    unmasked = [crossing_of(fsc(*pair)) / len(maps[0]) for pair in zip(volumes, maps, strict=True)]
     differences = [
         masked(volumes[state] - volumes[state + 1], maps[state] - maps[state + 1], masks[state]) for state in range(3)
     ]
@@ -101,6 +102,7 @@ def compare_volumes(
         "own_truth_has_highest_cc": float(np.mean(cc.argmax(1) == np.arange(4))),
         "cc": [float(value) for value in cc.diagonal()],
         "fsc_half_at": crossing,
+        "unmasked_fsc_half_at": unmasked,
         "difference_cc": float(min(differences)),
         "difference_ccs": [float(value) for value in differences],
     }

@@ -74,8 +74,8 @@ def draw_ablations(result: dict[str, Any]) -> None:
 
 def _against_epochs(axes: Axes, arms: dict[str, list[dict[str, float]]], title: str) -> None:
     for (name, rows), colour in zip(arms.items(), class_colours(4), strict=False):
-        axes.plot([row["epoch"] for row in rows], [row["cc"] for row in rows], color=colour, label=name)
-    axes.set(title=title, xlabel="epoch", ylabel="CC with the truth")
+        axes.plot([row["epoch"] for row in rows], [row["fsc"] for row in rows], color=colour, label=name)
+    axes.set(title=title, xlabel="epoch", ylabel="mean FSC with the truth")
     axes.legend()
 
 

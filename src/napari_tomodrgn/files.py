@@ -50,6 +50,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     except OSError as error:
         raise explain_os_error(error, path) from error
+    except (InputError, RunError) as error:
+        raise type(error)(str(error).replace(str(temporary), str(path))) from error
     finally:
         with suppress(OSError):
             temporary.unlink()

@@ -53,6 +53,19 @@ def test_inverted_selections_are_the_other_particles(analysed: Path) -> None:
     assert kept.ids | others.ids == set(labels_of(analysed))
 
 
+def test_what_a_selection_dropped_stays_dropped_when_a_rule_is_inverted(particles_star: Path, tmp_path: Path) -> None:
+    every = read_particles(particles_star).ids
+    pd.DataFrame(every[:10], columns=["tomogram", "particle"]).to_csv(tmp_path / "ids.csv", index=False)
+    Selection("parent", frozenset(every[5:]), {"rule": "lasso"}).save(tmp_path / "parent.json")
+    given = {"particles": particles_star, "selection": tmp_path / "parent.json", "invert": True}
+
+    without = select(SelectOptions(**given, ids=tmp_path / "ids.csv", name="a", output=tmp_path / "a.star"))
+    others = select(SelectOptions(**given, name="b", output=tmp_path / "b.star"))
+
+    assert without.selection.ids == frozenset(every[10:])
+    assert others.selection.ids == frozenset(every[:5])
+
+
 def test_rules_narrow_one_another(particles_star: Path, tmp_path: Path) -> None:
     every = read_particles(particles_star).ids
     pd.DataFrame(every[:10], columns=["tomogram", "particle"]).to_csv(tmp_path / "ids.csv", index=False)

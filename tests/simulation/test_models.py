@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from napari_tomodrgn.cli.main import main
 from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.simulation.image_files import write_volume
 from napari_tomodrgn.simulation.options import SimulateOptions
 from napari_tomodrgn.simulation.simulate import simulate
 from napari_tomodrgn.simulation.specimen import make_specimen
@@ -233,6 +234,21 @@ def test_maps_of_another_box_than_asked_for_are_refused(shared_data: Path, tmp_p
     with pytest.raises(InputError, match=f"vol_018.mrc: has a box of 64 pixels, and --box is {box}; leave --box out"):
         simulate(SimulateOptions(outdir=tmp_path / "set", **TINY, maps=(volume,), box=box))
     assert not (tmp_path / "set").exists()
+
+
+def test_a_map_of_nothing_is_refused(tmp_path: Path) -> None:
+    write_volume(tmp_path / "flat.mrc", np.full((32, 32, 32), 0.5, np.float32), 6)
+    with pytest.raises(InputError, match=r"flat.mrc: has the same value in every voxel"):
+        maps_of(maps=(tmp_path / "flat.mrc",))
+
+
+def test_atoms_that_are_not_there_are_refused(tmp_path: Path) -> None:
+    structure = gemmi.read_structure(str(write_model(tmp_path / "first.pdb")))
+    for each in structure[0].all():
+        each.atom.occ = 0
+    structure.write_pdb(str(tmp_path / "none.pdb"))
+    with pytest.raises(InputError, match=r"none.pdb: all its atoms have an occupancy of 0"):
+        maps_of(model=(tmp_path / "none.pdb",))
 
 
 def test_maps_of_two_pixel_sizes_are_refused(tmp_path: Path) -> None:

@@ -71,6 +71,22 @@ def test_names_are_kept_where_they_do_as_well() -> None:
     assert superposed(first, last).parts == first.parts
 
 
+def test_a_ligand_tells_no_turn() -> None:
+    """Of all chains of one sequence, those of a ligand are fewest, and of one residue."""
+    first = subunits("aaaaab")
+    of_ligand = first.part == 5
+    few = ~of_ligand | (first.place == 0)
+    first = replace(
+        first,
+        **{
+            name: getattr(first, name)[few]
+            for name in ("position", "element", "occupancy", "mass", "part", "residue", "place", "name")
+        },
+    )
+    last = renamed(replace(first, position=TURN.apply(first.position)), "BCDEAF")
+    assert rmsd(first, superposed(first, last)) < 1e-6
+
+
 def test_other_molecules_are_left_as_they_are() -> None:
     first, last = subunits("aaaaaa"), subunits("bbbbbb")
     assert superposed(first, last) is last

@@ -16,6 +16,7 @@ from napari_tomodrgn.imaging.tilt_images import TiltImages
 from napari_tomodrgn.model.linear_encoder import LinearEncoder
 from napari_tomodrgn.model.vae import gaussian_divergence, sample_gaussian
 from napari_tomodrgn.particles.reading import read_particles
+from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.simulation.options import SimulateOptions
 from napari_tomodrgn.simulation.simulate import simulate
 from napari_tomodrgn.training.embed import dispersion, embed
@@ -136,6 +137,13 @@ def test_a_run_that_was_stopped_ends_as_the_undisturbed_one(four_states: Path, t
     for name, values in weights(whole).items():
         assert torch.equal(values, weights(resumed)[name]), name
     assert np.array_equal(whole.latents().z_mean, resumed.latents().z_mean)
+
+
+def test_fewer_particles_than_dimensions_train(four_states: Path, tmp_path: Path) -> None:
+    ids = list(read_particles(four_states).ids[:5])
+    Selection("few", frozenset(ids), {"rule": "ids"}).save(tmp_path / "few.json")
+    few = small(four_states, tmp_path / "run", pooling="linear", latent_dim=8, selection=tmp_path / "few.json")
+    assert np.isfinite(train(few).latents().z_mean).all()
 
 
 def test_too_many_dimensions_are_refused(four_states: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from napari_tomodrgn.analysis.comparison import write_comparison
 from napari_tomodrgn.analysis.embeddings import principal_components, umap_embedding
 from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, write_centres, write_labels
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.files import atomic_open, refuse_existing
+from napari_tomodrgn.files import atomic_folder, atomic_path, refuse_existing
 from napari_tomodrgn.reconstruction.maps import read_map
 from napari_tomodrgn.reconstruction.volumes import SET_FILES, VolumesOptions, write_volumes
 from napari_tomodrgn.runs.latents import Latents
@@ -87,35 +87,48 @@ def analyze(options: AnalyzeOptions) -> Analysis:
         run.checkpoint(epoch)
     _check(latents, run.path)
     clusters = cluster(latents.z_mean, options.clusters, method=options.method, seed=options.seed)
-    embedding = _embedding(folder, latents, options)
-    volumes = _write(options, folder, latents, clusters)
+    embedding = _known_embedding(folder, latents, options)
+    is_new = embedding is None
+    embedding = embedding or _new_embedding(latents, options)
+    with ExitStack() as whole:
+        whole.callback(_remove_empty, folder)
+        if is_new:
+            embedding.save(whole.enter_context(atomic_path(folder.embedding)))
+        _write(options, folder, latents, clusters, whole)
+    volumes = folder.volumes(name) if options.volumes else None
     log.info("Analysed %d particles of epoch %d in %d classes: %s", len(latents), epoch, options.clusters, folder.path)
     return Analysis(folder, name, embedding, clusters, volumes)
 
 
-def _write(options: AnalyzeOptions, folder: AnalysisFolder, latents: Latents, clusters: Clusters) -> Path | None:
-    """Write a labelling and its class volumes, and return the folder of these.
+def _write(
+    options: AnalyzeOptions, folder: AnalysisFolder, latents: Latents, clusters: Clusters, whole: ExitStack
+) -> None:
+    """Write a labelling and its class volumes under temporary names, which ``whole`` turns into theirs at its end.
 
-    The labels that it replaces go first and the new ones come last: where there are labels, the analysis is whole. What
-    was written before something failed is taken away again, so that it stands in no later try's way.
+    Whatever fails before leaves all as it was. The labels that are replaced go first and the new ones come last, as a
+    stack ends from its top: where there are labels, the analysis is whole.
     """
-    name, volumes = options.labelling, None
+    name = options.labelling
+    write_labels(whole.enter_context(atomic_path(folder.labels(name))), latents.ids, clusters.labels)
+    settings = {**options.model_dump(mode="json", exclude={"run", "overwrite"}), "epoch": folder.epoch}
+    whole.enter_context(atomic_path(folder.settings(name))).write_text(json.dumps(settings, indent=1), encoding="utf-8")
+    centres = whole.enter_context(atomic_path(folder.centres(name)))
+    ids = [latents.ids[row] for row in clusters.nearest]
+    write_centres(centres, ids, clusters.sizes, latents.z_mean[clusters.nearest])
+    if options.volumes:
+        target = atomic_folder(folder.volumes(name), overwrite=options.overwrite, replaces=SET_FILES)
+        _class_volumes(options, folder.epoch, centres, whole.enter_context(target))
     folder.labels(name).unlink(missing_ok=True)
-    with ExitStack() as undo:
-        undo.callback(folder.centres(name).unlink, missing_ok=True)
-        centres = [latents.ids[row] for row in clusters.nearest]
-        write_centres(folder.centres(name), centres, clusters.sizes, latents.z_mean[clusters.nearest])
-        undo.callback(folder.settings(name).unlink, missing_ok=True)
-        settings = {**options.model_dump(mode="json", exclude={"run", "overwrite"}), "epoch": folder.epoch}
-        with atomic_open(folder.settings(name)) as stream:
-            json.dump(settings, stream, indent=1)
-        if options.volumes:
-            volumes = _class_volumes(options, folder, undo)
-        else:
-            _remove_volumes(folder.volumes(name))
-        write_labels(folder.labels(name), latents.ids, clusters.labels)
-        undo.pop_all()
-    return volumes
+    if not options.volumes:
+        _remove_volumes(folder.volumes(name))
+
+
+def _remove_empty(folder: AnalysisFolder) -> None:
+    """Remove the folders that an analysis was to go into, where they are empty as it failed."""
+    volumes = folder.volumes("").parent
+    for path in (folder.path, folder.path.parent, volumes, volumes.parent):
+        with suppress(OSError):  # there is something in it, or no folder
+            path.rmdir()
 
 
 def _check(latents: Latents, run: Path) -> None:
@@ -128,45 +141,46 @@ def _check(latents: Latents, run: Path) -> None:
         )
 
 
-def _embedding(folder: AnalysisFolder, latents: Latents, options: AnalyzeOptions) -> Embedding:
-    """Return the epoch's embedding, made and written where there is none that will do."""
-    if folder.embedding.is_file() and not options.overwrite:
-        known = Embedding.load(folder.embedding)
-        if known.ids == latents.ids and (known.umap is not None or not options.umap):
-            log.info("Keeping the embedding that the epoch has (%s); --overwrite makes it anew", folder.embedding)
-            return known
+def _known_embedding(folder: AnalysisFolder, latents: Latents, options: AnalyzeOptions) -> Embedding | None:
+    """Return the embedding that the epoch has, ``None`` where it has none that will do."""
+    if not folder.embedding.is_file() or options.overwrite:
+        return None
+    known = Embedding.load(folder.embedding)
+    if known.ids != latents.ids or (known.umap is None and options.umap):
+        return None
+    log.info("Keeping the embedding that the epoch has (%s); --overwrite makes it anew", folder.embedding)
+    return known
+
+
+def _new_embedding(latents: Latents, options: AnalyzeOptions) -> Embedding:
     components = principal_components(latents.z_mean)
     umap = None
     if options.umap:
         log.info("Making the UMAP (the first one of a process takes about half a minute)")
         umap = umap_embedding(latents.z_mean, seed=options.seed, neighbours=options.neighbours)
-    embedding = Embedding(latents.ids, components.coordinates, umap, components.explained_variance)
-    embedding.save(folder.embedding)
-    return embedding
+    return Embedding(latents.ids, components.coordinates, umap, components.explained_variance)
 
 
-def _class_volumes(options: AnalyzeOptions, folder: AnalysisFolder, undo: ExitStack) -> Path:
-    """Decode the class centres into ``volumes/epoch-NNNN/METHOD-K`` and compare every pair of them."""
-    target = write_volumes(
+def _class_volumes(options: AnalyzeOptions, epoch: int, centres: Path, folder: Path) -> None:
+    """Decode the class centres into a folder and compare every pair of them."""
+    write_volumes(
         VolumesOptions(
             run=options.run,
-            epoch=folder.epoch,
-            particles=folder.centres(options.labelling),
-            name=options.labelling,
+            epoch=epoch,
+            particles=centres,
+            outdir=folder,
             box=options.box,
             low_pass=options.low_pass,
             device=options.device,
-            overwrite=options.overwrite,
+            overwrite=True,
         )
     )
-    undo.callback(_remove_volumes, target)
-    maps = [read_map(path) for path in _volume_files(target)]
-    write_comparison(target, [each.values for each in maps], maps[0].pixel_size, options.low_pass)
-    return target
+    maps = [read_map(path) for path in _volume_files(folder)]
+    write_comparison(folder, [each.values for each in maps], maps[0].pixel_size, options.low_pass)
 
 
 def _remove_volumes(folder: Path) -> None:
-    """Remove class volumes that belong to no labelling: its own was replaced by one without, or not finished."""
+    """Remove class volumes that belong to no labelling: its own is being replaced by one without."""
     for pattern in SET_FILES:
         for path in folder.glob(pattern):
             path.unlink()

@@ -40,7 +40,9 @@ class SelectOptions(DataOptions):
         None, ge=1, description="Epoch of the run whose labels are meant; default: the chosen one."
     )
     ids: Path | None = Field(None, description="Keep the particles of a table (.csv: tomogram, particle).")
-    invert: bool = Field(False, description="Keep the others instead.")
+    invert: bool = Field(
+        False, description="Keep the others instead: of the selection, where one is given with other rules."
+    )
     class_column: bool = Field(False, description="Write rlnClassNumber: the label + 1 of each particle.")
     per_tomogram: bool = Field(False, description="Write one star file for each tomogram.")
     overwrite: bool = Field(False, description="Replace a selection or star file of the same name.")
@@ -178,7 +180,9 @@ def _selection(
     if not rule:
         raise InputError("which particles? Give one or more of --clusters, --ids and --selection")
     if options.invert:
-        kept, rule["invert"] = every - kept, True
+        # what a selection dropped stays dropped when a rule beside it is turned round
+        among = chosen.ids if options.selection and len(rule) > 1 else every
+        kept, rule["invert"] = among - kept, True
     if not kept:
         raise InputError(f"{options.particles}: no particle fulfils what is asked for; nothing was written")
     return Selection(options.name, kept, {"rule": "select", **rule}, parent, origin)

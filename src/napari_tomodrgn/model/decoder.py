@@ -29,6 +29,7 @@ class Decoder(nn.Module):
     """
 
     vectors: Tensor  # (3 D/2, 3)
+    latent_scale: Tensor  # (|z|,): what latents are multiplied by, to bring dimensions of unequal spread to one
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -37,11 +38,12 @@ class Decoder(nn.Module):
         self.box, self.latent_dim = shape.box, shape.latent_dim
         self.features = 2 * len(vectors)
         self.register_buffer("vectors", vectors)
+        self.register_buffer("latent_scale", torch.ones(shape.latent_dim))
         self.mlp = ResidualMLP(self.features + shape.latent_dim, *shape.decoder, 2)
 
     def latent_input(self, z: Tensor) -> Tensor:
         """Return what the latents (B, |z|) add to the first layer, (B, width)."""
-        return functional.linear(z, self.mlp.first.weight[:, self.features :])
+        return functional.linear(z * self.latent_scale, self.mlp.first.weight[:, self.features :])
 
     def forward(
         self,

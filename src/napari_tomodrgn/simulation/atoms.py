@@ -110,6 +110,8 @@ def _rows(path: Path) -> list[tuple[str, int, str, str, str, float, float, list[
     ]
     if not rows:
         raise InputError(f"{path}: holds no atoms; give a PDB or mmCIF file with coordinates")
+    if not any(row[5] for row in rows):
+        raise InputError(f"{path}: all its atoms have an occupancy of 0; give a model with atoms that are there")
     unknown = next((row for row in rows if row[4] == "X"), None)
     if unknown is not None:
         raise InputError(f"{path}: atom {unknown[3].strip()} of chain {unknown[0]} has no known element; name it there")

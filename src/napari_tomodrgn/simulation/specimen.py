@@ -94,7 +94,11 @@ def _given_maps(options: SimulateOptions) -> Specimen:
             f"{options.maps[0]}: has a box of {maps[0].box} pixels, and --box is {options.box}; leave --box out to "
             "simulate in the maps' own box, or bring the maps to the box you want first"
         )
-    return Specimen(np.stack([each.values for each in maps]), _pixel_size(options, maps))
+    specimen = Specimen(np.stack([each.values for each in maps]), _pixel_size(options, maps))
+    empty = next((path for path, each in zip(options.maps, maps, strict=True) if not np.ptp(each.values)), None)
+    if empty is not None:
+        raise InputError(f"{empty}: has the same value in every voxel; give a map of something")
+    return specimen
 
 
 def _pixel_size(options: SimulateOptions, maps: list[Map]) -> float:

@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from napari_tomodrgn.simulation.atoms import Atoms
 
 ROUNDS = 20
+FEWEST_RESIDUES = 3  # of a chain, to tell how it is turned
 SAME = 0.1  # Å of RMSD within which two ways of pairing chains are as good
 log = logging.getLogger("napari_tomodrgn")
 
@@ -38,8 +39,9 @@ def superposed(first: Atoms, last: Atoms) -> Atoms:
     pairing = {name: name for name in moving if name in fixed and fixed[name].sequence == moving[name].sequence}
     starts = [pairing] if pairing else []
     groups = _like_chains(fixed, moving)
-    if groups:
-        mine, theirs = min(groups, key=lambda group: len(group[0]))  # the fewest ways to begin
+    long = [group for group in groups if len(fixed[group[0][0]].points) >= FEWEST_RESIDUES]
+    if long:
+        mine, theirs = min(long, key=lambda group: len(group[0]))  # the fewest ways to begin
         starts += [{other: mine[0]} for other in theirs]
     if not starts:
         return last

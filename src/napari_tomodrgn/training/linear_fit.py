@@ -79,7 +79,7 @@ class _Fit:
             self.particles = np.sort(generator.choice(self.particles, MOST_PARTICLES, replace=False))
         size = encoder.columns - 1
         self.mean = generator.standard_normal((len(self.particles), size))
-        self.covariance = np.zeros((len(self.particles), size, size))
+        self.covariance = np.tile(np.eye(size), (len(self.particles), 1, 1))
         self.precision = np.ones(len(self.particles))
         self.begun = False
 

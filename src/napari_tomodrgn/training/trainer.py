@@ -128,6 +128,8 @@ class Trainer:
             fit_linear_encoder(
                 self.model.encoder, self.images, self.sampler, self.weighting, self.options.seed, self.stop
             )
+            # what the weak dimensions draw is learned as fast as what the strong ones do
+            self.model.decoder.latent_scale.copy_(1 / self.model.encoder.prior_deviation)
         while self.epoch < self.options.epochs:
             self._train_epoch()
             self._finish_epoch()
