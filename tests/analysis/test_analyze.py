@@ -127,3 +127,23 @@ def test_latents_that_are_not_finite_are_refused(copied: Run) -> None:
 
     with pytest.raises(InputError, match="1 particles have latents that are not finite"):
         analyze(AnalyzeOptions(run=copied.path, clusters=2))
+
+
+@pytest.mark.parametrize("cut_off", [KeyboardInterrupt, MemoryError])
+def test_an_analysis_that_is_cut_off_changes_nothing(
+    copied: Run, cut_off: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = AnalyzeOptions(run=copied.path, clusters=2, umap=False)
+    analyze(options)
+    before = {path: path.read_bytes() for path in copied.path.rglob("*") if path.is_file()}
+
+    def cut(*_: object) -> None:
+        raise cut_off
+
+    monkeypatch.setattr("napari_tomodrgn.analysis.analyze.write_comparison", cut)
+    for again in (options.model_copy(update={"overwrite": True, "seed": 5}), options.model_copy(update={"epoch": 1})):
+        with pytest.raises(cut_off):
+            analyze(again)
+
+    assert {path: path.read_bytes() for path in copied.path.rglob("*") if path.is_file()} == before
+    assert not (copied.path / "analysis" / "epoch-0001").exists()

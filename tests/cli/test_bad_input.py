@@ -159,6 +159,7 @@ DATA = (
 
 STRANGERS = {"format": 1, "name": "odd", "particles": [["TS_09", "000000"]]}
 CHOSEN = '{"format": 1, "particles": %s}'
+NUMBERED = '{"format": 1, "name": 5, "particles": []}'
 WORDED = '{"format": "one", "particles": []}'
 SERIES = """data_
 
@@ -215,6 +216,8 @@ OPTIONS = (
     Case(
         "a selection of numbers", ("s.json", "text"), _beside("s.json", CHOSEN % "[[1, 2]]"), ("--selection", "s.json")
     ),
+    Case("a selection named by a number", ("s.json", "name"), _beside("s.json", NUMBERED), ("--selection", "s.json")),
+    Case("a selection too deep", ("s.json", "readable"), _beside("s.json", "[" * 100000), ("--selection", "s.json")),
     Case("a selection's format as text", ("s.json", "format"), _beside("s.json", WORDED), ("--selection", "s.json")),
     Case(
         "a selection of a newer format",

@@ -64,6 +64,14 @@ def changed_document(**fields: object) -> Callable[[], object]:
     return change
 
 
+def changed_data(**fields: object) -> Callable[[], object]:
+    def change() -> None:
+        data = json.loads(Path("run/run.json").read_text())["data"]
+        changed_document(data={**data, **fields})()
+
+    return change
+
+
 def changed_checkpoint(**fields: object) -> Callable[[], object]:
     def change() -> None:
         path = Path("run/checkpoints/epoch-0002.pt")
@@ -124,6 +132,7 @@ STRANGER = "tomogram,particle\nTS_09.tomostar,000000\n"
 OTHER_FORMAT = changed_document(format=9)
 NO_DATA = changed_document(data={})
 WORDS = ",".join(layout.METRIC_COLUMNS) + "\n" + ",".join("a" for _ in layout.METRIC_COLUMNS) + "\n"
+NO_SCALE = changed_checkpoint(standard_deviation="one")
 DECODER_ALONE = changed_document(model={"latent_dim": 0})
 
 RUNS = (
@@ -135,6 +144,10 @@ RUNS = (
     Case("a run.json without settings", "info run", ("run.json", "settings"), changed_document(settings=None)),
     Case("a run.json without a network", "analyze run", ("run.json", "model"), changed_document(model=None)),
     Case("a run.json without a star", f"embed {STAR} --run run --output z.npz", ("run.json", "data"), NO_DATA),
+    Case("a forward model of nothing", "info run", ("run.json", "forward_model"), changed_data(forward_model={})),
+    Case("a scale of zero", "info run", ("run.json", "standard_deviation"), changed_data(standard_deviation=0)),
+    Case("a parent that is a number", "info run", ("run.json", "parent"), changed_document(parent=5)),
+    Case("a recorded box of text", "info run", ("run.json", "box", "'a'"), changed_data(open_with={"box": "a"})),
     Case("empty metrics", "info run", ("metrics.csv",), written("run/metrics.csv", "")),
     Case("metrics of something else", "info run", ("metrics.csv", "epoch"), written("run/metrics.csv", "a,b\n1,2\n")),
     Case("metrics that are words", "info run", ("metrics.csv", "epoch"), written("run/metrics.csv", WORDS)),
@@ -144,6 +157,10 @@ RUNS = (
     Case("latents in a row", "analyze run", ("latents.npz", "z_mean"), changed_latents(z_mean=np.ones(6))),
     Case(
         "latents that are text", "analyze run", ("latents.npz", "z_mean"), changed_latents(z_mean=np.full((6, 2), "a"))
+    ),
+    Case("latents without names", "analyze run", ("latents.npz", "text"), changed_latents(particle_name=np.arange(6))),
+    Case(
+        "latents of one name", "analyze run", ("latents.npz", "twice"), changed_latents(particle_name=np.full(6, "a"))
     ),
     Case("a checkpoint without a weight", "volumes run --all", ("epoch-0002.pt", "weights"), without_weight),
     Case(
@@ -158,6 +175,19 @@ RUNS = (
         ("epoch-0002.pt", "network"),
         changed_checkpoint(architecture={"box": "a"}),
     ),
+    Case(
+        "a checkpoint without a weight to go on from",
+        f"train {STAR} --outdir run --resume --epochs 3",
+        ("epoch-0002.pt", "weights"),
+        without_weight,
+    ),
+    Case(
+        "an optimiser of another network",
+        f"train {STAR} --outdir run --resume --epochs 3",
+        ("epoch-0002.pt", "optimizer"),
+        changed_checkpoint(optimizer={"state": {}, "param_groups": []}),
+    ),
+    Case("a checkpoint's scale as text", "volumes run --all", ("standard_deviation",), NO_SCALE),
     Case("a checkpoint's format as text", "volumes run --all", ("epoch-0002.pt",), changed_checkpoint(format="one")),
     Case("a bundle of a star", f"info {STAR} --bundle light", (STAR, "--bundle")),
     Case("a bundle where something stands", "info run --bundle data", ("data", "exists")),
@@ -277,3 +307,17 @@ def test_one_fault_is_one_sentence(case: Case, here: Path, cli: Cli) -> None:
     before = listing(here)
     check(cli(*case.command.split()), case.code, case.says)
     assert listing(here) == before
+
+
+def test_a_run_with_an_odd_selection_is_described(here: Path, cli: Cli) -> None:
+    (here / "run/selections").mkdir(exist_ok=True)
+    (here / "run/selections/odd.json").write_text('{"format": 1, "particles": 5}')
+    outcome = cli("info", "run")
+    assert (outcome.code, outcome.sentences) == (0, [])
+    assert "odd.json: is not a selection" in outcome.stdout
+
+
+def test_metrics_without_a_finished_epoch_are_no_fault(here: Path, cli: Cli) -> None:
+    (here / "run/metrics.csv").write_text(",".join(layout.METRIC_COLUMNS) + "\n")
+    outcome = cli("info", "run", "--json")
+    assert json.loads(outcome.stdout)["losses"] == []

@@ -158,15 +158,46 @@ def test_no_command_leaves_half_a_file_on_a_full_disk(
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # mrcfile, as above
-def test_an_analysis_on_a_full_disk_leaves_nothing_in_the_way_of_the_next(tiny: TinySet, cli: Cli) -> None:
+@pytest.mark.parametrize(
+    ("command", "limit", "says"),
+    [
+        ("analyze run --clusters 2 --no-umap", 512, "run/analysis/epoch-0001/embedding.npz"),
+        ("analyze run --clusters 2 --no-umap", 8192, "run/volumes/epoch-0001/kmeans-2/vol_000.mrc"),
+        ("volumes run --all", 512, "run/volumes/epoch-0001/all/vol_000.mrc"),
+        ("embed tiny.star --run run --output new.npz", 512, "new.npz"),
+        ("select tiny.star --name new --ids ids.csv", 100, "new.json"),
+        ("select tiny.star --name new --ids ids.csv", 512, "new.star"),
+        ("select run --name new --ids ids.csv", 100, "run/selections/new.json"),
+    ],
+)
+def test_no_command_on_a_run_leaves_half_a_file_on_a_full_disk(
+    command: str, limit: int, says: str, tiny: TinySet, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    star = tiny.write()
+    monkeypatch.chdir(tiny.folder)
+    (tiny.folder / "ids.csv").write_text("tomogram,particle\nTS_01.tomostar,000000\n")
+    assert cli("train", star, "--outdir", "run", *SMALL).code == 0
+    before = listing(tiny.folder)
+
+    with largest_file(limit):
+        check(cli(*command.split()), 1, (f"error: {says}: ",))
+
+    assert listing(tiny.folder) == before
+    assert cli(*command.split()).code == 0
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # mrcfile, as above
+def test_an_analysis_that_does_not_fit_the_disk_replaces_nothing(tiny: TinySet, cli: Cli) -> None:
     run = tiny.folder / "run"
     assert cli("train", tiny.write(), "--outdir", run, *SMALL).code == 0
     command = ("analyze", run, "--clusters", "2", "--no-umap", "--no-figures")
-    with largest_file(8192):
-        check(cli(*command), 1, ("volumes/epoch-0001/kmeans-2/vol_000.mrc",))
-    assert [path.name for path in run.glob("analysis/*/*")] == ["embedding.npz"]
-    assert not list(run.glob("volumes/*/*"))
     assert cli(*command).code == 0
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+    with largest_file(8192):
+        check(cli(*command, "--overwrite", "--seed", "1"), 1, ("volumes/epoch-0001/kmeans-2/vol_000.mrc: ",))
+
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
 UNWRITABLE = (

@@ -4,12 +4,13 @@ import re
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
 from napari_tomodrgn.cli import main as programs
 
-from .conftest import Cli
+from .conftest import Cli, check
 
 
 def imported_by(*commands: str) -> set[str]:
@@ -139,3 +140,34 @@ def test_the_trainers_defaults_are_the_papers(cli: Cli, option: str, default: st
     entries = re.split(r" (?=--)", " ".join(cli("train", "--help").stdout.split()))
     (entry,) = [entry for entry in entries if entry.split()[0] == option]
     assert f"[default: {default}]" in entry
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 10**23])
+@pytest.mark.parametrize(
+    "command",
+    ["train new.star --outdir new", "reconstruct new.star --outdir new", "analyze new", "inspect new.star", "demo new"],
+)
+def test_seeds_that_no_generator_takes_are_refused(cli: Cli, command: str, seed: int) -> None:
+    expected = "0 or more" if seed < 0 else "4294967295 or less"
+    check(cli(*command.split(), "--seed", seed), 2, (f"--seed: expected {expected}, got {seed}",))
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 10**23])
+def test_a_simulation_takes_no_such_seed_either(cli: Cli, tmp_path: Path, seed: int) -> None:
+    check(cli("simulate", tmp_path / "new", "--seed", seed), 2, ("--seed", str(seed)))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("--backproject --resume", ("--resume", "--backproject trains nothing")),
+        ("--backproject --epochs 5", ("--epochs", "--backproject trains nothing")),
+        ("--backproject --decoder 8x1", ("--decoder", "--backproject trains nothing")),
+        ("--backproject --device cuda", ("--device", "--backproject trains nothing")),
+        ("--half-sets", ("--half-sets", "add --backproject")),
+        ("--backproject --mask-dilate 2", ("--mask-dilate", "add --mask")),
+    ],
+)
+def test_options_without_effect_on_a_reconstruction_are_refused(cli: Cli, given: str, says: tuple[str, ...]) -> None:
+    check(cli("reconstruct", "new.star", "--outdir", "new", *given.split()), 2, says)

@@ -16,7 +16,7 @@ from napari_tomodrgn.runs.latents import Latents
 from napari_tomodrgn.runs.lock import run_lock
 from napari_tomodrgn.runs.run import Run
 
-from .conftest import DATA, MODEL
+from .conftest import DATA, FORWARD_MODEL, MODEL
 
 EPOCHS = (1, 2, 3)
 IDS = (("TS_01", "000000"), ("TS_01", "000001"), ("TS_02", "000000"))
@@ -98,7 +98,7 @@ def run(tmp_path: Path) -> Path:
     document = {
         "status": "running",
         "settings": {"latent_dim": 2, "epochs": 9, "particles": "/far/a.star"},
-        "data": {**DATA, "forward_model": {"ctf_power": 1}},
+        "data": {**DATA, "forward_model": {**FORWARD_MODEL, "ctf_power": 1}},
         "model": MODEL,
         "parent": {"run": str(tmp_path / "gone"), "selection": "clean"},
         "chosen_epoch": 2,

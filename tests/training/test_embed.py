@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.errors import InputError, RunError
 from napari_tomodrgn.runs.latents import Latents
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.training.embed import embed
@@ -81,3 +81,11 @@ def test_images_enter_as_those_of_the_run_did(tiny_set, tmp_path: Path) -> None:
 
     np.testing.assert_allclose(as_trained.z_mean, run.latents().z_mean, atol=1e-6)
     assert np.abs(other.z_mean - run.latents().z_mean).max() > 1e-3
+
+
+def test_latents_and_their_table_appear_together(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "z.csv").mkdir()
+    options = EmbedOptions(particles=run.path / "particles.star", run=run.path, output=tmp_path / "z.npz")
+    with pytest.raises(RunError, match=r"z\.csv: could not be written"):
+        embed(options.model_copy(update={"overwrite": True}))
+    assert not (tmp_path / "z.npz").exists()

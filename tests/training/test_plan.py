@@ -10,6 +10,7 @@ import pytest
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.imaging.lattice import lattice
+from napari_tomodrgn.runs.lock import run_lock
 from napari_tomodrgn.training.options import TrainOptions
 from napari_tomodrgn.training.plan import plan
 from napari_tomodrgn.training.preparation import kept_pairs
@@ -100,3 +101,31 @@ def test_a_run_that_goes_on_is_planned_as_it_was_begun(tiny_set, tmp_path: Path)
     assert planned["decoder_parameters"] == run.document["model"]["decoder_parameters"]
     with pytest.raises(InputError, match="exists already"):
         plan(TrainOptions(particles=path, outdir=run.path, device="cpu"))
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"resume_epoch": 9}, "has no checkpoint of epoch 9; those there are: 1, 2"),
+        ({"epochs": 1}, "has finished 2 epochs, more than --epochs 1"),
+        ({"decoder": "24x2"}, "begun with --decoder 16x2"),
+        ({"contrast": "dark"}, "begun with --contrast auto"),
+        ({"particles": "other"}, "holds other particles"),
+    ],
+)
+def test_a_plan_refuses_to_go_on_where_training_would(  # type: ignore[no-untyped-def]
+    tiny_set, tmp_path: Path, given: dict[str, Any], sentence: str
+) -> None:
+    path, other = tiny_set(), tiny_set("other", seed=3)
+    run = train(small(path, tmp_path / "run"))
+    given = {name: other if value == "other" else value for name, value in given.items()}
+    asked = {"particles": path, "outdir": run.path, "resume": True, "device": "cpu", **given}
+    for work in (plan, train):
+        with pytest.raises(InputError, match=sentence):
+            work(TrainOptions(**asked))
+
+
+def test_a_run_in_training_is_a_warning(tiny_set, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    with run_lock(tmp_path / "run"):
+        planned = plan(small(tiny_set(), tmp_path / "run"))
+    assert any("is training in it" in warning for warning in planned["warnings"])

@@ -187,3 +187,12 @@ def test_going_on_keeps_the_epoch_that_volumes_may_refer_to(tiny_set, tmp_path: 
     run = train(small(path, tmp_path / "run", epochs=4, checkpoint_every=10, resume=True))
 
     assert run.epochs == [2, 4]
+
+
+@pytest.mark.parametrize("given", [{"pooling": "linear"}, {"kl_target": 1.0}, {"beta": 0.5}])
+def test_options_about_latents_are_refused_of_a_decoder_alone(  # type: ignore[no-untyped-def]
+    tiny_set, tmp_path: Path, given: dict[str, Any]
+) -> None:
+    with pytest.raises(InputError, match=f"--{next(iter(given)).replace('_', '-')}.*: is about latents"):
+        train(small(tiny_set(), tmp_path / "run", latent_dim=0, **given))
+    assert not (tmp_path / "run").exists()

@@ -162,3 +162,10 @@ def test_epochs_that_cannot_be_gone_on_from_are_refused(  # type: ignore[no-unty
     with pytest.raises(InputError, match=sentence):
         train(options.model_copy(update=given))
     assert Run.open(run.path).epochs == [1, 2]
+
+
+def test_an_epoch_to_go_on_from_needs_a_run(tiny_set, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    options = small(tiny_set(), tmp_path / "run", resume=True, resume_epoch=1)
+    with pytest.raises(InputError, match="holds no run, so --resume-epoch 1 has nothing to go on from"):
+        train(options)
+    assert not options.outdir.exists()

@@ -16,7 +16,7 @@ from napari_tomodrgn.analysis.comparison import write_comparison
 from napari_tomodrgn.analysis.embeddings import principal_components, umap_embedding
 from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, write_centres, write_labels
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.files import atomic_folder, atomic_path, refuse_existing
+from napari_tomodrgn.files import atomic_folder, atomic_open, atomic_path, refuse_existing
 from napari_tomodrgn.reconstruction.maps import read_map
 from napari_tomodrgn.reconstruction.volumes import SET_FILES, VolumesOptions, write_volumes
 from napari_tomodrgn.runs.latents import Latents
@@ -91,7 +91,7 @@ def analyze(options: AnalyzeOptions) -> Analysis:
     is_new = embedding is None
     embedding = embedding or _new_embedding(latents, options)
     with ExitStack() as whole:
-        whole.callback(_remove_empty, folder)
+        whole.callback(_remove_empty, folder.path, folder.volumes(name).parent)
         if is_new:
             embedding.save(whole.enter_context(atomic_path(folder.embedding)))
         _write(options, folder, latents, clusters, whole)
@@ -111,7 +111,8 @@ def _write(
     name = options.labelling
     write_labels(whole.enter_context(atomic_path(folder.labels(name))), latents.ids, clusters.labels)
     settings = {**options.model_dump(mode="json", exclude={"run", "overwrite"}), "epoch": folder.epoch}
-    whole.enter_context(atomic_path(folder.settings(name))).write_text(json.dumps(settings, indent=1), encoding="utf-8")
+    with atomic_open(whole.enter_context(atomic_path(folder.settings(name)))) as stream:
+        json.dump(settings, stream, indent=1)
     centres = whole.enter_context(atomic_path(folder.centres(name)))
     ids = [latents.ids[row] for row in clusters.nearest]
     write_centres(centres, ids, clusters.sizes, latents.z_mean[clusters.nearest])
@@ -123,10 +124,9 @@ def _write(
         _remove_volumes(folder.volumes(name))
 
 
-def _remove_empty(folder: AnalysisFolder) -> None:
-    """Remove the folders that an analysis was to go into, where they are empty as it failed."""
-    volumes = folder.volumes("").parent
-    for path in (folder.path, folder.path.parent, volumes, volumes.parent):
+def _remove_empty(*epochs: Path) -> None:
+    """Remove the folders of an epoch, and those of all epochs, where they are empty as the analysis failed."""
+    for path in (*epochs, *(epoch.parent for epoch in epochs)):
         with suppress(OSError):  # there is something in it, or no folder
             path.rmdir()
 

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, field_validator
 
 from napari_tomodrgn.analysis.folder import AnalysisFolder, read_labels
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.files import refuse_existing
+from napari_tomodrgn.files import atomic_path, refuse_existing
 from napari_tomodrgn.particles.data_options import DataOptions
 from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
 from napari_tomodrgn.particles.particle_table import read_particle_table
@@ -91,15 +91,16 @@ def select(options: SelectOptions) -> Selected:
     selection = _selection(options, particle_set, labels, run)
     kept = particle_set.select(sorted(selection.ids))
     stars: list[Path] = []
-    if output:
-        stars = write_particles(
-            kept,
-            output,
-            labels=labels if options.class_column else None,
-            per_tomogram=options.per_tomogram,
-            overwrite=options.overwrite,
-        )
-    selection.save(path)
+    with atomic_path(path) as temporary:  # both, or where one can't be written, none
+        selection.save(temporary)
+        if output:
+            stars = write_particles(
+                kept,
+                output,
+                labels=labels if options.class_column else None,
+                per_tomogram=options.per_tomogram,
+                overwrite=options.overwrite,
+            )
     log.info("Selected %d of %d particles: %s", len(selection), len(particle_set), path)
     return Selected(selection, path, tuple(stars))
 

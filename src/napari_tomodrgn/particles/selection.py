@@ -68,7 +68,7 @@ class Selection:
             document = json.loads(Path(path).read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise InputError(f"{path}: no such selection file; give the path of a selection's .json") from error
-        except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
+        except (ValueError, RecursionError, OSError) as error:
             raise InputError(
                 f"{path}: is not a readable selection ({error}); write one with `napari-tomodrgn select`"
             ) from error
@@ -91,10 +91,11 @@ class Selection:
                     f"{path}: its particle {number} is {json.dumps(pair)}; expected [tomogram, particle], both as text"
                 )
         ids = frozenset((tomogram, name) for tomogram, name in document["particles"])
-        return cls(
-            document.get("name", Path(path).stem),
-            ids,
-            document.get("created_from", {}),
-            document.get("parent"),
-            document.get("run"),
-        )
+        told = {"name": Path(path).stem, "created_from": {}, "parent": None, "run": None, **document}
+        for name, kind in (("name", str), ("created_from", dict), ("parent", str | None), ("run", str | None)):
+            if not isinstance(told[name], kind):
+                raise InputError(
+                    f"{path}: its {name!r} is {json.dumps(told[name])}; expected "
+                    f"{'an object' if kind is dict else 'text'}, or leave it out"
+                )
+        return cls(told["name"], ids, told["created_from"], told["parent"], told["run"])

@@ -28,6 +28,12 @@ OWN_FILES = (MAP_NAME, "half_1.mrc", "half_2.mrc", "mask.mrc", "fsc.csv")
 CLEARLY_BETTER = 0.05  # in correlation with a reference
 DECODER_GROUP: JsonDict = {"group": "Decoder-only training"}
 REFERENCE_GROUP: JsonDict = {"group": "Validation"}
+OF_A_TRAINING = (
+    "epochs", "batch_size", "learning_rate", "learning_rate_schedule", "decoder", "positional_encoding",
+    "feature_sigma", "resume", "device", "amp", "workers",
+)  # fmt: skip
+AS_BACKPROJECTION_DOES = (False, "auto", "cpu", "off")  # values of these that a backprojection, too, works with
+OF_A_MASK = ("mask_threshold", "mask_dilate", "mask_edge", "mask_unit")
 
 
 class ReconstructOptions(ComputeOptions):
@@ -115,10 +121,24 @@ def reconstruct(options: ReconstructOptions, stop: StopRequest | None = None) ->
     InputError
         Where particles, reference or mask don't fit, or the folder exists.
     """
+    _refuse_idle(options)
     reference = None if options.reference is None else read_map(options.reference)
     if options.backproject:
         return _backprojection(options, reference)
     return _decoder_only(options, reference, stop)
+
+
+def _refuse_idle(options: ReconstructOptions) -> None:
+    """Refuse an option that was given and would have no effect."""
+    for name in OF_A_TRAINING if options.backproject else ():
+        if name in options.model_fields_set and getattr(options, name) not in AS_BACKPROJECTION_DOES:
+            option = "--" + name.replace("_", "-")
+            raise InputError(f"{option}: is of a training, and --backproject trains nothing; leave one of them out")
+    if not options.backproject and options.half_sets and "half_sets" in options.model_fields_set:
+        raise InputError("--half-sets: are backprojected, and a decoder would be trained; add --backproject")
+    for name in OF_A_MASK:
+        if name in options.model_fields_set and not options.mask:
+            raise InputError(f"--{name.replace('_', '-')}: no mask was asked for; add --mask")
 
 
 def _backprojection(options: ReconstructOptions, reference: Map | None) -> Reconstruction:

@@ -50,7 +50,9 @@ class Latents:
             )
 
     def _check(self) -> None:
-        """Raise ValueError where the arrays don't belong to one another."""
+        """Raise ValueError where the arrays don't belong to one another, or name a particle twice."""
+        if len(set(self.ids)) < len(self):
+            raise ValueError("a particle occurs twice")
         for name in ("z_mean", "z_logvar"):
             values = getattr(self, name)
             if values.dtype.kind != "f" or values.ndim != 2 or len(values) != len(self):
@@ -63,11 +65,14 @@ class Latents:
         """Read latents written by :meth:`save`; raises one sentence on anything else."""
         try:
             with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as stored:
-                ids = zip(stored["particle_tomogram"].tolist(), stored["particle_name"].tolist(), strict=True)
+                names = [stored[name] for name in ("particle_tomogram", "particle_name")]
+                if any(each.dtype.kind != "U" or each.ndim != 1 for each in names):
+                    raise ValueError("its particles are not named by text")
+                ids = zip(*(each.tolist() for each in names), strict=True)
                 latents = cls(tuple(ids), stored["z_mean"], stored["z_logvar"], stored["split"])
             latents._check()
             return latents
         except FileNotFoundError as error:
             raise InputError(f"{path}: no such latents; give the latents of a run that finished an epoch") from error
-        except (OSError, EOFError, BadZipFile, ValueError, KeyError) as error:
+        except (OSError, EOFError, BadZipFile, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path}: are not readable latents ({error}); give a run's latents .npz") from error

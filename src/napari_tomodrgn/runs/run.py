@@ -1,15 +1,19 @@
 """A run: what a training was asked, what it measured, and what came out of it, as a directory."""
 
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 import pandas as pd
+from pydantic import ValidationError
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_open
 from napari_tomodrgn.particles.data_options import DataOptions
+from napari_tomodrgn.particles.forward_model import ForwardModel
 from napari_tomodrgn.particles.particle_set import ParticleSet
 from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.runs import layout
@@ -51,7 +55,7 @@ class Run:
             raise InputError(
                 f"{path}: is not a run (it has no {layout.DOCUMENT}); give the --outdir of a training"
             ) from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"{document_path}: could not be read ({error}); copy the run again") from error
         if not isinstance(document, dict) or not isinstance(document.get("format"), int):
             raise InputError(f"{document_path}: is not the description of a run (no 'format'); give a run's directory")
@@ -61,7 +65,9 @@ class Run:
                 "update napari-tomodrgn"
             )
         _check_document(document, document_path)
-        return cls(path, document)
+        run = cls(path, document)
+        run.data_options()
+        return run
 
     @classmethod
     def create(cls, path: Path, document: dict[str, Any]) -> "Run":
@@ -138,9 +144,14 @@ class Run:
         try:
             table = pd.read_csv(path)
         except (OSError, ValueError) as error:
-            raise InputError(f"{path}: could not be read ({error}); remove it, or copy the run again") from error
+            reason = " ".join(str(error).split())
+            raise InputError(f"{path}: could not be read ({reason}); remove it, or copy the run again") from error
         missing = [name for name in layout.METRIC_COLUMNS if name not in table]
-        wrong = [name for name in layout.METRIC_COLUMNS if name in table and table[name].dtype.kind not in "if"]
+        wrong = [
+            name
+            for name in layout.METRIC_COLUMNS
+            if len(table) and name in table and table[name].dtype.kind not in ("i" if name == "epoch" else "if")
+        ]
         if missing or wrong:
             raise InputError(
                 f"{path}: column {(missing + wrong)[0]} is {'missing' if missing else 'not of numbers'}; remove the "
@@ -168,11 +179,25 @@ class Run:
         return Latents.load(path)
 
     def data_options(self) -> DataOptions:
-        """Return the options that open the particles trained on, from the run's own stars."""
+        """Return the options that open the particles trained on, from the run's own stars.
+
+        Raises
+        ------
+        InputError
+            Where run.json records a value that is none of an option's.
+        """
         given = {name: value for name, value in self.settings.items() if name in DataOptions.model_fields}
-        given.update(self.document["data"].get("open_with", {}))
+        given.update(self.document["data"].get("open_with") or {})
         given.update(particles=self.path / self.document["data"]["star"], selection=None, volume_series=None)
-        return DataOptions(**given)
+        try:
+            return DataOptions(**given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(map(str, first["loc"]))
+            raise InputError(
+                f"{self.path / layout.DOCUMENT}: records {first['input']!r} as {name!r} ({first['msg']}); "
+                "copy the run again"
+            ) from error
 
     def particle_set(self) -> ParticleSet:
         """Return the particles trained on, with the forward model that they were trained with."""
@@ -187,9 +212,16 @@ class Run:
         return sorted(path.stem for path in (self.path / layout.SELECTIONS).glob("*.json"))
 
 
-NEEDED: dict[str, dict[str, type | tuple[type, ...]]] = {
+NEEDED: dict[str, dict[str, type | UnionType]] = {
     "settings": {},
-    "data": {"star": str, "standard_deviation": (int, float), "forward_model": dict, "fingerprint": str},
+    "data": {
+        "star": str,
+        "dialect": str,
+        "standard_deviation": int | float,
+        "forward_model": dict,
+        "fingerprint": str,
+        "open_with": dict | None,
+    },
     "model": {"latent_dim": int},
 }
 
@@ -203,7 +235,18 @@ def _check_document(document: dict[str, Any], path: Path) -> None:
 
     check(isinstance(document.get("status"), str), "'status'")
     check(isinstance(document.get("chosen_epoch"), int | None), "'chosen_epoch'")
+    check(isinstance(document.get("parent"), dict | None), "'parent'")
     for part, fields in NEEDED.items():
         check(isinstance(document.get(part), dict), f"'{part}'")
         for name, kind in fields.items():
             check(isinstance(document[part].get(name), kind), f"'{name}' in '{part}'")
+    check(0 < document["data"]["standard_deviation"] < math.inf, "'standard_deviation' in 'data'")
+    check(document["model"]["latent_dim"] >= 0, "'latent_dim' in 'model'")
+    check(_is_forward_model(document["data"]["forward_model"]), "'forward_model' in 'data'")
+
+
+def _is_forward_model(fields: dict[str, Any]) -> bool:
+    try:
+        return ForwardModel().override(**fields).as_dict() == fields
+    except (InputError, KeyError):
+        return False

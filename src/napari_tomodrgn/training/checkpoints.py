@@ -4,6 +4,8 @@ import io
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
+from types import UnionType
 from typing import Any
 
 import torch
@@ -16,10 +18,11 @@ from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.run import Run
 
 FORMAT = 1
-STATE = (
-    "model", "optimizer", "scaler", "rng", "beta", "prior", "epoch", "position", "sums", "history",
-    "standard_deviation", "pixel_size", "forward_model",
-)  # fmt: skip
+STATE: dict[str, type | UnionType] = {
+    "architecture": dict, "model": dict, "optimizer": dict, "scaler": dict, "rng": torch.Tensor, "beta": dict,
+    "prior": dict | None, "epoch": int, "position": int, "sums": dict, "history": list,
+    "standard_deviation": int | float, "pixel_size": int | float, "forward_model": dict,
+}  # fmt: skip
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -31,13 +34,28 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """Read a state written by :func:`save_checkpoint`.
+    """Read a state written by :func:`save_checkpoint`, whole enough to go on training from.
 
     Raises
     ------
     InputError
         Where the file is missing, damaged, or of a newer format.
     """
+    state = _read(path, device)
+    model = _model_of(state, path)
+    try:  # as Trainer.restore takes them up
+        torch.optim.AdamW(model.parameters()).load_state_dict(state["optimizer"])
+        torch.Generator().set_state(state["rng"].cpu())
+    except (RuntimeError, TypeError, KeyError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"{path}: is damaged, its optimizer or random numbers can't be taken up ({_reason(error)}); use one of "
+            "another epoch"
+        ) from error
+    return state
+
+
+def _read(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """Read a state of this format with all its parts."""
     try:
         state = torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError as error:
@@ -51,10 +69,27 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
         raise InputError(
             f"{path}: has format {state['format']}, this version reads up to {FORMAT}; update napari-tomodrgn"
         )
-    missing = next((name for name in STATE if name not in state), None)
-    if missing is not None:
-        raise InputError(f"{path}: is damaged, it lacks '{missing}'; use one of another epoch")
+    for name, kind in STATE.items():
+        if name not in state or not isinstance(state[name], kind):
+            raise InputError(f"{path}: is damaged, it has no valid {name!r}; use one of another epoch")
     return state
+
+
+def _model_of(state: dict[str, Any], path: Path) -> VAE:
+    """Return the model of a state, on the CPU."""
+    try:
+        model = VAE(Architecture.from_dict(state["architecture"]))
+        model.load_state_dict(state["model"])
+    except (RuntimeError, TypeError, KeyError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"{path}: its weights and its network do not belong together ({_reason(error)}); use one of another epoch, "
+            "or the version that trained it"
+        ) from error
+    return model
+
+
+def _reason(error: Exception) -> str:
+    return shorten(str(error), 200, placeholder=" …")
 
 
 @dataclass(frozen=True)
@@ -77,13 +112,8 @@ def load_model(run: Run, epoch: int | None = None, device: torch.device | str = 
         Where the run has no such checkpoint, or it can't be read.
     """
     path = run.checkpoint(epoch)
-    state = load_checkpoint(path, device)
-    try:
-        model = VAE(Architecture.from_dict(state["architecture"])).to(device)
-        model.load_state_dict(state["model"])
-    except (RuntimeError, TypeError, KeyError, ValueError, AttributeError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: its weights and its network do not belong together ({reason})") from error
+    state = _read(path, device)
+    model = _model_of(state, path).to(device)
     return TrainedModel(
         model.eval(), state["epoch"], state["standard_deviation"], state["pixel_size"], model.architecture.box
     )
@@ -95,7 +125,7 @@ def newest_checkpoint(run: Path) -> Path | None:
     last = layout.checkpoint_path(run, epochs[-1]) if epochs else None
     stopped = layout.stopped_path(run)
     if stopped.is_file():
-        state = load_checkpoint(stopped)
+        state = _read(stopped)
         if state["epoch"] >= (epochs[-1] if epochs else 0):
             return stopped
     return last

@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.files import atomic_open, refuse_existing
+from napari_tomodrgn.files import atomic_open, atomic_path, refuse_existing
 from napari_tomodrgn.imaging.lattice import lattice
 from napari_tomodrgn.imaging.tilt_images import TiltImages
 from napari_tomodrgn.particles.particle_set import ParticleSet
@@ -66,11 +67,13 @@ def embed(options: EmbedOptions) -> Latents:
     mean, log_variance = infer_latents(trained.model, images, draws, Weighting.of(recorded), compute)
     split = np.full(len(particle_set), NEW)
     latents = Latents(tuple(particle_set.ids), mean, log_variance, split)
-    latents.save(options.output)
-    _write_table(table, latents)
-    if drawn is not None:
-        redrawn = [infer_latents(trained.model, images, each, Weighting.of(recorded), compute)[0] for each in drawn]
-        _write_dispersion(dispersion_file, np.stack(redrawn), len(drawn[0][0][0]))
+    redrawn = [infer_latents(trained.model, images, each, Weighting.of(recorded), compute)[0] for each in drawn or ()]
+    with ExitStack() as whole:  # all of them, or where one can't be written, none
+        latents.save(whole.enter_context(atomic_path(options.output)))
+        _write_table(whole.enter_context(atomic_path(table)), latents)
+        if drawn is not None:
+            path = whole.enter_context(atomic_path(dispersion_file))
+            _write_dispersion(path, np.stack(redrawn), len(drawn[0][0][0]))
     return latents
 
 

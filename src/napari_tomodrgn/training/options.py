@@ -199,8 +199,18 @@ class TrainOptions(ComputeOptions):
         """Whether the strength of the volume at each resolution is learned."""
         return not self.heterogeneous if self.spectral_prior is None else self.spectral_prior
 
+    def _refuse_what_needs_latents(self) -> None:
+        given = {"--pooling linear": self.pooling == "linear", "--kl-target": self.kl_target, "--beta": self.beta}
+        for option, value in given.items():
+            if value:
+                raise InputError(
+                    f"{option}: is about latents, and --latent-dim 0 trains a decoder alone; leave one of them out"
+                )
+
     def architecture(self, box: int, tilts: int) -> Architecture:
         """Return the shape of the model for images of ``box`` px and ``tilts`` concatenated tilt images."""
+        if not self.heterogeneous:
+            self._refuse_what_needs_latents()
         if self.pooling == "linear" and self.latent_dim > LARGEST_LINEAR:
             raise InputError(
                 f"--latent-dim {self.latent_dim}: is more than --pooling linear can solve for, {LARGEST_LINEAR}; "

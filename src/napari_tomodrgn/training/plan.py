@@ -14,13 +14,14 @@ from napari_tomodrgn.model.encoder import Encoder
 from napari_tomodrgn.model.vae import VAE, learned_parameters
 from napari_tomodrgn.particles.particle_set import ParticleSet
 from napari_tomodrgn.particles.stacks import ImageStacks
+from napari_tomodrgn.runs.lock import lock_holder
 from napari_tomodrgn.training.batches import Sampler
 from napari_tomodrgn.training.device import Compute, choose_compute
 from napari_tomodrgn.training.objective import POINTS_PER_BLOCK, Weighting, kept_points, reconstruction_losses
 from napari_tomodrgn.training.options import TrainOptions
-from napari_tomodrgn.training.preparation import kept_pairs, make_model, make_sampler
+from napari_tomodrgn.training.preparation import check_kept, kept_pairs, make_model, make_sampler
 from napari_tomodrgn.training.store import store_bytes
-from napari_tomodrgn.training.train import previous_run, resumed_options
+from napari_tomodrgn.training.train import previous_run, resumed_options, state_to_go_on_from
 
 TRAINING_OVER_FORWARD = 3  # backward is twice the forward's multiplications
 TRIAL_GFLOP = 4.0
@@ -42,9 +43,13 @@ def plan(options: TrainOptions) -> dict[str, Any]:
     particle_set = options.open()
     if not particle_set.box:
         ImageStacks(particle_set)  # says which stack is missing, where the star doesn't give the box either
+    if previous is not None and options.resume:
+        state_to_go_on_from(previous, options, particle_set)
     sampler = make_sampler(particle_set, options)
     model = make_model(particle_set, options, sampler)
     tilts = TiltImages.of(particle_set, dose_middle=options.dose_middle)
+    if options.dose_mask:
+        check_kept(particle_set, tilts)
     unmasked = lattice(particle_set.box).pairs
     kept = kept_pairs(tilts, particle_set.box) if options.dose_mask else np.full(len(tilts), unmasked)
     counts = particle_set.tilts_per_particle
@@ -140,8 +145,9 @@ def _warnings(options: TrainOptions, particle_set: ParticleSet, stored: int) -> 
     memory = _available_bytes()
     if memory is not None and stored > memory:
         found.append(f"the images take {stored / 1e9:.1f} GB of memory, and {memory / 1e9:.1f} GB are free")
-    if (Path(options.outdir) / "run.json").exists() and not (options.resume or options.overwrite):
-        found.append(f"{options.outdir}: exists already; choose another name, or add --resume or --overwrite")
+    holder = lock_holder(options.outdir)
+    if holder is not None:
+        found.append(f"{options.outdir}: {holder} is training in it; wait until it ends, or choose another --outdir")
     return found
 
 

@@ -68,11 +68,11 @@ def train(options: TrainOptions, stop: StopRequest | None = None) -> Run:
             raise InterruptedWorkError("stopped while opening the particles; nothing was trained yet", stop.signal)
         ImageStacks(particle_set)  # that a stack is missing is said before what follows from it
         sampler = make_sampler(particle_set, options)
+        options.architecture(particle_set.box, sampler.tilts or 0)  # refuses one that can't be, before images are read
         if options.dose_mask:
             check_kept(particle_set, TiltImages.of(particle_set, dose_middle=options.dose_middle))
         resumed = previous if options.resume else None
-        if resumed is not None:
-            _check_same_particles(resumed, particle_set)
+        state = None if resumed is None else state_to_go_on_from(resumed, options, particle_set)
         store = build_store(
             particle_set,
             window=options.window,
@@ -88,7 +88,7 @@ def train(options: TrainOptions, stop: StopRequest | None = None) -> Run:
             run = Run.create(options.outdir, document)
         else:
             run = resumed
-            _take_up(run, options, trainer)
+            _take_up(run, options, trainer, state)
         if newest_checkpoint(run.path) is None:
             write_particles(particle_set, run.path / layout.PARTICLES_STAR, overwrite=True)
         with _log_file(options.outdir):
@@ -134,6 +134,8 @@ def previous_run(options: TrainOptions) -> Run | None:
         return Run.open(outdir) if options.resume else None
     if not layout.is_untouched(outdir):
         raise InputError(f"{outdir}: is a folder with other files and not a run; choose another --outdir")
+    if options.resume_epoch is not None:
+        raise InputError(f"{outdir}: holds no run, so --resume-epoch {options.resume_epoch} has nothing to go on from")
     if options.resume:
         log.info("%s: nothing to go on from yet, so training begins", outdir)
     return None
@@ -178,7 +180,14 @@ def resumed_options(options: TrainOptions, run: Run) -> TrainOptions:
     return TrainOptions(**{**rest, **given})
 
 
-def _check_same_particles(run: Run, particle_set: ParticleSet) -> None:
+def state_to_go_on_from(run: Run, options: TrainOptions, particle_set: ParticleSet) -> dict[str, Any] | None:
+    """Return the state that a run goes on from, ``None`` where none was written yet.
+
+    Raises
+    ------
+    InputError
+        Where the particles are not the run's, the state isn't there, or it has more epochs than are asked for.
+    """
     data = run.document["data"]
     if (
         data["fingerprint"] != fingerprint(particle_set)
@@ -188,21 +197,25 @@ def _check_same_particles(run: Run, particle_set: ParticleSet) -> None:
             f"{particle_set.source.path}: holds other particles, poses, or forward model than {run.path} was "
             "begun with; give the same particles, or begin another run"
         )
-
-
-def _take_up(run: Run, options: TrainOptions, trainer: Trainer) -> None:
-    """Restore the newest state and mark the run as running."""
     path = state_to_restore(run, options.resume_epoch)
-    if path is not None:
-        trainer.restore(load_checkpoint(path))
-    if options.epochs < trainer.epoch:
+    if path is None:
+        return None
+    state = load_checkpoint(path)
+    if options.epochs < state["epoch"]:
         raise InputError(
-            f"{run.path}: has finished {trainer.epoch} epochs, more than --epochs {options.epochs}; "
+            f"{run.path}: has finished {state['epoch']} epochs, more than --epochs {options.epochs}; "
             "give that number or a higher one"
         )
+    return state
+
+
+def _take_up(run: Run, options: TrainOptions, trainer: Trainer, state: dict[str, Any] | None) -> None:
+    """Restore a state and mark the run as running."""
+    if state is not None:
+        trainer.restore(state)
     if options.resume_epoch is not None:
         forget_after(run, options.resume_epoch)
-    if path is not None:
+    if state is not None:
         trainer.write_metrics()
     settings = {**run.settings, "epochs": options.epochs}
     run.document.pop("error", None)
