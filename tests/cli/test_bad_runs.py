@@ -148,6 +148,9 @@ RUNS = (
     Case("a scale of zero", "info run", ("run.json", "standard_deviation"), changed_data(standard_deviation=0)),
     Case("a parent that is a number", "info run", ("run.json", "parent"), changed_document(parent=5)),
     Case("a recorded box of text", "info run", ("run.json", "box", "'a'"), changed_data(open_with={"box": "a"})),
+    Case(
+        "an analysis with empty metrics", "analyze run --clusters 2", ("metrics.csv",), written("run/metrics.csv", "")
+    ),
     Case("empty metrics", "info run", ("metrics.csv",), written("run/metrics.csv", "")),
     Case("metrics of something else", "info run", ("metrics.csv", "epoch"), written("run/metrics.csv", "a,b\n1,2\n")),
     Case("metrics that are words", "info run", ("metrics.csv", "epoch"), written("run/metrics.csv", WORDS)),

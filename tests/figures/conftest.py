@@ -13,6 +13,7 @@ from napari_tomodrgn.analysis.comparison import write_comparison
 from napari_tomodrgn.analysis.embeddings import principal_components
 from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, write_centres, write_labels
 from napari_tomodrgn.reconstruction.maps import write_map
+from napari_tomodrgn.runs import layout
 from napari_tomodrgn.simulation.shapes import four_state_complex
 
 PIXEL_SIZE = 8.0
@@ -47,7 +48,7 @@ def _plant(
     pd.DataFrame(
         {"epoch": epochs, "reconstruction": reconstruction, "kld": 8 - 20 / (epochs + 2)}
         | {"held_out_reconstruction": reconstruction + 0.01}
-    ).to_csv(run / "metrics.csv", index=False)
+    ).reindex(columns=layout.METRIC_COLUMNS).to_csv(run / "metrics.csv", index=False)
     return folder
 
 

@@ -242,6 +242,13 @@ def test_a_map_of_nothing_is_refused(tmp_path: Path) -> None:
         maps_of(maps=(tmp_path / "flat.mrc",))
 
 
+def test_a_map_without_positive_density_is_refused(tmp_path: Path) -> None:
+    values = -np.random.default_rng(0).random((32, 32, 32), np.float32)
+    write_volume(tmp_path / "dark.mrc", values, 6)
+    with pytest.raises(InputError, match=r"dark.mrc: has no positive density"):
+        maps_of(maps=(tmp_path / "dark.mrc",))
+
+
 def test_atoms_that_are_not_there_are_refused(tmp_path: Path) -> None:
     structure = gemmi.read_structure(str(write_model(tmp_path / "first.pdb")))
     for each in structure[0].all():

@@ -229,6 +229,7 @@ def test_maps_can_be_given(tmp_path: Path) -> None:
         ({"pixel_size": 0.0}, "--pixel-size"),
         ({"max_tilt": 90.0}, "--max-tilt"),
         ({"tilt_step": 0.0}, "--tilt-step"),
+        ({"tilt_step": 1e-7}, "--tilt-step"),
         ({"voltage": 0.0}, "--voltage"),
         ({"defocus_min": 4.0}, "--defocus-max"),
         ({"seed": -1}, "--seed"),
@@ -238,6 +239,38 @@ def test_options_that_cannot_work_are_refused_by_name(tmp_path: Path, options: d
     with pytest.raises(InputError, match=f"^{flag}: is .*; expected "):
         simulate(SimulateOptions(outdir=tmp_path / "set", **{**SMALL, **options}))
     assert not (tmp_path / "set").exists()
+
+
+def test_tilts_are_those_of_a_given_scheme(tmp_path: Path) -> None:
+    (tmp_path / "scheme.txt").write_text("0\n-10.5\n\n20\n")
+    particle_set = simulated(tmp_path / "set", **{**CLEAN, "tilts": None}, tilt_scheme=tmp_path / "scheme.txt")
+    table = particle_set.tilt_images
+    expected = np.cos(np.deg2rad([0, -10.5, 20]))
+    assert table["tilt_cosine"].to_numpy() == pytest.approx(np.tile(expected, 8), abs=1e-5)
+    assert (particle_set.tilts_per_particle == 3).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "holds no tilts"),
+        ("0\n95\n", "line 2 is '95'"),
+        ("0\n3 4\n", "line 2 is '3 4'"),
+        ("nan", "line 1 is 'nan'"),
+    ],
+)
+def test_schemes_that_cannot_be_are_refused(tmp_path: Path, text: str, sentence: str) -> None:
+    (tmp_path / "scheme.txt").write_text(text)
+    with pytest.raises(InputError, match=rf"scheme.txt: {sentence}"):
+        simulate(SimulateOptions(outdir=tmp_path / "set", **SMALL, tilt_scheme=tmp_path / "scheme.txt"))
+    assert not (tmp_path / "set").exists()
+
+
+def test_a_set_that_is_replaced_leaves_no_map_behind(tmp_path: Path) -> None:
+    simulate(SimulateOptions(outdir=tmp_path / "set", **SMALL))
+    (tmp_path / "one.mrc").write_bytes((tmp_path / "set" / "state_0.mrc").read_bytes())
+    simulate(SimulateOptions(outdir=tmp_path / "set", **SMALL, maps=(tmp_path / "one.mrc",), overwrite=True))
+    assert [path.name for path in (tmp_path / "set").glob("state_*")] == ["state_0.mrc"]
 
 
 def test_output_that_exists_is_kept(tmp_path: Path) -> None:

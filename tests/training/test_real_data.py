@@ -26,7 +26,8 @@ def loss_of_all_images(model: VAE, trainer: Trainer) -> float:
     """Return the reconstruction loss with the latents' means and every tilt: nothing is drawn, so models compare."""
     sampler, images = trainer.sampler, trainer.images
     sampler.split = replace(sampler.split, held_out=sampler.split.training)
-    z_mean, _ = infer_latents(model, images, sampler, len(trainer.particle_set), trainer.compute)
+    draws = [sampler.inference_draws(particle) for particle in range(len(trainer.particle_set))]
+    z_mean, _ = infer_latents(model, images, draws, trainer.weighting, trainer.compute)
     return held_out_reconstruction(model, images, sampler, z_mean, trainer.weighting, trainer.compute)
 
 

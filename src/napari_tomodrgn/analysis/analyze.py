@@ -78,6 +78,8 @@ def analyze(options: AnalyzeOptions) -> Analysis:
     """
     run = Run.open(options.run)
     latents = run.latents(options.epoch)
+    if options.figures:
+        run.metrics()  # damaged ones are said to be so before anything is written
     epoch = run.chosen_epoch if options.epoch is None else options.epoch
     folder = AnalysisFolder(run.path, epoch)
     name = options.labelling

@@ -14,6 +14,7 @@ from napari_tomodrgn.analysis.composition import composition
 from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, read_centres, read_labels
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.reconstruction.maps import read_map
+from napari_tomodrgn.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def read_content(folder: AnalysisFolder, labelling: str) -> Content:
         centres=centres,
         centre_rows=np.array(rows, dtype=np.int64),
         composition=composition(labels, [tomogram for tomogram, _ in embedding.ids], len(centres)),
-        metrics=_read_metrics(folder.run / "metrics.csv"),
+        metrics=Run(folder.run, {}).metrics(),
         settings=json.loads(folder.settings(labelling).read_text(encoding="utf-8")),
         volumes=volumes,
         pixel_size=pixel_size,
@@ -122,7 +123,3 @@ def _read_volumes(folder: Path, classes: int) -> tuple[npt.NDArray[np.float32] |
         return None, float("nan")
     maps = [read_map(path) for path in paths]
     return np.stack([each.values for each in maps]), maps[0].pixel_size
-
-
-def _read_metrics(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path) if path.is_file() else pd.DataFrame({"epoch": []})

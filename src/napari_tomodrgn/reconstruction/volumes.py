@@ -125,6 +125,8 @@ def rows_to_decode(run: Run, epoch: int, options: VolumesOptions) -> VolumeRows:
     ids, labels = list(latents.ids), [""] * len(latents.ids)
     if options.particles:
         ids, labels = _listed(options.particles)
+        if not ids:
+            raise InputError(f"{options.particles}: names no particles; list one or more")
     row_of = {particle_id: row for row, particle_id in enumerate(latents.ids)}
     for tomogram, name in ids:
         if (tomogram, name) not in row_of:

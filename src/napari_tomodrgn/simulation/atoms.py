@@ -91,7 +91,7 @@ def _rows(path: Path) -> list[tuple[str, int, str, str, str, float, float, list[
         raise InputError(f"{path}: no such model; give the path of a PDB or mmCIF file")
     try:
         structure = gemmi.read_structure(str(path))
-    except (RuntimeError, ValueError, OSError) as error:
+    except (RuntimeError, ValueError, OSError, IndexError) as error:
         raise InputError(f"{path}: is not a readable atomic model ({error}); give a PDB or mmCIF file") from error
     rows = [
         (
@@ -110,6 +110,8 @@ def _rows(path: Path) -> list[tuple[str, int, str, str, str, float, float, list[
     ]
     if not rows:
         raise InputError(f"{path}: holds no atoms; give a PDB or mmCIF file with coordinates")
+    if not np.isfinite([row[7] for row in rows]).all():
+        raise InputError(f"{path}: has atoms whose coordinates are no finite numbers; mend the file")
     if not any(row[5] for row in rows):
         raise InputError(f"{path}: all its atoms have an occupancy of 0; give a model with atoms that are there")
     unknown = next((row for row in rows if row[4] == "X"), None)

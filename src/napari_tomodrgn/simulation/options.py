@@ -3,14 +3,17 @@
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.seeds import LARGEST_SEED
 from napari_tomodrgn.simulation.shapes import STATES
-from napari_tomodrgn.simulation.tilt_scheme import dose_symmetric
+from napari_tomodrgn.simulation.tilt_scheme import dose_symmetric, given_tilts
 
 SMALLEST_BOX = 16
+MOST_TILTS = 1000  # on a side
 
 
 class SimulateOptions(BaseModel):
@@ -50,7 +53,10 @@ class SimulateOptions(BaseModel):
     pixel_size: float = Field(6.0, description="Å per pixel; maps bring their own unless it is given.")
     max_tilt: float = Field(60.0, description="Largest tilt in degrees.")
     tilt_step: float = Field(3.0, description="Step between tilts in degrees.")
-    tilts: int | None = Field(None, description="Keep only the first tilts of the dose-symmetric scheme; none: all.")
+    tilt_scheme: Path | None = Field(
+        None, description="Text file of tilts in degrees, one a line in order of acquisition; none: dose-symmetric."
+    )
+    tilts: int | None = Field(None, description="Keep only the first tilts of the scheme; none: all.")
     dose_per_tilt: float = Field(3.0, description="Exposure of each tilt in e/Å².")
     dose_at: Literal["auto", "before", "middle", "after"] = Field(
         "auto", description="Whether the dose written, by which images are damped, is that before or after an exposure."
@@ -105,6 +111,13 @@ class SimulateOptions(BaseModel):
     overwrite: bool = Field(False, description="Replace a simulated data set that is there already.")
 
 
+def tilts_of(options: SimulateOptions) -> npt.NDArray[np.float64]:
+    """Return the stage tilts (T,) in degrees in order of acquisition, given or dose-symmetric."""
+    if options.tilt_scheme is not None:
+        return given_tilts(options.tilt_scheme, options.tilts)
+    return dose_symmetric(options.max_tilt, options.tilt_step, options.tilts)
+
+
 def check_options(options: SimulateOptions) -> None:
     """Raise one sentence that names the first option that cannot work."""
     positive = ("pixel_size", "max_tilt", "tilt_step", "structural_snr", "shot_snr", "voltage", "thickness")
@@ -128,7 +141,8 @@ def check_options(options: SimulateOptions) -> None:
     _require(options, "max_tilt", options.max_tilt < 90, "less than 90 degrees")
     for name in ("noise_spread", "dose_spread"):
         _require(options, name, getattr(options, name) >= 1, "1 (none) or more")
-    tilts = len(dose_symmetric(options.max_tilt, options.tilt_step, options.tilts))
+    _require(options, "tilt_step", options.tilt_step * MOST_TILTS > options.max_tilt, f"more than 1/{MOST_TILTS} of it")
+    tilts = len(tilts_of(options))
     _require(options, "missing_tilts", 0 <= options.missing_tilts < tilts, f"0 or more, fewer than the {tilts} tilts")
     _require(options, "tomograms", options.tomograms >= 1, "1 or more")
     _require(options, "amplitude_contrast", 0 <= options.amplitude_contrast <= 1, "a fraction from 0 to 1")

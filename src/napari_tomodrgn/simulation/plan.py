@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from napari_tomodrgn.particles.forward_model import ForwardModel
 from napari_tomodrgn.simulation.nuisance import Nuisance, draw_nuisance
-from napari_tomodrgn.simulation.options import SimulateOptions
+from napari_tomodrgn.simulation.options import SimulateOptions, tilts_of
 from napari_tomodrgn.simulation.placement import (
     Tomogram,
     matrices,
@@ -19,7 +19,7 @@ from napari_tomodrgn.simulation.placement import (
 )
 from napari_tomodrgn.simulation.scene.layout import Scene, lay_out
 from napari_tomodrgn.simulation.shapes import LARGEST_SHARE
-from napari_tomodrgn.simulation.tilt_scheme import dose_symmetric, tilt_rotations
+from napari_tomodrgn.simulation.tilt_scheme import tilt_rotations
 
 _MOTION = 4  # stream of random numbers, beside those of the image formation
 
@@ -143,7 +143,7 @@ def make_plan(
     ``forward_model.defocus_height`` says), plus a small error that all particles of one tilt share.
     """
     generator = np.random.default_rng([options.seed, 0])
-    tilts = dose_symmetric(options.max_tilt, options.tilt_step, options.tilts)
+    tilts = tilts_of(options)
     nuisance = draw_nuisance(options, len(tilts))
     within = {"before": 0.0, "middle": 0.5, "after": 1.0}[forward_model.dose_at]
     diameter = diameter or LARGEST_SHARE * options.box * options.pixel_size

@@ -59,6 +59,7 @@ def simulate(options: SimulateOptions) -> Path:
     )
     _refuse_existing(options, writer, plan)
     make_folder(options.outdir)
+    _remove_previous(options.outdir, writer)
     with _one_thread():
         formation = (SceneFormation if options.scene else ImageFormation)(specimen.maps, plan)
         _write_stacks(writer, plan, formation, options.outdir)
@@ -125,6 +126,13 @@ def _refuse_existing(options: SimulateOptions, writer: Writer, plan: Plan) -> No
     tomograms = [tomogram_file(each.name) for each in plan.tomograms] if options.tomogram else []
     for name in (*writer.STARS, first_stack, TRUTH, TOMOGRAMS, *tomograms):
         refuse_existing(options.outdir / name, options.overwrite)
+
+
+def _remove_previous(folder: Path, writer: Writer) -> None:
+    """Remove what says where things lie in a set that is replaced: cut off, it must not go with the new images."""
+    for pattern in (*writer.STARS, TRUTH, TOMOGRAMS, "state_*.mrc", "motion_*.mrc"):
+        for path in folder.glob(pattern):
+            path.unlink()
 
 
 def _write_stacks(writer: Writer, plan: Plan, formation: ImageFormation | SceneFormation, folder: Path) -> None:

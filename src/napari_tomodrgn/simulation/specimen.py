@@ -96,8 +96,11 @@ def _given_maps(options: SimulateOptions) -> Specimen:
         )
     specimen = Specimen(np.stack([each.values for each in maps]), _pixel_size(options, maps))
     empty = next((path for path, each in zip(options.maps, maps, strict=True) if not np.ptp(each.values)), None)
+    dark = next((path for path, each in zip(options.maps, maps, strict=True) if each.values.max() <= 0), None)
     if empty is not None:
         raise InputError(f"{empty}: has the same value in every voxel; give a map of something")
+    if dark is not None:
+        raise InputError(f"{dark}: has no positive density, and protein is positive here; invert the map")
     return specimen
 
 

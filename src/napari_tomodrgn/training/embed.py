@@ -81,8 +81,8 @@ def dispersion(redrawn: npt.NDArray[np.float32]) -> float:
     """Return how far latents scatter with the tilt images they are inferred from, for latents (draws, N, |z|).
 
     The root mean square, over particles and dimensions, of the standard deviation over the draws, in units of the
-    standard deviation over the particles: 0 where the choice of tilt images does not matter, about 1 where it is all
-    that the latents show.
+    standard deviation over the particles: 0 where the choice of tilt images does not matter. Draws of n from T images
+    have images in common, so where that choice is all that the latents show it is √(1 - n/T).
     """
     within = redrawn.var(axis=0, ddof=1).mean(axis=0).sum()
     return float(np.sqrt(within / redrawn.var(axis=1, ddof=1).mean(axis=0).sum()))

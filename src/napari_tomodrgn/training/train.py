@@ -10,6 +10,8 @@ from pathlib import Path
 from platform import python_version
 from typing import Any
 
+from pydantic import ValidationError
+
 from napari_tomodrgn.errors import InputError, RunError
 from napari_tomodrgn.files import explain_os_error
 from napari_tomodrgn.imaging.tilt_images import TiltImages
@@ -177,7 +179,14 @@ def resumed_options(options: TrainOptions, run: Run) -> TrainOptions:
             )
     rest = {name: value for name, value in recorded.items() if name in TrainOptions.model_fields}
     given = {name: getattr(options, name) for name in options.model_fields_set}
-    return TrainOptions(**{**rest, **given})
+    try:
+        return TrainOptions(**{**rest, **given})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        raise InputError(
+            f"{run.path / layout.DOCUMENT}: records {first['input']!r} as {name!r} ({first['msg']}); copy the run again"
+        ) from error
 
 
 def state_to_go_on_from(run: Run, options: TrainOptions, particle_set: ParticleSet) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ import pandas as pd
 from scipy.ndimage import affine_transform
 
 from napari_tomodrgn.simulation.placement import matrices, random_orientations, random_positions
-from napari_tomodrgn.simulation.shapes import STATES, four_state_complex
+from napari_tomodrgn.simulation.shapes import LARGEST_SHARE, STATES, four_state_complex
 from napari_tomodrgn.viewer.layers import LayerData, image_layer, points_layer
 
 NAME = "simulated"
@@ -22,7 +22,8 @@ def simulated_tomogram(seed: int = 0) -> list[LayerData]:
     """Return a noisy tomogram with a complex in four states, and its particles as points coloured by state."""
     generator = np.random.default_rng(seed)
     depth, height, width = (PIXEL_SIZE * length for length in SHAPE)
-    position = random_positions(PARTICLES, (width, height, depth), BOX * PIXEL_SIZE, generator)[:, ::-1]  # z, y, x
+    diameter = LARGEST_SHARE * BOX * PIXEL_SIZE
+    position = random_positions(PARTICLES, (width, height, depth), diameter, generator)[:, ::-1]  # z, y, x
     angles = random_orientations(PARTICLES, generator)
     state = np.arange(PARTICLES) % STATES
     complexes = four_state_complex(BOX, PIXEL_SIZE)
