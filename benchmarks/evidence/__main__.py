@@ -165,7 +165,7 @@ def write(name: str, findings: list[Finding], section: dict[str, Any]) -> None:
     """Write what a part found beside what the other parts found before."""
     versions = {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
     if name == "core":
-        rows = [asdict(each) | {"met": each.met} for each in findings]
+        rows = [asdict(each) | {"value": float(each.value), "met": each.met} for each in findings]
         save("evidence-core.json", {"cpu": cpu(), "versions": versions, "findings": rows})
         return
     path = RESULTS / "evidence.json"

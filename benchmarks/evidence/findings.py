@@ -16,7 +16,7 @@ class Finding:
     def met(self) -> bool:
         """Whether the number is what it has to be."""
         low = self.at_least is None or self.value >= self.at_least
-        return low and (self.at_most is None or self.value <= self.at_most)
+        return bool(low and (self.at_most is None or self.value <= self.at_most))
 
     def row(self) -> str:
         """Return a line of the printed table."""
