@@ -37,7 +37,7 @@ def junk_loop(folder: Path, *, quick: bool) -> dict[str, float]:
 
 def _labelled(folder: Path, seed: int, *, quick: bool) -> pd.DataFrame:
     """Return the picks of one simulated set, what they are (``kind``), and whether they were ``dropped``."""
-    picks, classes, epochs = (400, 30, 1) if quick else (1200, CLASSES, 3)
+    picks, classes, epochs = (400, 30, 4) if quick else (1200, CLASSES, 3)
     star = simulate_ribosomes(folder / "particles", picks, "--scene", "--junk", JUNK, states=("",), seed=seed)
     run = train(star, folder / "run", "--latent-dim", 8, epochs=epochs)
     command("analyze", run.path, "--clusters", classes, "--no-umap", "--no-figures")
