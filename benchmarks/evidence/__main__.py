@@ -67,7 +67,7 @@ class Evidence:
             Finding(
                 f"{name}: class volumes nearest to their own truth (CC)",
                 found["own_truth_has_highest_cc"],
-                0.75 if self.quick else 1,
+                0.5 if self.quick else 1,
             ),
         ]
         if self.quick:
