@@ -18,17 +18,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from napari_tomodrgn.analysis.clusters import cluster
-from napari_tomodrgn.imaging.lattice import lattice
-from napari_tomodrgn.imaging.tilt_images import TiltImages
 from napari_tomodrgn.particles.reading import read_particles
 from napari_tomodrgn.particles.stacks import ImageStacks
 from napari_tomodrgn.runs.latents import Latents
 from napari_tomodrgn.runs.run import Run
-from napari_tomodrgn.training.batches import split_tilts
+from napari_tomodrgn.training.batches import Batch, split_tilts
 from napari_tomodrgn.training.checkpoints import load_model
+from napari_tomodrgn.training.decoding import Decoding
 from napari_tomodrgn.training.device import Compute
 from napari_tomodrgn.training.inference import Images
-from napari_tomodrgn.training.objective import Weighting, kept_points, reconstruction_losses
+from napari_tomodrgn.training.points import Weighting
 from napari_tomodrgn.training.store import build_store
 
 PERMUTATIONS = 39
@@ -87,21 +86,17 @@ def own_latent_gain(star: Path, run: Run) -> tuple[float, float, float]:
     trained, settings = load_model(run), run.settings
     particle_set = read_particles(star)
     split = split_tilts(particle_set, settings["held_out_fraction"], settings["held_out_by"], settings["seed"])
-    images = Images(
-        build_store(particle_set, standard_deviation=trained.standard_deviation),
-        TiltImages.of(particle_set),
-        lattice(particle_set.box),
-    )
-    rows = np.concatenate(split.held_out)
-    counts = torch.tensor([len(each) for each in split.held_out])
-    tilts, pairs = images.tilts[torch.from_numpy(rows)], images.store.take(torch.from_numpy(rows))
-    points = kept_points(tilts, pairs, counts, images.lattice, Weighting())
+    store = build_store(particle_set, standard_deviation=trained.standard_deviation)
     compute = Compute(torch.device("cpu"), "off")
+    images = Images.on(compute.device, particle_set, store, Weighting(), dose_middle=False)
+    batch = images.of(Batch.of(np.arange(len(particle_set)), split.held_out))
+    decoder = trained.model.decoder
+    decoding = Decoding(decoder, images.lattice, images.weighting, compute)
     z = torch.from_numpy(run.latents().z_mean)
 
     @torch.no_grad()
     def losses(latents: torch.Tensor) -> npt.NDArray[np.float64]:
-        return reconstruction_losses(trained.model, points, latents, compute).double().numpy()
+        return decoding.losses(batch, decoder.latent_input(latents)).double().numpy()
 
     reference = losses(z.mean(0).expand_as(z))
     own = reference - losses(z)

@@ -13,7 +13,7 @@ from napari_tomodrgn.imaging.lattice import lattice
 from napari_tomodrgn.runs.lock import run_lock
 from napari_tomodrgn.training.options import TrainOptions
 from napari_tomodrgn.training.plan import plan
-from napari_tomodrgn.training.preparation import kept_pairs
+from napari_tomodrgn.training.points import Weighting
 from napari_tomodrgn.training.train import train
 
 from .test_train import small
@@ -89,7 +89,7 @@ def test_kept_pairs_are_those_of_the_mask(tiny_set, tmp_path: Path) -> None:  # 
     from napari_tomodrgn.imaging.tilt_images import TiltImages
 
     tilts = TiltImages.of(small(tiny_set(dose=25.0), tmp_path / "run").open())
-    kept = kept_pairs(tilts, 16)
+    kept = Weighting().kept(tilts, lattice(16))
     np.testing.assert_array_equal(kept, tilts.dose_mask(lattice(16)).sum(1).numpy())
     assert kept.min() < kept.max()
 

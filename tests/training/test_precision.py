@@ -7,10 +7,11 @@ import torch
 
 from napari_tomodrgn.imaging.lattice import lattice
 from napari_tomodrgn.training.device import choose_compute
-from napari_tomodrgn.training.objective import Weighting, train_on_batch
+from napari_tomodrgn.training.objective import train_on_batch
+from napari_tomodrgn.training.points import Weighting
 from napari_tomodrgn.training.train import train
 
-from .test_objective import BETA, BOX, COUNTS, a_model, noise, tilts  # noqa: F401 - tilts is a fixture
+from .test_objective import BETA, BOX, a_model, batch_of, tilts  # noqa: F401 - tilts is a fixture
 from .test_train import same, small, weights
 
 PRECISIONS = [("cpu", "bf16"), ("cuda", "bf16"), ("cuda", "fp16")]
@@ -30,9 +31,7 @@ def gradient(tilt_images, device: str, amp: str) -> torch.Tensor:  # type: ignor
     scaler = compute.scaler()
     train_on_batch(
         model,
-        tilt_images.to(compute.device),
-        noise(sum(COUNTS)).to(compute.device),
-        torch.tensor(COUNTS, device=compute.device),
+        batch_of(tilt_images, compute.device),
         lattice(BOX).to(compute.device),
         weighting=Weighting(),
         beta=BETA,

@@ -27,8 +27,8 @@ def loss_of_all_images(model: VAE, trainer: Trainer) -> float:
     sampler, images = trainer.sampler, trainer.images
     sampler.split = replace(sampler.split, held_out=sampler.split.training)
     draws = [sampler.inference_draws(particle) for particle in range(len(trainer.particle_set))]
-    z_mean, _ = infer_latents(model, images, draws, trainer.weighting, trainer.compute)
-    return held_out_reconstruction(model, images, sampler, z_mean, trainer.weighting, trainer.compute)
+    z_mean, _ = infer_latents(model, images, draws, trainer.compute)
+    return held_out_reconstruction(model, images, sampler, z_mean, trainer.compute)
 
 
 @pytest.mark.parametrize("pooling", ["concatenate", "attention"])

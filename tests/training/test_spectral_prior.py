@@ -9,6 +9,21 @@ from napari_tomodrgn.training.spectral_prior import FILLED, SpectralPrior
 BOX, VISITS = 16, 6
 
 
+def see(
+    prior: SpectralPrior, k3: torch.Tensor, real: torch.Tensor, imaginary: torch.Tensor, precision: torch.Tensor
+) -> None:
+    """Let the prior take note of points, of which one more does not count."""
+    sums = prior.sums()
+    beside = torch.cat([k3, k3[:1]])
+    counted = torch.arange(len(beside)) < len(k3)
+    power, precision = (
+        torch.cat([real**2 + imaginary**2, torch.full((1,), 99.0)]),
+        torch.cat([precision, torch.zeros(1)]),
+    )
+    sums.add(prior.shells(beside), counted, power, precision)
+    prior.note(sums)
+
+
 def test_it_ends_at_the_wiener_filter() -> None:
     """Independent voxels of known variance, each seen a few times through a transfer of 0.8 with noise of variance 1.
 
@@ -33,7 +48,7 @@ def test_it_ends_at_the_wiener_filter() -> None:
             found = sums[shell] / precision
             for _visit in range(VISITS):
                 seen = torch.full((len(found),), transfer**2)
-                prior.terms(points[shell], found[:, 0], found[:, 1], seen)
+                see(prior, points[shell], found[:, 0], found[:, 1], seen)
         prior.end_epoch()
 
     assert prior.variance is not None
@@ -46,8 +61,7 @@ def test_it_ends_at_the_wiener_filter() -> None:
 
 def test_the_first_epoch_is_free() -> None:
     prior = SpectralPrior(BOX, torch.device("cpu"))
-    ones = torch.ones(5)
-    assert torch.equal(prior.terms(torch.rand(5, 3) / 2, ones, ones, ones), torch.zeros(5))
+    assert torch.equal(prior.penalties(torch.rand(5, 3) / 2), torch.zeros(5))
 
 
 def test_it_adds_up_what_it_saw_in_each_shell() -> None:
@@ -56,7 +70,7 @@ def test_it_adds_up_what_it_saw_in_each_shell() -> None:
     real, imaginary, precision = torch.randn(3, 2, 500, generator=torch.Generator().manual_seed(3))
     prior = SpectralPrior(BOX, torch.device("cpu"))
     for visit in range(2):
-        prior.terms(k3[visit], real[visit], imaginary[visit], precision[visit])
+        see(prior, k3[visit], real[visit], imaginary[visit], precision[visit])
 
     shell = np.minimum(np.rint(np.linalg.norm(k3.numpy().reshape(-1, 3), axis=1) * BOX), BOX // 2).astype(int)
     assert (shell == BOX // 2).sum() > 50
@@ -72,12 +86,12 @@ def test_a_restored_prior_goes_on_as_if_nothing_had_happened() -> None:
     k3 = torch.rand(50, 3, generator=torch.Generator().manual_seed(1)) / 2
     real, imaginary, precision = k3.unbind(1)
     one, other = (SpectralPrior(BOX, torch.device("cpu")) for _ in range(2))
-    one.terms(k3, real, imaginary, precision)
+    see(one, k3, real, imaginary, precision)
     one.end_epoch()
-    one.terms(k3, real, imaginary, precision)
+    see(one, k3, real, imaginary, precision)
     other.restore(one.state())
     for each in (one, other):
-        each.terms(k3, imaginary, real, precision)
+        see(each, k3, imaginary, real, precision)
         each.end_epoch()
     assert one.variance is not None
     assert other.variance is not None

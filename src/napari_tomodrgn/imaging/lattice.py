@@ -36,6 +36,10 @@ class Lattice:
         """Number of coordinates as the paper counts them, both of each pair."""
         return 2 * self.pairs
 
+    def first(self, pairs: int) -> "Lattice":
+        """Return the ``pairs`` lowest frequencies alone."""
+        return Lattice(self.box, self.k[:pairs], self.plus[:pairs], self.minus[:pairs])
+
     def to(self, device: torch.device | str) -> "Lattice":
         """Return the lattice on a device."""
         return Lattice(self.box, self.k.to(device), self.plus.to(device), self.minus.to(device))

@@ -7,7 +7,6 @@ from torch.nn import functional
 from napari_tomodrgn.model.architecture import Architecture
 from napari_tomodrgn.model.mlp import ResidualMLP
 from napari_tomodrgn.model.positional_encoding import encode, frequencies
-from napari_tomodrgn.model.residual_points import residual_mlp_at_points
 
 
 def half_space(k3: Tensor) -> tuple[Tensor, Tensor]:
@@ -47,15 +46,17 @@ class Decoder(nn.Module):
 
     def forward(
         self,
-        k3: Tensor,  # (n, 3) x, y, z in cycles/px; the points of one particle are contiguous
-        latent_input: Tensor | None = None,  # (B, width) from latent_input
-        counts: list[int] | None = None,  # B numbers of points, n in all
+        k3: Tensor,  # (n, 3) x, y, z in cycles/px
+        latent_input: Tensor | None = None,  # from latent_input: (width,), or (n, width)
     ) -> tuple[Tensor, Tensor]:
-        """Return the real and the imaginary part (n,), float32, of standardised volumes at the points."""
+        """Return the real and the imaginary part (n,), float32, of standardised volumes at the points.
+
+        Plain and differentiable; ``decoder_gradient`` is what trains.
+        """
         points, sign = half_space(k3)
-        values = residual_mlp_at_points(
-            self.mlp, encode(points, self.vectors), latent_input, counts or [len(k3)], self.features
-        ).float()
+        values = functional.linear(encode(points, self.vectors), self.mlp.first.weight[:, : self.features])
+        values = values + self.mlp.first.bias
+        values = self.mlp.after_first(values if latent_input is None else values + latent_input).float()
         return values[:, 0], values[:, 1] * sign
 
     def evaluate(self, k3: Tensor, z: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -64,4 +65,4 @@ class Decoder(nn.Module):
             return self.forward(k3)
         if z is None:
             raise ValueError("a heterogeneous decoder needs a latent")
-        return self.forward(k3, self.latent_input(z[None]), [len(k3)])
+        return self.forward(k3, self.latent_input(z))

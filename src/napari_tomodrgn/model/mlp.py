@@ -15,7 +15,11 @@ class ResidualMLP(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """Return (..., outputs) for (..., inputs)."""
-        values = functional.relu(self.first(values))
+        return self.after_first(self.first(values))
+
+    def after_first(self, values: Tensor) -> Tensor:
+        """Return (..., outputs) for what the first layer says, (..., width)."""
+        values = functional.relu(values)
         for layer in self.hidden:
             values = functional.relu(layer(values) + values)
         result: Tensor = self.last(values)

@@ -17,6 +17,11 @@ class Compute:
     device: torch.device
     amp: str
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type that matrices are multiplied in."""
+        return {"off": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[self.amp]
+
     def autocast(self) -> AbstractContextManager[object]:
         """Return a context in which the network runs at the chosen precision."""
         if self.amp == "off":
@@ -61,16 +66,17 @@ def _choose_precision(device: torch.device, amp: str) -> str:
             raise InputError(f"--amp bf16: {torch.cuda.get_device_name()} has none; use --amp fp16 or off")
         return amp
     if amp == "auto":
-        return "bf16" if device.type == "cpu" and cpu_has_amx() else "off"
+        return "bf16" if device.type == "cpu" and cpu_has_bf16() else "off"
     if amp == "fp16" or (amp == "bf16" and device.type == "mps"):
         raise InputError(f"--amp {amp}: is not supported on --device {device.type}; use --amp auto or off")
     return amp
 
 
 @lru_cache(maxsize=1)
-def cpu_has_amx() -> bool:
-    """Return whether the CPU multiplies bf16 matrices in tiles, without which bf16 is slower than float32."""
+def cpu_has_bf16() -> bool:
+    """Return whether the CPU has units that multiply bf16 (AMX, AVX512-BF16); without, bf16 is slower than float32."""
     try:
-        return " amx_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
         return False
+    return " amx_bf16" in flags or " avx512_bf16" in flags

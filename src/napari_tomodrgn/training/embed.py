@@ -13,8 +13,6 @@ import numpy.typing as npt
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_open, atomic_path, refuse_existing
-from napari_tomodrgn.imaging.lattice import lattice
-from napari_tomodrgn.imaging.tilt_images import TiltImages
 from napari_tomodrgn.particles.particle_set import ParticleSet
 from napari_tomodrgn.runs.latents import NEW, Latents
 from napari_tomodrgn.runs.run import Run
@@ -22,8 +20,8 @@ from napari_tomodrgn.training.batches import Rows, Sampler, split_tilts
 from napari_tomodrgn.training.checkpoints import TrainedModel, load_model
 from napari_tomodrgn.training.device import choose_compute
 from napari_tomodrgn.training.inference import Images, infer_latents
-from napari_tomodrgn.training.objective import Weighting
 from napari_tomodrgn.training.options import EmbedOptions, TrainOptions
+from napari_tomodrgn.training.points import Weighting
 from napari_tomodrgn.training.store import build_store
 
 PIXEL_SIZE_TOLERANCE = 0.01
@@ -61,13 +59,12 @@ def embed(options: EmbedOptions) -> Latents:
         standard_deviation=trained.standard_deviation,
         workers=options.workers,
     )
-    tilts = TiltImages.of(particle_set, dose_middle=settings["dose_middle"]).to(compute.device)
-    images = Images(store, tilts, lattice(particle_set.box).to(compute.device))
+    images = Images.on(compute.device, particle_set, store, Weighting.of(recorded), settings["dose_middle"])
     draws = [sampler.inference_draws(particle) for particle in range(len(particle_set))]
-    mean, log_variance = infer_latents(trained.model, images, draws, Weighting.of(recorded), compute)
+    mean, log_variance = infer_latents(trained.model, images, draws, compute)
     split = np.full(len(particle_set), NEW)
     latents = Latents(tuple(particle_set.ids), mean, log_variance, split)
-    redrawn = [infer_latents(trained.model, images, each, Weighting.of(recorded), compute)[0] for each in drawn or ()]
+    redrawn = [infer_latents(trained.model, images, each, compute)[0] for each in drawn or ()]
     with ExitStack() as whole:  # all of them, or where one can't be written, none
         latents.save(whole.enter_context(atomic_path(options.output)))
         _write_table(whole.enter_context(atomic_path(table)), latents)

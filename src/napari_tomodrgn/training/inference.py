@@ -6,14 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
-from napari_tomodrgn.imaging.lattice import Lattice
+from napari_tomodrgn.imaging.lattice import Lattice, lattice
 from napari_tomodrgn.imaging.tilt_images import TiltImages
 from napari_tomodrgn.model.vae import VAE
+from napari_tomodrgn.particles.particle_set import ParticleSet
 from napari_tomodrgn.training.batches import Batch, Rows, Sampler
+from napari_tomodrgn.training.decoding import Decoding
 from napari_tomodrgn.training.device import Compute
-from napari_tomodrgn.training.objective import Weighting, encode, kept_points, reconstruction_losses
+from napari_tomodrgn.training.objective import encode
+from napari_tomodrgn.training.points import BatchImages, Weighting
 from napari_tomodrgn.training.store import ImageStore
 
 IMAGES_PER_BATCH = 512
@@ -26,10 +28,22 @@ class Images:
     store: ImageStore
     tilts: TiltImages
     lattice: Lattice  # on the device of the tilts
+    weighting: Weighting
+    kept: npt.NDArray[np.int64]  # (M,) numbers of points of each image that count
 
-    def of(self, batch: Batch, device: torch.device) -> tuple[TiltImages, Tensor]:
-        """Return parameters and standardised pairs (n, 2, P) of a batch's images, on the device."""
-        return self.tilts[batch.rows.to(device)], self.store.take(batch.rows).to(device, non_blocking=True)
+    @classmethod
+    def on(
+        cls, device: torch.device, particle_set: ParticleSet, store: ImageStore, weighting: Weighting, dose_middle: bool
+    ) -> "Images":
+        """Return the images of a set, their parameters on a device."""
+        tilts, points = TiltImages.of(particle_set, dose_middle=dose_middle), lattice(particle_set.box)
+        return cls(store, tilts.to(device), points.to(device), weighting, weighting.kept(tilts, points))
+
+    def of(self, batch: Batch) -> BatchImages:
+        """Return the images of a batch, on the device."""
+        device = self.lattice.k.device
+        pairs = self.store.take(batch.rows).to(device, non_blocking=True)
+        return BatchImages(self.tilts[batch.rows.to(device)], pairs, batch.counts, self.kept[batch.rows.numpy()])
 
 
 def _grouped(particles: Sequence[int], rows: Sequence[Rows]) -> Iterator[Batch]:
@@ -46,7 +60,7 @@ def _grouped(particles: Sequence[int], rows: Sequence[Rows]) -> Iterator[Batch]:
 
 @torch.no_grad()
 def infer_latents(
-    model: VAE, images: Images, draws: Sequence[Sequence[Rows]], weighting: Weighting, compute: Compute
+    model: VAE, images: Images, draws: Sequence[Sequence[Rows]], compute: Compute
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Return mean and log-variance (N, |z|) of the latents of N particles, each the mean over its draws of images."""
     model.eval()
@@ -54,8 +68,7 @@ def infer_latents(
     size = (len(draws), model.architecture.latent_dim)
     mean, log_variance = np.zeros(size), np.zeros(size)
     for batch in _grouped(owners, [rows for own in draws for rows in own]):
-        tilts, pairs = images.of(batch, compute.device)
-        drawn_mean, drawn_log_variance = encode(model, tilts, pairs, batch.counts, images.lattice, weighting, compute)
+        drawn_mean, drawn_log_variance = encode(model, images.of(batch), images.lattice, images.weighting, compute)
         np.add.at(mean, batch.particles, drawn_mean.cpu().double().numpy())
         np.add.at(log_variance, batch.particles, drawn_log_variance.cpu().double().numpy())
     times = np.bincount(owners, minlength=len(draws))[:, None]
@@ -68,7 +81,6 @@ def held_out_reconstruction(
     images: Images,
     sampler: Sampler,
     z_mean: npt.NDArray[np.float32] | None,  # (N, |z|)
-    weighting: Weighting,
     compute: Compute,
 ) -> float:
     """Return the mean reconstruction loss of what is held out, decoded from the latents' means; NaN if nothing is."""
@@ -76,9 +88,8 @@ def held_out_reconstruction(
     held_out = sampler.split.held_out
     particles = [number for number, rows in enumerate(held_out) if len(rows)]
     losses: list[float] = []
+    decoding = Decoding(model.decoder, images.lattice, images.weighting, compute)
     for batch in _grouped(particles, [held_out[number] for number in particles]):
-        tilts, pairs = images.of(batch, compute.device)
-        points = kept_points(tilts, pairs, batch.counts, images.lattice, weighting)
         z = None if z_mean is None else torch.from_numpy(z_mean[batch.particles]).to(compute.device)
-        losses += reconstruction_losses(model, points, z, compute).tolist()
+        losses += decoding.losses(images.of(batch), None if z is None else model.decoder.latent_input(z)).tolist()
     return float(np.mean(losses)) if losses else float("nan")

@@ -16,7 +16,6 @@ from napari_tomodrgn.progress import track
 from napari_tomodrgn.stopping import InterruptedWorkError, StopRequest
 from napari_tomodrgn.training.batches import Batch, Rows, Sampler
 from napari_tomodrgn.training.inference import Images
-from napari_tomodrgn.training.objective import Weighting
 
 ITERATIONS = 30
 CONVERGED = 0.002  # relative change of the components' power
@@ -31,7 +30,6 @@ def fit_linear_encoder(
     encoder: LinearEncoder,
     images: Images,
     sampler: Sampler,
-    weighting: Weighting,
     seed: int,
     stop: StopRequest | None = None,
 ) -> None:
@@ -46,7 +44,7 @@ def fit_linear_encoder(
     InterruptedWorkError
         Where a stop was asked for.
     """
-    fit = _Fit(encoder, images, sampler, weighting, seed, stop)
+    fit = _Fit(encoder, images, sampler, seed, stop)
     power = 0.0
     for _ in track(range(ITERATIONS), "linear encoder", total=ITERATIONS, unit="iterations"):
         fit.iterate()
@@ -66,11 +64,10 @@ class _Fit:
         encoder: LinearEncoder,
         images: Images,
         sampler: Sampler,
-        weighting: Weighting,
         seed: int,
         stop: StopRequest | None,
     ) -> None:
-        self.encoder, self.images, self.sampler, self.weighting, self.stop = encoder, images, sampler, weighting, stop
+        self.encoder, self.images, self.sampler, self.stop = encoder, images, sampler, stop
         self.lattice = images.lattice.to("cpu")
         self.shell = encoder.shells()
         generator = np.random.default_rng([seed, 6])
@@ -93,10 +90,10 @@ class _Fit:
             rows = slice(begin, min(begin + step, len(self.particles)))
             chosen: Rows = self.particles[rows]
             batch = Batch.of(chosen, [self.sampler.split.training[p] for p in chosen])
-            tilt_images, pairs = self.images.of(batch, self.images.tilts.dose.device)
-            tilt_images, pairs = tilt_images.to("cpu"), pairs.cpu()
-            weight = self.weighting.weights(tilt_images, self.lattice)
-            yield rows, self.encoder.points(tilt_images, pairs, batch.counts, self.lattice, weight)
+            images = self.images.of(batch)
+            on_cpu, pairs = images.tilts.to("cpu"), images.pairs.cpu()
+            weight = self.images.weighting.weights(on_cpu, self.lattice)
+            yield rows, self.encoder.points(on_cpu, pairs, batch.counts, self.lattice, weight)
 
     def infer(self) -> None:
         """Infer the latents, given the volumes."""

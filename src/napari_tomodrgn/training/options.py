@@ -32,7 +32,8 @@ class ComputeOptions(DataOptions):
     )
     amp: Literal["auto", "off", "fp16", "bf16"] = Field(
         "auto",
-        description="Reduced precision: auto takes bf16 (else fp16) on CUDA, bf16 on a CPU with AMX, otherwise off.",
+        description="Reduced precision: auto takes bf16 (else fp16) on CUDA, bf16 on a CPU with units for it (AMX or "
+        "AVX512-BF16), otherwise off.",
         json_schema_extra={"group": "Compute"},
     )
     workers: int = Field(

@@ -16,10 +16,11 @@ from napari_tomodrgn.particles.particle_set import ParticleSet
 from napari_tomodrgn.particles.stacks import ImageStacks
 from napari_tomodrgn.runs.lock import lock_holder
 from napari_tomodrgn.training.batches import Sampler
+from napari_tomodrgn.training.decoding import POINTS_PER_BLOCK, Decoding
 from napari_tomodrgn.training.device import Compute, choose_compute
-from napari_tomodrgn.training.objective import POINTS_PER_BLOCK, Weighting, kept_points, reconstruction_losses
 from napari_tomodrgn.training.options import TrainOptions
-from napari_tomodrgn.training.preparation import check_kept, kept_pairs, make_model, make_sampler
+from napari_tomodrgn.training.points import BatchImages, Weighting
+from napari_tomodrgn.training.preparation import check_kept, make_model, make_sampler
 from napari_tomodrgn.training.store import store_bytes
 from napari_tomodrgn.training.train import previous_run, resumed_options, state_to_go_on_from
 
@@ -51,7 +52,7 @@ def plan(options: TrainOptions) -> dict[str, Any]:
     if options.dose_mask:
         check_kept(particle_set, tilts)
     unmasked = lattice(particle_set.box).pairs
-    kept = kept_pairs(tilts, particle_set.box) if options.dose_mask else np.full(len(tilts), unmasked)
+    kept = Weighting.of(options).kept(tilts, lattice(particle_set.box))
     counts = particle_set.tilts_per_particle
     used, points = _visited(sampler, kept)
     gflop = epoch_gflop(model, used, points)
@@ -126,12 +127,14 @@ def _seconds_per_epoch(
     own, model = tilts[slice(0, few)].to(compute.device), model.to(compute.device)
     half_plane = lattice(model.architecture.box).to(compute.device)
     pairs = torch.randn(few, 2, half_plane.pairs, device=compute.device)
-    z = torch.zeros(1, options.latent_dim, device=compute.device, requires_grad=True) if options.latent_dim else None
+    weighting = Weighting.of(options)
+    batch = BatchImages(own, pairs, torch.tensor([few]), weighting.kept(own, half_plane))
+    width = model.architecture.decoder.width
+    latent_input = torch.zeros(1, width, device=compute.device) if options.latent_dim else None
     seconds = []
     for _ in range(2):
         began = time.perf_counter()
-        points = kept_points(own, pairs, torch.tensor([few]), half_plane, Weighting.of(options))
-        reconstruction_losses(model, points, z, compute, compute.scaler()).cpu()
+        Decoding(model.decoder, half_plane, weighting, compute).gradient(batch, latent_input, 1.0)[0].cpu()
         seconds.append(time.perf_counter() - began)
     return min(seconds) * images / few
 

@@ -4,7 +4,6 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.imaging.lattice import lattice
@@ -16,10 +15,9 @@ from napari_tomodrgn.training.batches import Sampler, split_tilts
 from napari_tomodrgn.training.device import Compute
 from napari_tomodrgn.training.inference import Images
 from napari_tomodrgn.training.options import TrainOptions
+from napari_tomodrgn.training.points import Weighting
 from napari_tomodrgn.training.store import ImageStore
 from napari_tomodrgn.training.trainer import Trainer
-
-TILTS_PER_BLOCK = 4096
 
 
 def fingerprint(particle_set: ParticleSet) -> str:
@@ -35,20 +33,9 @@ def fingerprint(particle_set: ParticleSet) -> str:
     return digest.hexdigest()
 
 
-def kept_pairs(tilts: TiltImages, box: int) -> np.ndarray:
-    """Return how many ±k pairs the dose mask keeps in each tilt image, (M,)."""
-    scalars = torch.stack([tilts.dose, tilts.optics[:, 3]], dim=1).cpu().numpy()
-    _, first, inverse = np.unique(scalars, axis=0, return_index=True, return_inverse=True)
-    distinct = tilts.to("cpu")[torch.from_numpy(first)]
-    blocks = range(0, len(distinct), TILTS_PER_BLOCK)
-    kept = [distinct[slice(begin, begin + TILTS_PER_BLOCK)].dose_mask(lattice(box)).sum(1) for begin in blocks]
-    counts: np.ndarray = torch.cat(kept).numpy()[inverse.reshape(-1)]
-    return counts
-
-
 def check_kept(particle_set: ParticleSet, tilts: TiltImages) -> None:
     """Raise where the dose mask leaves a particle nothing to be compared with."""
-    kept = np.add.reduceat(kept_pairs(tilts, particle_set.box), particle_set.first_tilt[:-1])
+    kept = np.add.reduceat(Weighting().kept(tilts, lattice(particle_set.box)), particle_set.first_tilt[:-1])
     if (kept == 0).any():
         tomogram, name = particle_set.ids[int(np.flatnonzero(kept == 0)[0])]
         raise InputError(
@@ -78,7 +65,6 @@ def make_trainer(
     stop: StopRequest,
 ) -> Trainer:
     """Return a trainer at the start of its run."""
-    tilts = TiltImages.of(particle_set, dose_middle=options.dose_middle)
-    images = Images(store, tilts.to(compute.device), lattice(particle_set.box).to(compute.device))
+    images = Images.on(compute.device, particle_set, store, Weighting.of(options), options.dose_middle)
     model = make_model(particle_set, options, sampler)
     return Trainer(options, particle_set, images, sampler, model, compute, folder, stop)

@@ -11,12 +11,28 @@ part of them counts. tau² is learned by expectation-maximisation, an epoch at a
 of the variance that is left once the images are seen, 1 / (sum of w T² + 1 / tau²).
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 FILLED = 0.15  # the part of the box that a particle fills: a diameter of two thirds of the box
+
+
+@dataclass(frozen=True)
+class PriorSums:
+    """Sums over points, by shell (D/2 + 1,): their number, their |F|², and w T²."""
+
+    points: Tensor
+    power: Tensor
+    precision: Tensor
+
+    def add(self, shell: Tensor, counted: Tensor, power: Tensor, precision: Tensor) -> None:
+        """Add points (m,): their shells, whether they count, |F|², and w T²."""
+        # index_add_, as bincount makes a GPU wait for the CPU
+        for sums, values in ((self.points, counted), (self.power, power * counted), (self.precision, precision)):
+            sums.index_add_(0, shell, values.to(sums.dtype))
 
 
 class SpectralPrior:
@@ -31,19 +47,24 @@ class SpectralPrior:
         self.penalty = torch.zeros_like(shells)  # of |F|² at a point
         self.points, self.power, self.precision = (torch.zeros_like(shells) for _ in range(3))
 
-    def terms(self, k3: Tensor, real: Tensor, imaginary: Tensor, precision: Tensor) -> Tensor:
-        """Return the penalty (m,) at points (m, 3) and take note of them; ``precision`` (m,) is w T² there."""
-        shell = (k3.norm(dim=1) * self.box).round().long().clamp(max=self.box // 2)
-        power = real**2 + imaginary**2
-        with torch.no_grad():
-            # index_add_, as bincount makes a GPU wait for the CPU
-            for sums, values in (
-                (self.power, power),
-                (self.precision, precision),
-                (self.points, torch.ones_like(power)),
-            ):
-                sums.index_add_(0, shell, values.to(sums.dtype))
-        return self.penalty[shell].to(power.dtype) * power
+    def shells(self, k3: Tensor) -> Tensor:
+        """Return the shell (m,) of points (m, 3)."""
+        shells: Tensor = (k3.norm(dim=1) * self.box).round().long().clamp(max=self.box // 2)
+        return shells
+
+    def penalties(self, k3: Tensor) -> Tensor:
+        """Return the penalty (m,) of |F|² at points (m, 3)."""
+        return self.penalty.float()[self.shells(k3)]
+
+    def sums(self) -> "PriorSums":
+        """Return sums of 0."""
+        return PriorSums(*(torch.zeros_like(each) for each in (self.points, self.power, self.precision)))
+
+    def note(self, sums: "PriorSums") -> None:
+        """Take note of what some points were found to be."""
+        self.points += sums.points
+        self.power += sums.power
+        self.precision += sums.precision
 
     def end_epoch(self) -> None:
         """Learn the variances from what was seen since the last call."""

@@ -27,7 +27,7 @@ from napari_tomodrgn.training.checkpoints import save_checkpoint
 from napari_tomodrgn.training.device import Compute
 from napari_tomodrgn.training.inference import Images, held_out_reconstruction, infer_latents
 from napari_tomodrgn.training.linear_fit import fit_linear_encoder
-from napari_tomodrgn.training.objective import Losses, Weighting, train_on_batch
+from napari_tomodrgn.training.objective import Losses, train_on_batch
 from napari_tomodrgn.training.options import TrainOptions
 from napari_tomodrgn.training.spectral_prior import SpectralPrior
 
@@ -95,11 +95,14 @@ class Trainer:
     def __post_init__(self) -> None:
         self.model.to(self.compute.device)
         self.optimiser = torch.optim.AdamW(
-            self.model.parameters(), lr=self.options.learning_rate, weight_decay=self.options.weight_decay, eps=1e-8
+            self.model.parameters(),
+            lr=self.options.learning_rate,
+            weight_decay=self.options.weight_decay,
+            eps=1e-8,
+            fused=self.compute.device.type in ("cpu", "cuda"),
         )
         self.scaler = self.compute.scaler()
         self.beta = BetaController.of(self.options)
-        self.weighting = Weighting.of(self.options)
         self.prior = None
         if self.options.uses_spectral_prior:
             self.prior = SpectralPrior(self.particle_set.box, self.compute.device)
@@ -125,9 +128,7 @@ class Trainer:
             Where a loss is not finite; the last epoch's checkpoint stays as it is.
         """
         if isinstance(self.model.encoder, LinearEncoder) and not (self.epoch or self.position):
-            fit_linear_encoder(
-                self.model.encoder, self.images, self.sampler, self.weighting, self.options.seed, self.stop
-            )
+            fit_linear_encoder(self.model.encoder, self.images, self.sampler, self.options.seed, self.stop)
             # what the weak dimensions draw is learned as fast as what the strong ones do
             self.model.decoder.latent_scale.copy_(1 / self.model.encoder.prior_deviation)
         while self.epoch < self.options.epochs:
@@ -149,15 +150,12 @@ class Trainer:
         beta = self.beta.value(self._progress)
         for group in self.optimiser.param_groups:
             group["lr"] = self._learning_rate()
-        tilts, pairs = self.images.of(batch, self.compute.device)
         self.optimiser.zero_grad(set_to_none=True)
         losses = train_on_batch(
             self.model,
-            tilts,
-            pairs,
-            batch.counts,
+            self.images.of(batch),
             self.images.lattice,
-            weighting=self.weighting,
+            weighting=self.images.weighting,
             beta=beta,
             noise=self.sampler.noise(self.epoch + 1, self.position),
             compute=self.compute,
@@ -191,7 +189,7 @@ class Trainer:
         beta, learning_rate = self.beta.value(self._progress), self._learning_rate()
         latents = self.infer() if self.options.heterogeneous else None
         z_mean = None if latents is None else latents.z_mean
-        held_out = held_out_reconstruction(self.model, self.images, self.sampler, z_mean, self.weighting, self.compute)
+        held_out = held_out_reconstruction(self.model, self.images, self.sampler, z_mean, self.compute)
         seconds = self.sums.seconds + time.perf_counter() - began
         if self.prior is not None:
             self.prior.end_epoch()
@@ -222,7 +220,7 @@ class Trainer:
     def infer(self) -> Latents:
         """Return the latents of all particles, by deterministic inference."""
         draws = [self.sampler.inference_draws(particle) for particle in range(len(self.particle_set))]
-        mean, log_variance = infer_latents(self.model, self.images, draws, self.weighting, self.compute)
+        mean, log_variance = infer_latents(self.model, self.images, draws, self.compute)
         names = [HELD_OUT if held else TRAIN for held in self.sampler.split.is_held_out]
         return Latents(tuple(self.particle_set.ids), mean, log_variance, np.array(names, dtype=np.str_))
 

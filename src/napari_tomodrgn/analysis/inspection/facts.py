@@ -7,13 +7,13 @@ import numpy as np
 from napari_tomodrgn.imaging.lattice import lattice
 from napari_tomodrgn.imaging.tilt_images import TiltImages
 from napari_tomodrgn.particles.particle_set import ParticleSet
-from napari_tomodrgn.training.preparation import kept_pairs
+from napari_tomodrgn.training.points import Weighting
 
 
 def data_facts(particle_set: ParticleSet) -> dict[str, Any]:
     """Return the facts of a set, with the keys of ``train --dry-run --json``; coordinates are means over particles."""
     count = particle_set.tilts_per_particle
-    kept = int(kept_pairs(TiltImages.of(particle_set), particle_set.box).sum())
+    kept = int(Weighting().kept(TiltImages.of(particle_set), lattice(particle_set.box)).sum())
     every = lattice(particle_set.box).pairs * len(particle_set.tilt_images)
     return {
         "particles": len(particle_set),

@@ -1,0 +1,79 @@
+"""Matrix products of the decoder, with what follows them done in the same pass where the processor's library can.
+
+On a CPU oneDNN multiplies, if PyTorch has it: it adds the bias and applies the ReLU while the result is in registers,
+and it is fast on every vendor's processors, which MKL, behind ``torch.mm``, is not. Elsewhere these are plain products.
+"""
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+
+@lru_cache(maxsize=1)
+def has_onednn() -> bool:
+    """Return whether PyTorch offers oneDNN's fused linear layers here."""
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    try:
+        one = torch.ones(1, 1)
+        return bool(torch.ops.mkldnn._linear_pointwise(one, one, one[0], "relu", [], "") == 2)
+    except (AttributeError, RuntimeError):
+        return False
+
+
+@lru_cache(maxsize=1)
+def mkl_is_fast() -> bool:
+    """Return whether ``torch.mm`` uses all of this CPU's vector units in float32."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as stream:
+            return "GenuineIntel" in stream.read(4096)
+    except OSError:
+        return True
+
+
+def _on_onednn(values: Tensor) -> bool:
+    return values.device.type == "cpu" and values.dtype in (torch.float32, torch.bfloat16) and has_onednn()
+
+
+def affine(values: Tensor, weight: Tensor, bias: Tensor, activation: str) -> Tensor:
+    """Return (n, outputs) for values (n, inputs), weight (outputs, inputs), bias (outputs,) float32.
+
+    ``activation`` is applied to it: ``relu``, ``tanh`` or ``none``.
+    """
+    if _on_onednn(values):
+        result: Tensor = torch.ops.mkldnn._linear_pointwise(values, weight, bias, activation, [], "")
+        return result
+    return activate_(torch.addmm(bias.to(values.dtype), values, weight.T), activation)
+
+
+def affine_plus(values: Tensor, weight: Tensor, bias: Tensor | None, other: Tensor) -> Tensor:
+    """Return values @ weightᵀ + bias + other, of shape (n, outputs)."""
+    if _on_onednn(values):
+        bias = None if bias is None else bias.to(values.dtype)  # here it has to be of the others' type
+        result: Tensor = torch.ops.mkldnn._linear_pointwise.binary(values, other, weight, bias, "add")
+        return result
+    result = torch.addmm(other, values, weight.T)
+    return result if bias is None else result.add_(bias)
+
+
+def transposed_product(left: Tensor, right: Tensor) -> Tensor:
+    """Return leftᵀ @ right, (a, b), for (n, a) and (n, b)."""
+    if left.dtype == torch.float32 and _on_onednn(left) and not mkl_is_fast():
+        result: Tensor = torch.ops.mkldnn._linear_pointwise(left.T, right.T, None, "none", [], "")
+        return result
+    return left.T @ right
+
+
+def activate_(values: Tensor, activation: str) -> Tensor:
+    """Apply an activation in place."""
+    if activation == "relu":
+        return values.relu_()
+    return values.tanh_() if activation == "tanh" else values
+
+
+def through_activation_(gradient: Tensor, activated: Tensor, activation: str) -> Tensor:
+    """Return the gradient of what went into an activation, from that of what came out of it, in place."""
+    if activation == "relu":
+        return torch.ops.aten.threshold_backward.grad_input(gradient, activated, 0, grad_input=gradient)  # type: ignore[no-any-return]
+    return gradient.mul_(1 - activated * activated)

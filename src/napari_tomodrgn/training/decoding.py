@@ -1,0 +1,136 @@
+"""What it costs particles' volumes to disagree with their tilt images, and the gradient of that, block by block.
+
+On a CPU every core takes whole blocks of one particle's points, small enough for its cache; elsewhere blocks are large
+and hold many particles, as many kernels are launched as one block needs, and the host waits for none of them.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from napari_tomodrgn.imaging.lattice import Lattice
+from napari_tomodrgn.model.decoder import Decoder
+from napari_tomodrgn.model.decoder_gradient import DecodedPoints, DecoderWeights, GradientSums, leave_gradient
+from napari_tomodrgn.training.device import Compute
+from napari_tomodrgn.training.points import BatchImages, Block, Weighting, blocks_of, dealt, points_of, shares
+from napari_tomodrgn.training.spectral_prior import SpectralPrior
+from napari_tomodrgn.training.workers import in_threads
+
+POINTS_PER_BLOCK = {"cpu": 2048, "mps": 1 << 17, "cuda": 1 << 18}
+MULTIPLE = {"cpu": 128, "mps": 1, "cuda": 1}  # oneDNN makes a program for every shape it meets
+
+
+class Decoding:
+    """A decoder at the precision of the computation, asked at the points of batches."""
+
+    def __init__(self, decoder: Decoder, lattice: Lattice, weighting: Weighting, compute: Compute) -> None:
+        self.decoder, self.lattice, self.weighting, self.compute = decoder, lattice, weighting, compute
+        self.weights = DecoderWeights.of(decoder, compute.dtype)
+
+    def losses(self, images: BatchImages, latent_input: Tensor | None) -> Tensor:
+        """Return each particle's mean squared disagreement (B,), given what latents add to the first layer."""
+        parts = self._shares(images, latent_input, None, None)
+        return torch.stack([part.losses for part in parts]).sum(0)
+
+    def gradient(
+        self,
+        images: BatchImages,
+        latent_input: Tensor | None,  # (B, width)
+        factor: float | Tensor,
+        prior: SpectralPrior | None = None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return losses (B,) and the gradient (B, width) of ``factor`` x their sum with respect to the latent input.
+
+        That of the decoder's weights is left in its parameters.
+        """
+        parts = self._shares(images, latent_input, factor, prior)
+        for part in parts:
+            if prior is not None and part.prior_sums is not None:
+                prior.note(part.prior_sums)
+        leave_gradient(self.decoder, [part.sums for part in parts if part.sums is not None])
+        losses = torch.stack([part.losses for part in parts]).sum(0)
+        latent = [part.latent for part in parts if part.latent is not None]
+        return losses, torch.stack(latent).sum(0) if latent else None
+
+    def _shares(
+        self,
+        images: BatchImages,
+        latent_input: Tensor | None,
+        factor: float | Tensor | None,
+        prior: SpectralPrior | None,
+    ) -> list["_Share"]:
+        """Return what each worker adds up."""
+        kind = self.compute.device.type
+        per_point = torch.tensor(shares(images)).to(self.compute.device, non_blocking=True)
+
+        @torch.no_grad()
+        def work(blocks: Sequence[Block]) -> _Share:
+            share = _Share(self, images, per_point, latent_input, factor, prior)
+            for block in blocks:
+                share.add(block)
+            return share
+
+        cores = torch.get_num_threads() if kind == "cpu" else 1
+        blocks = blocks_of(images, POINTS_PER_BLOCK[kind], one_particle=kind == "cpu", at_least=cores)
+        return in_threads(work, dealt(blocks, max(1, min(cores, len(blocks)))))
+
+
+class _Share:
+    """What one worker adds up over its blocks.
+
+    Attributes
+    ----------
+    losses
+        (B,) of all particles.
+    sums, latent
+        Gradients of the decoder's weights and of the latent input (B, width), where a gradient is asked for.
+    """
+
+    def __init__(
+        self,
+        decoding: Decoding,
+        images: BatchImages,
+        per_point: Tensor,  # (B,) one over the number of points of each particle
+        latent_input: Tensor | None,
+        factor: float | Tensor | None,
+        prior: SpectralPrior | None,
+    ) -> None:
+        self._decoding, self._images, self._per_point = decoding, images, per_point
+        self._latent_input, self._factor, self._prior = latent_input, factor, prior
+        self.losses = torch.zeros_like(per_point)
+        self.sums = None if factor is None else GradientSums(decoding.weights)
+        self.latent = None if factor is None or latent_input is None else torch.zeros_like(latent_input)
+        self.prior_sums = None if factor is None or prior is None else prior.sums()
+
+    def add(self, block: Block) -> None:
+        """Decode the points of a block, and add its losses and gradient."""
+        decoding, own = self._decoding, block.rows
+        points = points_of(
+            self._images, block, decoding.lattice, decoding.weighting, MULTIPLE[self._per_point.device.type]
+        )
+        share = self._per_point[own] if points.owner is None else self._per_point[own][points.owner]
+        weight = points.weight * share
+        latent_input = None if self._latent_input is None else self._latent_input[own]
+        decoded = DecodedPoints(decoding.weights, points.k3, latent_input, points.owner)
+        real, imaginary = points.transfer * decoded.real, points.transfer * decoded.imaginary
+        real -= points.real
+        imaginary -= points.imaginary
+        error = weight * (real * real + imaginary * imaginary)
+        if points.owner is None:
+            self.losses[own] += error.sum()
+        else:
+            self.losses[own].index_add_(0, points.owner, error)
+        if self.sums is None or self._factor is None:
+            return
+        slope = 2 * self._factor * weight * points.transfer
+        real *= slope
+        imaginary *= slope
+        if self._prior is not None and self.prior_sums is not None:
+            counted = points.weight > 0
+            penalty = 2 * self._factor * share * counted * self._prior.penalties(points.k3)
+            real += penalty * decoded.real
+            imaginary += penalty * decoded.imaginary
+            power = decoded.real**2 + decoded.imaginary**2
+            self.prior_sums.add(self._prior.shells(points.k3), counted, power, points.weight * points.transfer**2)
+        decoded.backward(real, imaginary, self.sums, None if self.latent is None else self.latent[own])

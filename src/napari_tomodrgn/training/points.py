@@ -1,0 +1,216 @@
+"""The points of Fourier space at which particles are compared with their tilt images, in blocks.
+
+A lattice is ordered by |k|, so what the dose mask keeps of a tilt image is a prefix of it, and how long that is follows
+from the dose: the points of a batch are numbered before anything is computed, and nothing has to wait for a device.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from napari_tomodrgn.imaging.lattice import Lattice
+from napari_tomodrgn.imaging.tilt_images import TiltImages
+from napari_tomodrgn.training.options import TrainOptions
+
+TILTS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """Which frequencies count, and how much."""
+
+    dose_mask: bool = True
+    dose_weight: bool = True
+    tilt_weight: bool = True
+
+    @classmethod
+    def of(cls, options: TrainOptions) -> "Weighting":
+        """Take the weighting from a training's options."""
+        return cls(options.dose_mask, options.dose_weight, options.tilt_weight)
+
+    def kept(self, tilts: TiltImages, lattice: Lattice) -> npt.NDArray[np.int64]:
+        """Return (M,): how many ±k pairs of each tilt image count, from the lowest frequency on."""
+        if not self.dose_mask:
+            return np.full(len(tilts), lattice.pairs)
+        scalars = torch.stack([tilts.dose, tilts.optics[:, 3]], dim=1).cpu().numpy()
+        _, first, inverse = np.unique(scalars, axis=0, return_index=True, return_inverse=True)
+        distinct, on_cpu = tilts.to("cpu")[torch.from_numpy(first)], lattice.to("cpu")
+        blocks = range(0, len(distinct), TILTS_AT_ONCE)
+        kept = [distinct[slice(begin, begin + TILTS_AT_ONCE)].dose_mask(on_cpu).sum(1) for begin in blocks]
+        counts: npt.NDArray[np.int64] = torch.cat(kept).numpy()[inverse.reshape(-1)]
+        return counts
+
+    def weights(self, tilts: TiltImages, lattice: Lattice) -> Tensor:
+        """Return the loss weights (n, P), 0 where the dose mask leaves a frequency out."""
+        weight = self.within_mask(tilts, lattice)
+        return weight * tilts.dose_mask(lattice) if self.dose_mask else weight
+
+    def within_mask(self, tilts: TiltImages, lattice: Lattice) -> Tensor:
+        """Return the loss weights (n, P) of frequencies that are known to be kept."""
+        return tilts.weights(lattice, dose=self.dose_weight, tilt=self.tilt_weight)
+
+
+@dataclass(frozen=True)
+class BatchImages:
+    """The n tilt images of B particles, those of one particle contiguous.
+
+    Attributes
+    ----------
+    tilts, pairs
+        Their parameters, and their standardised Hartley pairs (n, 2, P), on the device of the model.
+    counts
+        (B,) int64 tilt images of each particle, on the CPU.
+    kept
+        (n,) numbers of points of each image that count.
+    """
+
+    tilts: TiltImages
+    pairs: Tensor
+    counts: Tensor
+    kept: npt.NDArray[np.int64]
+
+    @property
+    def first_images(self) -> list[int]:
+        """(B + 1,) particle b has the images ``first[b]:first[b + 1]``."""
+        return [0, *accumulate(self.counts.tolist())]
+
+    @property
+    def first_points(self) -> npt.NDArray[np.int64]:
+        """(n + 1,) image i has the points ``first[i]:first[i + 1]``."""
+        return np.concatenate([[0], np.cumsum(self.kept)])
+
+
+@dataclass(frozen=True)
+class Block:
+    """The points ``begin:end`` of a batch, of particles ``particles`` (their numbers in the batch)."""
+
+    begin: int
+    end: int
+    particles: range
+
+    def __len__(self) -> int:
+        return self.end - self.begin
+
+    @property
+    def rows(self) -> slice:
+        """Where the block's particles stand in the batch."""
+        return slice(self.particles.start, self.particles.stop)
+
+
+def blocks_of(images: BatchImages, size: int, *, one_particle: bool, at_least: int = 1) -> list[Block]:
+    """Cut a batch's points into blocks of about ``size`` points.
+
+    With ``one_particle`` no block has points of two, and blocks are cut smaller where there would be fewer of them
+    than ``at_least``.
+    """
+    first = images.first_points
+    edges = first[images.first_images]
+    total = int(edges[-1])
+    if one_particle:
+        size = max(1, min(size, -(-total // at_least)))
+        blocks = []
+        for particle, (begin, end) in enumerate(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)):
+            pieces = -(-(end - begin) // size)
+            cuts = [begin + (end - begin) * piece // pieces for piece in range(pieces + 1)] if pieces else []
+            own = range(particle, particle + 1)
+            blocks += [Block(low, high, own) for low, high in pairwise(cuts)]
+        return blocks
+    result = []
+    for begin in range(0, total, size):
+        end = min(begin + size, total)
+        low = int(np.searchsorted(edges, begin, side="right")) - 1
+        result.append(Block(begin, end, range(low, int(np.searchsorted(edges, end, side="left")))))
+    return result
+
+
+@dataclass(frozen=True)
+class Points:
+    """The points of a block, m in all.
+
+    Attributes
+    ----------
+    k3
+        (m, 3) x, y, z in cycles/px.
+    transfer
+        (m,) what a central slice is multiplied by.
+    weight
+        (m,) loss weight.
+    real, imaginary
+        (m,) standardised Fourier values of the images.
+    owner
+        (m,) particle of each point, counted from the block's first; ``None`` where there is one particle.
+    """
+
+    k3: Tensor
+    transfer: Tensor
+    weight: Tensor
+    real: Tensor
+    imaginary: Tensor
+    owner: Tensor | None
+
+
+def points_of(images: BatchImages, block: Block, lattice: Lattice, weighting: Weighting, multiple: int = 1) -> Points:
+    """Return the points of a block.
+
+    Their number is rounded up to a ``multiple`` by points that have no weight, so that a processor's library meets
+    few different shapes.
+    """
+    first = images.first_points
+    own = slice(
+        int(np.searchsorted(first, block.begin, side="right")) - 1, int(np.searchsorted(first, block.end, side="left"))
+    )
+    device = images.pairs.device
+    low = lattice.first(int(images.kept[own].max()))
+    ends = torch.from_numpy(first[own.start + 1 : own.stop + 1] - block.begin).to(device, non_blocking=True)
+    # the block's first image may begin before the block, so that its first points are left out
+    skipped = torch.from_numpy(first[own] - block.begin).to(device, non_blocking=True)
+    numbers = torch.arange(len(block), device=device)
+    image = torch.searchsorted(ends, numbers, right=True)
+    point = numbers - skipped[image]
+    idle = -len(block) % multiple
+    if idle:
+        image = torch.cat([image, image.new_zeros(idle)])
+        point = torch.cat([point, point.new_zeros(idle)])
+    tilts = images.tilts[own]
+    flat = image * low.pairs + point
+    weight = weighting.within_mask(tilts, low).flatten()[flat]
+    if idle:
+        weight[-idle:] = 0
+    plus, minus = (images.pairs[own, side, : low.pairs].flatten()[flat] for side in (0, 1))
+    k, axes = low.k[point], tilts.rotation[:, :2][image]
+    return Points(
+        k3=k[:, :1] * axes[:, 0] + k[:, 1:] * axes[:, 1],
+        transfer=tilts.transfer(low).flatten()[flat],
+        weight=weight,
+        real=(plus + minus) / 2,
+        imaginary=(minus - plus) / 2,
+        owner=None if len(block.particles) == 1 else _owners(images, own, block)[image],
+    )
+
+
+def _owners(images: BatchImages, own: slice, block: Block) -> Tensor:
+    """Return the particle of each image in ``own``, counted from the block's first."""
+    particle = np.repeat(np.arange(len(images.counts)), images.counts.numpy())[own]
+    return torch.from_numpy(particle - block.particles.start).to(images.pairs.device, non_blocking=True)
+
+
+def shares(images: BatchImages) -> list[float]:
+    """Return, for each particle, one over the number of its points."""
+    edges = images.first_points[images.first_images]
+    return [1 / max(count, 1) for count in np.diff(edges).tolist()]
+
+
+def dealt(blocks: Sequence[Block], hands: int) -> list[list[Block]]:
+    """Deal blocks to workers so that all have about as many points; the same blocks always go to the same hands."""
+    result: list[list[Block]] = [[] for _ in range(hands)]
+    load = [0] * hands
+    for block in sorted(blocks, key=lambda each: (-len(each), each.begin)):
+        lightest = load.index(min(load))
+        result[lightest].append(block)
+        load[lightest] += len(block)
+    return result
