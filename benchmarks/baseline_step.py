@@ -42,7 +42,7 @@ def random_tilts(count: int, pixel_size: float = 6.0) -> TiltImages:
 
 
 def hartley_of(decoder: Decoder, k3: Tensor, latent: Tensor) -> Tensor:
-    """Return the Hartley values (n,) of a volume at points (n, 3), one half of Fourier space not told from the other."""
+    """Return the Hartley values (n,) of a volume at points (n, 3), on both halves of Fourier space alike."""
     first = decoder.mlp.first
     row = torch.nn.functional.linear(latent, first.weight[:, decoder.features :], first.bias)
     hidden = torch.nn.functional.linear(encode(k3, decoder.vectors), first.weight[:, : decoder.features]) + row

@@ -28,7 +28,7 @@ from napari_tomodrgn.training.decoding import Decoding
 from napari_tomodrgn.training.device import Compute
 from napari_tomodrgn.training.inference import Images
 from napari_tomodrgn.training.points import Weighting
-from napari_tomodrgn.training.store import build_store
+from napari_tomodrgn.training.store import DirectImages
 
 PERMUTATIONS = 39
 TOMOGRAMS = 8
@@ -86,9 +86,9 @@ def own_latent_gain(star: Path, run: Run) -> tuple[float, float, float]:
     trained, settings = load_model(run), run.settings
     particle_set = read_particles(star)
     split = split_tilts(particle_set, settings["held_out_fraction"], settings["held_out_by"], settings["seed"])
-    store = build_store(particle_set, standard_deviation=trained.standard_deviation)
+    source = DirectImages(particle_set, standard_deviation=trained.standard_deviation)
     compute = Compute(torch.device("cpu"), "off")
-    images = Images.on(compute.device, particle_set, store, Weighting(), dose_middle=False)
+    images = Images.on(compute.device, particle_set, source, Weighting())
     batch = images.of(Batch.of(np.arange(len(particle_set)), split.held_out))
     decoder = trained.model.decoder
     decoding = Decoding(decoder, images.lattice, images.weighting, compute)

@@ -17,7 +17,7 @@ from napari_tomodrgn.imaging.tilt_images import TiltImages
 from napari_tomodrgn.particles.reading import read_particles
 from napari_tomodrgn.reconstruction.maps import read_map
 from napari_tomodrgn.runs.latents import Latents
-from napari_tomodrgn.training.store import build_store
+from napari_tomodrgn.training.store import DirectImages
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 RIBOSOME = sorted((DATA / "50S").glob("*.pdb"))
@@ -77,7 +77,7 @@ def oracle_labels(star: Path) -> npt.NDArray[np.int64]:
     """
     particle_set = read_particles(star)
     points, tilts, first = lattice(particle_set.box), TiltImages.of(particle_set), particle_set.first_tilt
-    store = build_store(particle_set, window=False)
+    store = DirectImages(particle_set, window=False)
     maps = [Projector(torch.from_numpy(each)) for each in true_maps(star)]
     distance = np.zeros((len(particle_set), len(maps)))
     for row in range(len(particle_set)):

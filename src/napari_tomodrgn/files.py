@@ -2,6 +2,7 @@
 
 import errno
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -42,7 +43,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     make_folder(path.parent)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    # not the process alone: another machine's may have the same number in the same folder
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{secrets.randbelow(10**6):06d}.part{path.suffix}")
     try:
         yield temporary
         with open(temporary, "rb") as written:

@@ -73,15 +73,3 @@ def test_one_volume_equals_its_part_of_a_batch() -> None:
     re_second, im_second = decoder.evaluate(k3[10:], z[1])
     torch.testing.assert_close(re[10:], re_second)
     torch.testing.assert_close(im[10:], im_second)
-
-
-def test_features_are_the_same_in_half_precision() -> None:
-    """Training under autocast has to see the features that volumes are decoded with."""
-    architecture = Architecture(256, 0)
-    vectors = Decoder(architecture).vectors
-    k3 = torch.rand(200, 3, generator=torch.Generator().manual_seed(0)) - 0.5
-
-    with torch.autocast("cpu", torch.bfloat16):
-        halved = encode(k3, vectors)
-
-    assert torch.equal(halved, encode(k3, vectors))

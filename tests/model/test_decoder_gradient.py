@@ -130,3 +130,13 @@ def test_products_are_those_of_float64() -> None:
     torch.testing.assert_close(found, (exact + other.double()).float(), rtol=1e-4, atol=1e-5)
     product = dense.transposed_product(values, other)
     torch.testing.assert_close(product, (values.double().T @ other.double()).float(), rtol=1e-4, atol=1e-5)
+
+
+def test_phases_are_not_rounded_in_half_precision() -> None:
+    """They reach hundreds of radians: rounded, they would be other features than those of decoded volumes."""
+    decoder = Decoder(Architecture(256, 0))
+    k3 = torch.rand(200, 3, generator=torch.Generator().manual_seed(0)) - 0.5
+    halved = decoder_gradient.features(k3, DecoderWeights.of(decoder, torch.bfloat16)).double()
+    phase = k3.double() @ decoder.vectors.double().T
+    assert phase.abs().max() > 200
+    torch.testing.assert_close(halved, torch.cat([phase.sin(), phase.cos()], 1), rtol=0, atol=3e-3)

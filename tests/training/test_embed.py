@@ -25,7 +25,7 @@ def run(tiny_set, tmp_path: Path) -> Run:  # type: ignore[no-untyped-def]
 def test_a_trained_set_gets_its_own_latents(run: Run, tmp_path: Path) -> None:
     options = EmbedOptions(particles=tmp_path / "data" / "particles.star", run=run.path, output=tmp_path / "z.npz")
     embedded = embed(options)
-    np.testing.assert_allclose(embedded.z_mean, run.latents().z_mean, atol=1e-6)
+    np.testing.assert_allclose(embedded.z_mean, run.latents().z_mean, atol=1e-3)
     stored = Latents.load(tmp_path / "z.npz")
     assert stored.ids == run.latents().ids
     assert set(stored.split) == {"new"}
@@ -79,7 +79,7 @@ def test_images_enter_as_those_of_the_run_did(tiny_set, tmp_path: Path) -> None:
     as_trained = embed(EmbedOptions(particles=path, run=run.path, output=tmp_path / "z.npz"))
     other = embed(EmbedOptions(particles=path, run=run.path, output=tmp_path / "dark.npz", contrast="dark"))
 
-    np.testing.assert_allclose(as_trained.z_mean, run.latents().z_mean, atol=1e-6)
+    np.testing.assert_allclose(as_trained.z_mean, run.latents().z_mean, atol=1e-3)
     assert np.abs(other.z_mean - run.latents().z_mean).max() > 1e-3
 
 

@@ -122,7 +122,7 @@ def test_states_are_told_apart_and_stay_so(four_states: Path, tmp_path: Path) ->
 def test_the_same_images_get_the_same_latents_and_say_how_they_scatter(four_states: Path, tmp_path: Path) -> None:
     run = train(small(four_states, tmp_path / "run", pooling="linear", latent_dim=3, epochs=1))
     options = EmbedOptions(particles=four_states, run=run.path, output=tmp_path / "z.npz", draws=4, draw_tilts=3)
-    np.testing.assert_allclose(embed(options).z_mean, run.latents().z_mean, atol=1e-5)
+    np.testing.assert_allclose(embed(options).z_mean, run.latents().z_mean, atol=1e-3)
     few = pd.read_json(tmp_path / "z.dispersion.json", typ="series")["dispersion"]
     embed(options.model_copy(update={"draw_tilts": 11, "overwrite": True}))
     many = pd.read_json(tmp_path / "z.dispersion.json", typ="series")["dispersion"]

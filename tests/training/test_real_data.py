@@ -15,7 +15,7 @@ from napari_tomodrgn.training.device import choose_compute
 from napari_tomodrgn.training.inference import held_out_reconstruction, infer_latents
 from napari_tomodrgn.training.options import TrainOptions
 from napari_tomodrgn.training.preparation import make_sampler, make_trainer
-from napari_tomodrgn.training.store import build_store
+from napari_tomodrgn.training.store import DirectImages
 from napari_tomodrgn.training.train import train
 from napari_tomodrgn.training.trainer import Trainer
 
@@ -27,7 +27,7 @@ def loss_of_all_images(model: VAE, trainer: Trainer) -> float:
     sampler, images = trainer.sampler, trainer.images
     sampler.split = replace(sampler.split, held_out=sampler.split.training)
     draws = [sampler.inference_draws(particle) for particle in range(len(trainer.particle_set))]
-    z_mean, _ = infer_latents(model, images, draws, trainer.compute)
+    z_mean, _ = infer_latents(model, images, draws)
     return held_out_reconstruction(model, images, sampler, z_mean, trainer.compute)
 
 
@@ -43,7 +43,7 @@ def test_the_warptools_set_trains(shared_data: Path, tmp_path: Path, pooling: st
     trainer = make_trainer(
         options,
         particle_set,
-        build_store(particle_set, standard_deviation=run.standard_deviation),
+        DirectImages(particle_set, standard_deviation=run.standard_deviation),
         make_sampler(particle_set, options),
         choose_compute("cpu", "off"),
         tmp_path,

@@ -114,6 +114,13 @@ class DecodedPoints:
             latent_sums.index_add_(0, self._owner, gradient.float())
 
 
+def after_first_layer(values: Tensor, weights: DecoderWeights) -> Tensor:
+    """Return the outputs (n, 2), float32, for what left the first layer (n, width); nothing is remembered."""
+    for weight, bias in weights.layers[1:-1]:
+        values = activate_(affine_plus(values, weight, bias, values), ACTIVATION)
+    return affine(values, *weights.layers[-1], "none").float()
+
+
 def features(points: Tensor, weights: DecoderWeights) -> Tensor:
     """Return (n, 2 F), [sin f·k, cos f·k], of points (n, 3), at the precision of the products.
 

@@ -31,7 +31,5 @@ def frequencies(kind: PositionalEncoding, box: int, feature_sigma: float, seed: 
 
 def encode(k3: Tensor, vectors: Tensor) -> Tensor:
     """Return the features (n, 2 F), [sin f·k, cos f·k], of points (n, 3) at vectors (F, 3)."""
-    # Phases reach hundreds of radians: in half precision they would be other features than those decoded with.
-    with torch.autocast(k3.device.type, enabled=False):
-        phase = k3.to(vectors.dtype) @ vectors.T
+    phase = k3.to(vectors.dtype) @ vectors.T
     return torch.cat([phase.sin(), phase.cos()], dim=-1)

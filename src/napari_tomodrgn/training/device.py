@@ -1,6 +1,5 @@
 """Where the work is done, and at which precision."""
 
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,12 +20,6 @@ class Compute:
     def dtype(self) -> torch.dtype:
         """The type that matrices are multiplied in."""
         return {"off": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[self.amp]
-
-    def autocast(self) -> AbstractContextManager[object]:
-        """Return a context in which the network runs at the chosen precision."""
-        if self.amp == "off":
-            return nullcontext()
-        return torch.autocast(self.device.type, torch.bfloat16 if self.amp == "bf16" else torch.float16)
 
     def scaler(self) -> torch.amp.GradScaler:
         """Return a gradient scaler, which does nothing unless the precision is fp16."""

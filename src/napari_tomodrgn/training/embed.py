@@ -22,7 +22,7 @@ from napari_tomodrgn.training.device import choose_compute
 from napari_tomodrgn.training.inference import Images, infer_latents
 from napari_tomodrgn.training.options import EmbedOptions, TrainOptions
 from napari_tomodrgn.training.points import Weighting
-from napari_tomodrgn.training.store import build_store
+from napari_tomodrgn.training.store import DirectImages
 
 PIXEL_SIZE_TOLERANCE = 0.01
 log = logging.getLogger("napari_tomodrgn")
@@ -53,18 +53,15 @@ def embed(options: EmbedOptions) -> Latents:
     sampler = _sampler(particle_set, run, trained, recorded)
     drawn = None if not options.draws else _random_draws(particle_set, trained, options)
     settings = run.settings
-    store = build_store(
-        particle_set,
-        window=settings["window"],
-        standard_deviation=trained.standard_deviation,
-        workers=options.workers,
+    source = DirectImages(particle_set, window=settings["window"], standard_deviation=trained.standard_deviation)
+    images = Images.on(
+        compute.device, particle_set, source, Weighting.of(recorded), dose_middle=settings["dose_middle"]
     )
-    images = Images.on(compute.device, particle_set, store, Weighting.of(recorded), settings["dose_middle"])
     draws = [sampler.inference_draws(particle) for particle in range(len(particle_set))]
-    mean, log_variance = infer_latents(trained.model, images, draws, compute)
+    mean, log_variance = infer_latents(trained.model, images, draws)
     split = np.full(len(particle_set), NEW)
     latents = Latents(tuple(particle_set.ids), mean, log_variance, split)
-    redrawn = [infer_latents(trained.model, images, each, compute)[0] for each in drawn or ()]
+    redrawn = [infer_latents(trained.model, images, each)[0] for each in drawn or ()]
     with ExitStack() as whole:  # all of them, or where one can't be written, none
         latents.save(whole.enter_context(atomic_path(options.output)))
         _write_table(whole.enter_context(atomic_path(table)), latents)

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from napari_tomodrgn.imaging.lattice import Lattice, lattice
 from napari_tomodrgn.imaging.tilt_images import TiltImages
@@ -16,33 +18,57 @@ from napari_tomodrgn.training.decoding import Decoding
 from napari_tomodrgn.training.device import Compute
 from napari_tomodrgn.training.objective import encode
 from napari_tomodrgn.training.points import BatchImages, Weighting
-from napari_tomodrgn.training.store import ImageStore
 
 IMAGES_PER_BATCH = 512
+
+
+class ImageSource(Protocol):
+    """Where preprocessed images come from."""
+
+    @property
+    def standard_deviation(self) -> float:
+        """What they were divided by."""
+
+    def take(self, rows: Tensor) -> Tensor:
+        """Return the Hartley pairs (n, 2, P) of the images at ``rows`` (n,), in any floating-point type."""
 
 
 @dataclass(frozen=True)
 class Images:
     """Everything about the tilt images of a set that the network needs."""
 
-    store: ImageStore
+    source: ImageSource
     tilts: TiltImages
     lattice: Lattice  # on the device of the tilts
     weighting: Weighting
     kept: npt.NDArray[np.int64]  # (M,) numbers of points of each image that count
+    standard_deviation: float  # that images are divided by
 
     @classmethod
     def on(
-        cls, device: torch.device, particle_set: ParticleSet, store: ImageStore, weighting: Weighting, dose_middle: bool
+        cls,
+        device: torch.device,
+        particle_set: ParticleSet,
+        source: ImageSource,
+        weighting: Weighting,
+        *,
+        dose_middle: bool = False,
+        standard_deviation: float | None = None,
     ) -> "Images":
-        """Return the images of a set, their parameters on a device."""
+        """Return the images of a set, their parameters on a device.
+
+        They are divided by ``standard_deviation``: what a run was trained with, or the source's own.
+        """
         tilts, points = TiltImages.of(particle_set, dose_middle=dose_middle), lattice(particle_set.box)
-        return cls(store, tilts.to(device), points.to(device), weighting, weighting.kept(tilts, points))
+        kept, deviation = weighting.kept(tilts, points), standard_deviation or source.standard_deviation
+        return cls(source, tilts.to(device), points.to(device), weighting, kept, deviation)
 
     def of(self, batch: Batch) -> BatchImages:
         """Return the images of a batch, on the device."""
         device = self.lattice.k.device
-        pairs = self.store.take(batch.rows).to(device, non_blocking=True)
+        pairs = self.source.take(batch.rows).to(device, non_blocking=True).float()
+        if self.source.standard_deviation != self.standard_deviation:
+            pairs *= self.source.standard_deviation / self.standard_deviation
         return BatchImages(self.tilts[batch.rows.to(device)], pairs, batch.counts, self.kept[batch.rows.numpy()])
 
 
@@ -60,7 +86,7 @@ def _grouped(particles: Sequence[int], rows: Sequence[Rows]) -> Iterator[Batch]:
 
 @torch.no_grad()
 def infer_latents(
-    model: VAE, images: Images, draws: Sequence[Sequence[Rows]], compute: Compute
+    model: VAE, images: Images, draws: Sequence[Sequence[Rows]]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Return mean and log-variance (N, |z|) of the latents of N particles, each the mean over its draws of images."""
     model.eval()
@@ -68,7 +94,7 @@ def infer_latents(
     size = (len(draws), model.architecture.latent_dim)
     mean, log_variance = np.zeros(size), np.zeros(size)
     for batch in _grouped(owners, [rows for own in draws for rows in own]):
-        drawn_mean, drawn_log_variance = encode(model, images.of(batch), images.lattice, images.weighting, compute)
+        drawn_mean, drawn_log_variance = encode(model, images.of(batch), images.lattice, images.weighting)
         np.add.at(mean, batch.particles, drawn_mean.cpu().double().numpy())
         np.add.at(log_variance, batch.particles, drawn_log_variance.cpu().double().numpy())
     times = np.bincount(owners, minlength=len(draws))[:, None]

@@ -55,7 +55,7 @@ def train_on_batch(
         kld = gaussian_divergence(mean, covariance, model.encoder.prior_deviation)
         z, regulariser = sample_gaussian(mean, covariance, noise), None
     else:
-        mean, log_variance = encode(model, images, lattice, weighting, compute)
+        mean, log_variance = encode(model, images, lattice, weighting)
         z, kld = sample_latent(mean, log_variance, noise), kl_divergence(mean, log_variance)
         regulariser = factor * (beta * kld / (images.counts.to(kld) * lattice.box**2)).sum()
     latent_input = model.decoder.latent_input(z)
@@ -68,17 +68,17 @@ def train_on_batch(
     return Losses(losses, kld.detach())
 
 
-def encode(
-    model: VAE, images: BatchImages, lattice: Lattice, weighting: Weighting, compute: Compute
-) -> tuple[Tensor, Tensor]:
-    """Return the posterior's mean and log-variance (B, |z|) of particles whose images are whole circles."""
+def encode(model: VAE, images: BatchImages, lattice: Lattice, weighting: Weighting) -> tuple[Tensor, Tensor]:
+    """Return the posterior's mean and log-variance (B, |z|) of particles whose images are whole circles.
+
+    In float32 always: next to the decoder an encoder costs nothing, and latents are not to be rounded.
+    """
     assert model.encoder is not None
     if isinstance(model.encoder, LinearEncoder):
         mean, covariance = _solve(model.encoder, images, lattice, weighting)
         return mean, covariance.diagonal(dim1=1, dim2=2).log()
     signed = images.pairs * images.tilts.encoder_sign(lattice)[:, None, :]
-    with compute.autocast():
-        mean, log_variance = model.encoder(signed, images.counts.to(signed.device))
+    mean, log_variance = model.encoder(signed, images.counts.to(signed.device))
     return mean, log_variance
 
 

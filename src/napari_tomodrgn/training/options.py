@@ -11,15 +11,17 @@ from napari_tomodrgn.particles.data_options import DataOptions
 from napari_tomodrgn.seeds import LARGEST_SEED
 
 LARGEST_LINEAR = 16  # its normal matrices grow with the square of the latent's dimensions
+StoreType = Literal["float16", "float32"]
 LAYERS_PATTERN = r"^\d+x\d+$"
 LAYERS_METAVAR = "NODESxLAYERS"
 # A resumed run may differ from what it recorded in these alone: epochs may be raised, and whether the files named
 # hold the same particles is told by their fingerprint.
 FREE_ON_RESUME = (
     "epochs", "device", "workers", "resume", "resume_epoch", "overwrite", "dry_run", "outdir", "particles", "datadir",
-    "volume_series", "selection",
+    "volume_series", "selection", "store_dir",
 )  # fmt: skip
-NOT_RECORDED = ("resume", "resume_epoch", "overwrite", "dry_run", "outdir")
+NOT_RECORDED = ("resume", "resume_epoch", "overwrite", "dry_run", "outdir", "store_dir")
+PACKED_IMAGES = "packed-images"  # folder beside runs
 
 
 class ComputeOptions(DataOptions):
@@ -37,7 +39,10 @@ class ComputeOptions(DataOptions):
         json_schema_extra={"group": "Compute"},
     )
     workers: int = Field(
-        1, ge=1, description="Threads that read and transform the images.", json_schema_extra={"group": "Compute"}
+        0,
+        ge=0,
+        description="Threads that read and transform the images; 0 is one a core.",
+        json_schema_extra={"group": "Compute"},
     )
 
 
@@ -165,6 +170,17 @@ class TrainOptions(ComputeOptions):
         "particle", description="Hold out whole particles, or tilts of each.", json_schema_extra={"group": "Objective"}
     )
 
+    store_dtype: StoreType = Field(
+        "float16",
+        description="Type in which preprocessed images are kept; float16 takes half the space of float32.",
+        json_schema_extra={"group": "Output"},
+    )
+    store_dir: Path | None = Field(
+        None,
+        description="Folder of the preprocessed images, made once for all runs on the same images; packed-images "
+        "beside the run if not given.",
+        json_schema_extra={"group": "Output"},
+    )
     checkpoint_every: int = Field(
         1,
         ge=1,
@@ -184,6 +200,11 @@ class TrainOptions(ComputeOptions):
         description="Say what would be done and what it costs; create nothing.",
         json_schema_extra={"group": "Output"},
     )
+
+    @property
+    def store_folder(self) -> Path:
+        """Where the packed images are."""
+        return self.outdir.absolute().parent / PACKED_IMAGES if self.store_dir is None else self.store_dir
 
     @property
     def heterogeneous(self) -> bool:

@@ -1,7 +1,7 @@
 """What a training would do and cost, without doing it."""
 
+import shutil
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,9 @@ from napari_tomodrgn.training.batches import Sampler
 from napari_tomodrgn.training.decoding import POINTS_PER_BLOCK, Decoding
 from napari_tomodrgn.training.device import Compute, choose_compute
 from napari_tomodrgn.training.options import TrainOptions
+from napari_tomodrgn.training.packed import Contents
 from napari_tomodrgn.training.points import BatchImages, Weighting
 from napari_tomodrgn.training.preparation import check_kept, make_model, make_sampler
-from napari_tomodrgn.training.store import store_bytes
 from napari_tomodrgn.training.train import previous_run, resumed_options, state_to_go_on_from
 
 TRAINING_OVER_FORWARD = 3  # backward is twice the forward's multiplications
@@ -56,7 +56,7 @@ def plan(options: TrainOptions) -> dict[str, Any]:
     counts = particle_set.tilts_per_particle
     used, points = _visited(sampler, kept)
     gflop = epoch_gflop(model, used, points)
-    bytes_stored = store_bytes(particle_set)
+    stored = Contents.of(particle_set, window=options.window, dtype=options.store_dtype)
     return {
         "particles": len(particle_set),
         "tilt_images": len(particle_set.tilt_images),
@@ -72,14 +72,14 @@ def plan(options: TrainOptions) -> dict[str, Any]:
         "encoder_parameters": learned_parameters(model.encoder),
         "decoder_parameters": learned_parameters(model.decoder),
         "gflop_per_epoch": gflop,
-        "store_bytes": bytes_stored,
-        "memory_gb": _memory_gb(model, bytes_stored, points, sampler, compute),
+        "store_bytes": stored.total_bytes,
+        "memory_gb": _memory_gb(model, points, sampler, compute),
         "seconds_per_epoch": _seconds_per_epoch(model, tilts, used, gflop, options, compute),
         "device": str(compute.device),
         "amp": compute.amp,
         "dialect": particle_set.dialect,
         "forward_model": particle_set.forward_model.as_dict(),
-        "warnings": _warnings(options, particle_set, bytes_stored),
+        "warnings": _warnings(options, particle_set, stored),
     }
 
 
@@ -109,14 +109,17 @@ def epoch_gflop(model: VAE, images: float, pairs: float) -> float:
     return 2 * TRAINING_OVER_FORWARD * (per_point * pairs + per_image * images) / 1e9
 
 
-def _memory_gb(model: VAE, stored: int, points: float, sampler: Sampler, compute: Compute) -> float:
-    """Return an estimate of the memory a training needs, in units of 1e9 bytes."""
+def _memory_gb(model: VAE, points: float, sampler: Sampler, compute: Compute) -> float:
+    """Return an estimate of the memory a training needs beside the program, in units of 1e9 bytes.
+
+    Packed images are not part of it: the system keeps as much of their file in memory as nobody else needs.
+    """
     width, layers = model.architecture.decoder
     per_batch = points / max(len(sampler.split.particles), 1) * sampler.batch_size
     block = min(POINTS_PER_BLOCK[compute.device.type], per_batch)
     activations = block * (2 * (layers + 2) * width + 2 * model.decoder.features) * 4
     weights = 4 * 4 * (learned_parameters(model.encoder) + learned_parameters(model.decoder))
-    return (stored + activations + weights + per_batch * LARGE_COPIES * 4) / 1e9
+    return (activations + weights + per_batch * LARGE_COPIES * 4) / 1e9
 
 
 def _seconds_per_epoch(
@@ -139,24 +142,20 @@ def _seconds_per_epoch(
     return min(seconds) * images / few
 
 
-def _warnings(options: TrainOptions, particle_set: ParticleSet, stored: int) -> list[str]:
+def _warnings(options: TrainOptions, particle_set: ParticleSet, stored: Contents) -> list[str]:
     found = list(particle_set.warnings)
     try:
         ImageStacks(particle_set)
     except InputError as error:
         found.append(str(error))
-    memory = _available_bytes()
-    if memory is not None and stored > memory:
-        found.append(f"the images take {stored / 1e9:.1f} GB of memory, and {memory / 1e9:.1f} GB are free")
+    folder = next(each for each in (options.store_folder, *options.store_folder.parents) if each.exists())
+    free = shutil.disk_usage(folder).free
+    if stored.total_bytes > free and not (options.store_folder / stored.name).exists():
+        found.append(
+            f"{options.store_folder}: packed images take {stored.total_bytes / 1e9:.1f} GB, and {free / 1e9:.1f} GB "
+            "are free; free some, or give another --store-dir"
+        )
     holder = lock_holder(options.outdir)
     if holder is not None:
         found.append(f"{options.outdir}: {holder} is training in it; wait until it ends, or choose another --outdir")
     return found
-
-
-def _available_bytes() -> int | None:
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")), None)

@@ -13,10 +13,9 @@ from napari_tomodrgn.particles.particle_set import TILT_IMAGE_COLUMNS, ParticleS
 from napari_tomodrgn.stopping import StopRequest
 from napari_tomodrgn.training.batches import Sampler, split_tilts
 from napari_tomodrgn.training.device import Compute
-from napari_tomodrgn.training.inference import Images
+from napari_tomodrgn.training.inference import Images, ImageSource
 from napari_tomodrgn.training.options import TrainOptions
 from napari_tomodrgn.training.points import Weighting
-from napari_tomodrgn.training.store import ImageStore
 from napari_tomodrgn.training.trainer import Trainer
 
 
@@ -58,13 +57,21 @@ def make_model(particle_set: ParticleSet, options: TrainOptions, sampler: Sample
 def make_trainer(
     options: TrainOptions,
     particle_set: ParticleSet,
-    store: ImageStore,
+    store: ImageSource,
     sampler: Sampler,
     compute: Compute,
     folder: Path,
     stop: StopRequest,
+    standard_deviation: float | None = None,
 ) -> Trainer:
-    """Return a trainer at the start of its run."""
-    images = Images.on(compute.device, particle_set, store, Weighting.of(options), options.dose_middle)
+    """Return a trainer at the start of its run; images are divided by ``standard_deviation``, or the store's own."""
+    images = Images.on(
+        compute.device,
+        particle_set,
+        store,
+        Weighting.of(options),
+        dose_middle=options.dose_middle,
+        standard_deviation=standard_deviation,
+    )
     model = make_model(particle_set, options, sampler)
     return Trainer(options, particle_set, images, sampler, model, compute, folder, stop)

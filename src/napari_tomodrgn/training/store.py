@@ -1,9 +1,12 @@
-"""The images as the network sees them: preprocessed once, standardised, then taken by row."""
+"""The images as the network sees them: preprocessed, standardised, and taken by row."""
 
 import math
+import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,108 +21,126 @@ from napari_tomodrgn.particles.stacks import ImageStacks
 from napari_tomodrgn.progress import track
 from napari_tomodrgn.stopping import InterruptedWorkError, StopRequest
 
-BYTES_PER_READ = 32 << 20
+BYTES_PER_READ = 8 << 20  # a worker's images; their transforms take about ten times as much
 IMAGES_FOR_DEVIATION = 10_000
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
-class ImageStore:
-    """Standardised Hartley pairs of all tilt images of a set, in memory."""
+class Preprocessing:
+    """Reads tilt images of a set and makes Hartley pairs of them, not yet standardised. For any number of threads."""
 
-    def __init__(self, pairs: Tensor, standard_deviation: float) -> None:
-        self._pairs = pairs  # (M, 2, P) float32
-        self.standard_deviation = standard_deviation
+    def __init__(self, particle_set: ParticleSet, *, window: bool = True) -> None:
+        self.particle_set, self.window = particle_set, window
+        self.lattice = lattice(particle_set.box)
+        self._stacks = ImageStacks(particle_set)
+        shifts = particle_set.tilt_images[["shift_x", "shift_y"]].to_numpy(np.float32)
+        self._shifts = torch.from_numpy(shifts / particle_set.pixel_size)
+        self._one_reader = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._shifts)
+
+    def __call__(self, rows: npt.NDArray[np.int64]) -> Tensor:
+        """Return the Hartley pairs (n, 2, P) float32 of the images at ``rows``.
+
+        Raises :class:`InputError` where an image holds NaN.
+        """
+        with self._one_reader:
+            images = torch.from_numpy(self._stacks.read(rows))
+        contrast = self.particle_set.forward_model.contrast
+        return preprocess(images, self._shifts[rows], self.lattice, contrast=contrast, window=self.window)
+
+    def blocks(self, rows: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
+        """Cut rows into blocks that a worker reads at once."""
+        size = max(1, BYTES_PER_READ // (4 * self.particle_set.box**2))
+        return [rows[begin : begin + size] for begin in range(0, len(rows), size)]
+
+    def standard_deviation(self, workers: int = 1, stop: StopRequest | None = None) -> float:
+        """Return the standard deviation about 0 of the Hartley pairs of at most 10,000 images, always the same ones.
+
+        Raises
+        ------
+        InputError
+            Where all images are 0.
+        """
+        drawn = np.arange(len(self))
+        if len(drawn) > IMAGES_FOR_DEVIATION:
+            drawn = np.sort(np.random.default_rng(0).choice(len(drawn), IMAGES_FOR_DEVIATION, replace=False))
+
+        def power(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+            pairs = self(rows).flatten(1).numpy()
+            result: npt.NDArray[np.float64] = np.einsum("ij,ij->i", pairs, pairs, dtype=np.float64)
+            return result
+
+        found = list(worked(power, self.blocks(drawn), workers, "measuring images", stop))
+        # a sum that is rounded once, so that the number of threads or blocks does not show
+        result = math.sqrt(math.fsum(np.concatenate(found)) / (len(drawn) * self.lattice.coordinates))
+        if not result > 0:
+            source = self.particle_set.source.path
+            raise InputError(f"{source}: all images are 0 inside the circle; check the stacks")
+        return result
+
+
+class DirectImages:
+    """Standardised Hartley pairs that are made anew whenever they are asked for: nothing is kept."""
+
+    def __init__(
+        self, particle_set: ParticleSet, *, window: bool = True, standard_deviation: float | None = None
+    ) -> None:
+        """Take a set; its standard deviation is measured where it is not given."""
+        self._pairs = Preprocessing(particle_set, window=window)
+        self.standard_deviation = standard_deviation or self._pairs.standard_deviation()
 
     def __len__(self) -> int:
         return len(self._pairs)
 
     def take(self, rows: Tensor) -> Tensor:
-        """Return the pairs (n, 2, P) float32 of the images at ``rows`` (n,), on the CPU."""
-        return self._pairs[rows]
+        """Return the pairs (n, 2, P) float32 of the images at ``rows`` (n,)."""
+        return self._pairs(rows.numpy()) / self.standard_deviation
 
 
-def store_bytes(particle_set: ParticleSet) -> int:
-    """Return the memory that the store of a set takes."""
-    return len(particle_set.tilt_images) * lattice(particle_set.box).coordinates * 4
-
-
-def build_store(
-    particle_set: ParticleSet,
-    *,
-    window: bool = True,
-    standard_deviation: float | None = None,
-    seed: int = 0,
-    workers: int = 1,
+def worked(
+    work: Callable[[Item], Result],
+    items: list[Item],
+    workers: int,
+    description: str,
     stop: StopRequest | None = None,
-) -> ImageStore:
-    """Read and preprocess every tilt image of a set.
-
-    Parameters
-    ----------
-    particle_set
-        Whose images.
-    window
-        Whether images are multiplied by a soft circle.
-    standard_deviation
-        What values are divided by; measured on at most 10,000 images drawn with ``seed`` where it is ``None``.
-    workers
-        Threads that read and transform.
-    stop
-        Looked at between reads.
+    unit: str = "blocks",
+) -> Iterator[Result]:
+    """Yield what ``work`` makes of each item, in order, by threads that have a core each, and show how far it is.
 
     Raises
     ------
-    InputError
-        Where a stack is missing, truncated or holds NaN, or all images are 0.
     InterruptedWorkError
         Where a stop was asked for.
     """
-    stacks = ImageStacks(particle_set)
-    half_plane = lattice(particle_set.box)
-    images = len(particle_set.tilt_images)
-    pairs = torch.empty(images, 2, half_plane.pairs)
-    shifts = torch.from_numpy(
-        particle_set.tilt_images[["shift_x", "shift_y"]].to_numpy(np.float32) / particle_set.pixel_size
-    )
-    contrast = particle_set.forward_model.contrast
-
-    one_reader = threading.Lock()
-
-    def fill(rows: npt.NDArray[np.int64]) -> int:
-        with one_reader:
-            read = torch.from_numpy(stacks.read(rows))
-        pairs[rows[0] : rows[-1] + 1] = preprocess(
-            read, shifts[rows[0] : rows[-1] + 1], half_plane, contrast=contrast, window=window
-        )
-        return len(rows)
-
-    size = max(1, BYTES_PER_READ // (4 * particle_set.box**2))
-    chunks = [np.arange(begin, min(begin + size, images)) for begin in range(0, images, size)]
-    for _ in track(_filled(fill, chunks, workers), "reading images", total=len(chunks), unit="blocks"):
-        if stop is not None and stop.signal is not None:
-            raise InterruptedWorkError("stopped while reading images; nothing was trained yet", stop.signal)
-    if standard_deviation is None:
-        standard_deviation = measure_deviation(pairs, seed)
-        if not standard_deviation > 0:
-            raise InputError(f"{particle_set.source.path}: all images are 0 inside the circle; check the stacks")
-    pairs /= standard_deviation
-    return ImageStore(pairs, standard_deviation)
+    threads = torch.get_num_threads()
+    pool = None if workers == 1 else ThreadPoolExecutor(workers, initializer=partial(torch.set_num_threads, 1))
+    try:
+        results = map(work, items) if pool is None else _few_ahead(pool, work, items, 2 * workers)
+        for result in track(results, description, total=len(items), unit=unit):
+            if stop is not None and stop.signal is not None:
+                raise InterruptedWorkError(f"stopped while {description}; nothing was trained yet", stop.signal)
+            yield result
+    finally:
+        if pool is not None:
+            pool.shutdown(cancel_futures=True)
+            torch.set_num_threads(threads)
 
 
-def _filled(
-    fill: Callable[[npt.NDArray[np.int64]], int], chunks: list[npt.NDArray[np.int64]], workers: int
-) -> Iterator[int]:
-    if workers == 1:
-        yield from map(fill, chunks)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        yield from pool.map(fill, chunks)
+def _few_ahead(
+    pool: ThreadPoolExecutor, work: Callable[[Item], Result], items: list[Item], ahead: int
+) -> Iterator[Result]:
+    """Yield results in order, with no more than ``ahead`` begun that were not taken yet: they are in memory."""
+    begun = [pool.submit(work, item) for item in items[:ahead]]
+    for item in items[ahead:]:
+        yield begun.pop(0).result()
+        begun.append(pool.submit(work, item))
+    for each in begun:
+        yield each.result()
 
 
-def measure_deviation(pairs: Tensor, seed: int) -> float:
-    """Return the standard deviation about 0 of Hartley pairs (M, 2, P), of at most 10,000 images drawn with a seed."""
-    drawn = np.arange(len(pairs))
-    if len(pairs) > IMAGES_FOR_DEVIATION:
-        drawn = np.sort(np.random.default_rng(seed).choice(len(pairs), IMAGES_FOR_DEVIATION, replace=False))
-    blocks = torch.split(pairs[torch.from_numpy(drawn)], 512)
-    total = math.fsum(float(block.double().square().sum()) for block in blocks)
-    return float(np.sqrt(total / (len(drawn) * pairs.shape[1] * pairs.shape[2])))
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

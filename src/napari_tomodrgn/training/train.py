@@ -29,8 +29,8 @@ from napari_tomodrgn.training.checkpoints import load_checkpoint, newest_checkpo
 from napari_tomodrgn.training.device import choose_compute
 from napari_tomodrgn.training.going_on import forget_after, state_to_restore
 from napari_tomodrgn.training.options import FREE_ON_RESUME, NOT_RECORDED, TrainOptions
+from napari_tomodrgn.training.packed import open_packed
 from napari_tomodrgn.training.preparation import check_kept, fingerprint, make_sampler, make_trainer
-from napari_tomodrgn.training.store import build_store
 from napari_tomodrgn.training.trainer import Trainer
 
 log = logging.getLogger("napari_tomodrgn")
@@ -75,15 +75,16 @@ def train(options: TrainOptions, stop: StopRequest | None = None) -> Run:
             check_kept(particle_set, TiltImages.of(particle_set, dose_middle=options.dose_middle))
         resumed = previous if options.resume else None
         state = None if resumed is None else state_to_go_on_from(resumed, options, particle_set)
-        store = build_store(
+        store = open_packed(
             particle_set,
+            options.store_folder,
             window=options.window,
-            standard_deviation=None if resumed is None else resumed.standard_deviation,
-            seed=options.seed,
+            dtype=options.store_dtype,
             workers=options.workers,
             stop=stop,
         )
-        trainer = make_trainer(options, particle_set, store, sampler, compute, options.outdir, stop)
+        deviation = None if resumed is None else resumed.standard_deviation
+        trainer = make_trainer(options, particle_set, store, sampler, compute, options.outdir, stop, deviation)
         if resumed is None:
             document = _document(options, particle_set, trainer)
             _remove_previous(options.outdir)
@@ -262,7 +263,7 @@ def _document(options: TrainOptions, particle_set: ParticleSet, trainer: Trainer
             "box": particle_set.box,
             "pixel_size": particle_set.pixel_size,
             "forward_model": particle_set.forward_model.as_dict(),
-            "standard_deviation": trainer.images.store.standard_deviation,
+            "standard_deviation": trainer.images.standard_deviation,
         },
         "model": {
             **model.architecture.as_dict(),

@@ -220,7 +220,7 @@ class Trainer:
     def infer(self) -> Latents:
         """Return the latents of all particles, by deterministic inference."""
         draws = [self.sampler.inference_draws(particle) for particle in range(len(self.particle_set))]
-        mean, log_variance = infer_latents(self.model, self.images, draws, self.compute)
+        mean, log_variance = infer_latents(self.model, self.images, draws)
         names = [HELD_OUT if held else TRAIN for held in self.sampler.split.is_held_out]
         return Latents(tuple(self.particle_set.ids), mean, log_variance, np.array(names, dtype=np.str_))
 
@@ -253,7 +253,7 @@ class Trainer:
             "position": self.position,
             "sums": vars(self.sums).copy(),
             "history": self.history,
-            "standard_deviation": self.images.store.standard_deviation,
+            "standard_deviation": self.images.standard_deviation,
             "pixel_size": self.particle_set.pixel_size,
             "forward_model": self.particle_set.forward_model.as_dict(),
         }
