@@ -10,8 +10,17 @@ from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.model.architecture import Architecture, Layers
 from napari_tomodrgn.model.decoder import Decoder
 from napari_tomodrgn.model.positional_encoding import encode
-from napari_tomodrgn.reconstruction.decode import decode_volumes, half_grid, low_pass_volume, volume_of
+from napari_tomodrgn.reconstruction import decode
+from napari_tomodrgn.reconstruction.decode import (
+    VolumeDecoder,
+    decode_volumes,
+    half_grid,
+    low_pass_volume,
+    volume_of,
+)
+from napari_tomodrgn.reconstruction.fsc import fsc
 from napari_tomodrgn.reconstruction.maps import read_map
+from napari_tomodrgn.training.device import Compute
 
 SIGMA = 1.6
 OFFSET = np.array([3.0, -2.0, 1.0])  # x, y, z in voxels from D/2
@@ -77,6 +86,40 @@ def test_decoded_volume_is_the_inverse_transform_of_the_decoder_over_the_whole_c
     outside_nyquist = np.fft.fftn(np.fft.ifftshift(volume))
     outside_nyquist[box // 2] = outside_nyquist[:, box // 2] = outside_nyquist[:, :, box // 2] = 0
     assert np.allclose(np.fft.fftshift(np.fft.ifftn(outside_nyquist).real), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("box", "kept"), [(24, True), (16, True), (24, False)])
+def test_volumes_are_the_same_together_alone_and_with_nothing_kept(
+    box: int, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against the decoder asked plainly, point by point of the half grid."""
+    monkeypatch.setitem(decode.POINTS_PER_BLOCK, "cpu", 500)
+    if not kept:
+        monkeypatch.setattr(decode, "MOST_KEPT", 0)
+    decoder = Decoder(Architecture(24, 3, decoder=Layers(32, 2), seed=1))
+    decoder.latent_scale.copy_(torch.tensor([1.0, 2.0, 0.5]))
+    z = torch.randn(3, 3, generator=torch.Generator().manual_seed(0))
+    volumes, grid = VolumeDecoder(decoder, standard_deviation=2.0, box=box), half_grid(24, box)
+    together = volumes.volumes(z.numpy())
+    for latent, found in zip(z, together, strict=True):
+        with torch.no_grad():
+            real, imaginary = decoder.evaluate(grid.k3, latent)
+        expected = volume_of(real, imaginary, grid, 2.0 * (box / 24) ** 3)
+        scale = np.abs(expected).max()
+        np.testing.assert_allclose(found / scale, expected / scale, atol=1e-5)
+        (alone,) = volumes.volumes(latent[None].numpy())
+        np.testing.assert_allclose(alone / scale, expected / scale, atol=1e-5)
+    one_by_one = list(decode_volumes(decoder, z.numpy(), standard_deviation=2.0, box=box))
+    assert all(np.array_equal(one, other) for one, other in zip(one_by_one, together, strict=True))
+
+
+def test_half_precision_leaves_a_volume_as_it_is_but_for_rounding() -> None:
+    decoder = Decoder(Architecture(32, 2, seed=3))
+    z = np.array([[0.5, -1.0]], np.float32)
+    (exact,) = decode_volumes(decoder, z, standard_deviation=1)
+    (rough,) = decode_volumes(decoder, z, standard_deviation=1, compute=Compute(torch.device("cpu"), "bf16"))
+    assert 0 < np.linalg.norm(rough - exact) < 0.01 * np.linalg.norm(exact)
+    assert fsc(rough, exact)[1:].min() > 0.999
 
 
 def test_latents_of_another_dimension_are_refused() -> None:

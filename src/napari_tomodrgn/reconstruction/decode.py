@@ -1,6 +1,6 @@
 """Volumes from a trained decoder: the half space of |k| <= 0.5 is decoded, the other half follows by symmetry."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,9 +10,16 @@ import torch
 from torch import Tensor
 
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.model.decoder import Decoder
+from napari_tomodrgn.model.decoder import Decoder, half_space
+from napari_tomodrgn.model.decoder_gradient import DecoderWeights, after_first_layer, features
+from napari_tomodrgn.model.dense import affine
+from napari_tomodrgn.training.device import Compute
+from napari_tomodrgn.training.workers import in_threads
 
-POINTS_PER_BLOCK = 16384
+POINTS_PER_BLOCK = {"cpu": 4096, "mps": 1 << 15, "cuda": 1 << 15}
+VOLUMES_AT_ONCE = {"cpu": 1, "mps": 8, "cuda": 8}
+MOST_KEPT = 1 << 28  # bytes of what the first layer says of the points
+EXACT = Compute(torch.device("cpu"), "off")
 
 
 @dataclass(frozen=True)
@@ -50,14 +57,97 @@ def half_grid(trained_box: int, box: int) -> HalfGrid:
     return HalfGrid(box, k3 / trained_box, flat, nyquist)
 
 
-@torch.inference_mode()
+class VolumeDecoder:
+    """A trained decoder, asked for volumes one after the other; needs no files, and works in any thread.
+
+    What the first layer says of the points is the same for all volumes, a latent only adds to it: it is kept where it
+    is not too large.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        *,
+        standard_deviation: float,
+        box: int | None = None,
+        compute: Compute = EXACT,
+    ) -> None:
+        """Prepare for volumes of ``box`` px (default: the trained box D), in the units of the images' densities.
+
+        A smaller even box d is cropped in Fourier space and scaled by d³/D³; the pixel size becomes a D/d.
+        ``standard_deviation`` is what the training images' Hartley values were divided by.
+
+        Raises
+        ------
+        InputError
+            Where the box is odd or larger than the trained one.
+        """
+        self.box = decoder.box if box is None else box
+        if self.box % 2 or not 2 <= self.box <= decoder.box:
+            raise InputError(f"--box {box}: expected an even number of pixels up to the trained box, {decoder.box}")
+        self._decoder = decoder.to(compute.device).eval()
+        self._weights, self._compute = DecoderWeights.of(decoder, compute.dtype), compute
+        self._grid = half_grid(decoder.box, self.box)
+        self._scale = standard_deviation * (self.box / decoder.box) ** 3
+        self._blocks = list(torch.split(self._grid.k3.to(compute.device), POINTS_PER_BLOCK[compute.device.type]))
+        self._signs = torch.cat([half_space(block)[1] for block in self._blocks])
+        width = decoder.mlp.first.out_features
+        keep = len(self._grid.k3) * width * self._weights.layers[0][0].element_size() <= MOST_KEPT
+        self._first: list[Tensor] | None = None
+        if keep:
+            self._first = self._each_block(self._first_layer)
+
+    @torch.no_grad()
+    def _first_layer(self, block: int) -> Tensor:
+        """Return what the first layer says of a block's points (n, width), before any latent."""
+        points = half_space(self._blocks[block])[0]
+        return affine(features(points, self._weights), *self._weights.layers[0], "none")
+
+    @torch.no_grad()
+    def _rest(self, block: int, latent_input: Tensor | None) -> Tensor:
+        """Return what the decoder says (B, n, 2) at the points of a block, for latent inputs (B, width)."""
+        first = self._first_layer(block) if self._first is None else self._first[block]
+        if latent_input is None:
+            return after_first_layer(first.relu(), self._weights)[None]
+        values = (first + latent_input.to(first.dtype)[:, None]).relu_()
+        return after_first_layer(values.flatten(0, 1), self._weights).view(*values.shape[:2], 2)
+
+    @torch.no_grad()
+    def volumes(self, z: npt.ArrayLike | None) -> list[npt.NDArray[np.float32]]:
+        r"""Return the volumes (d, d, d), z, y, x, of latents (n, \|z\|), decoded together; ``None`` is no latent.
+
+        Raises
+        ------
+        InputError
+            Where the latents have another dimension than the decoder was trained with.
+        """
+        latent_input = None
+        if z is not None:
+            latents = torch.as_tensor(np.asarray(z, dtype=np.float32)).to(self._compute.device)
+            _check_dimension(latents.shape[1], self._decoder)
+            latent_input = self._decoder.latent_input(latents)
+        else:
+            _check_dimension(0, self._decoder)
+        values = torch.cat(self._each_block(lambda number: self._rest(number, latent_input)), dim=1)
+        imaginary = values[..., 1] * self._signs
+        return [
+            volume_of(real, other, self._grid, self._scale)
+            for real, other in zip(values[..., 0], imaginary, strict=True)
+        ]
+
+    def _each_block(self, work: Callable[[int], Tensor]) -> list[Tensor]:
+        """Return what is made of each block: by a core each on a CPU."""
+        numbers = range(len(self._blocks))
+        return in_threads(work, numbers) if self._compute.device.type == "cpu" else list(map(work, numbers))
+
+
 def decode_volumes(
     decoder: Decoder,
     z: npt.ArrayLike | None,
     *,
     standard_deviation: float,
     box: int | None = None,
-    device: torch.device | str = "cpu",
+    compute: Compute = EXACT,
 ) -> Iterator[npt.NDArray[np.float32]]:
     r"""Yield one volume a latent, (d, d, d) float32 in z, y, x order, in the units of the images' densities.
 
@@ -67,34 +157,27 @@ def decode_volumes(
         The trained decoder of box D.
     z
         (n, \|z\|) latents, or ``None`` for a decoder without a latent (one volume).
-    standard_deviation
-        What the training images' Hartley values were divided by.
-    box
-        Smaller even box d: cropped in Fourier space and scaled by d³/D³; the pixel size becomes a D/d.
-    device
-        Where to decode.
+    standard_deviation, box, compute
+        As of :class:`VolumeDecoder`.
 
     Raises
     ------
     InputError
         Where the box is odd, larger than the trained one, or the latents have another dimension.
     """
-    box = decoder.box if box is None else box
-    if box % 2 or not 2 <= box <= decoder.box:
-        raise InputError(f"--box {box}: expected an even number of pixels up to the trained box, {decoder.box}")
-    latents = [None] if z is None else list(torch.as_tensor(np.asarray(z, dtype=np.float32)).to(device))
-    for latent in latents:
-        if (0 if latent is None else len(latent)) != decoder.latent_dim:
-            found = 0 if latent is None else len(latent)
-            raise InputError(f"the latents have {found} dimensions, the decoder was trained with {decoder.latent_dim}")
-    decoder = decoder.to(device).eval()
-    grid = half_grid(decoder.box, box)
-    k3 = grid.k3.to(device)
-    for latent in latents:
-        blocks = [decoder.evaluate(block, latent) for block in torch.split(k3, POINTS_PER_BLOCK)]
-        real = torch.cat([each[0] for each in blocks]).float()
-        imaginary = torch.cat([each[1] for each in blocks]).float()
-        yield volume_of(real, imaginary, grid, standard_deviation * (box / decoder.box) ** 3)
+    volumes = VolumeDecoder(decoder, standard_deviation=standard_deviation, box=box, compute=compute)
+    if z is None:
+        yield from volumes.volumes(None)
+        return
+    latents = np.asarray(z, dtype=np.float32)
+    together = VOLUMES_AT_ONCE[compute.device.type]
+    for begin in range(0, len(latents), together):
+        yield from volumes.volumes(latents[begin : begin + together])
+
+
+def _check_dimension(found: int, decoder: Decoder) -> None:
+    if found != decoder.latent_dim:
+        raise InputError(f"the latents have {found} dimensions, the decoder was trained with {decoder.latent_dim}")
 
 
 def volume_of(real: Tensor, imaginary: Tensor, grid: HalfGrid, scale: float) -> npt.NDArray[np.float32]:

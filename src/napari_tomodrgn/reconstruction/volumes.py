@@ -42,6 +42,9 @@ class VolumesOptions(BaseModel):
     map_hand: Literal["auto", "keep", "flip"] = Field("auto", description="Flip z on writing; auto: as the run says.")
     invert: bool = Field(False, description="Write protein dark instead of bright.")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to decode.")
+    amp: Literal["auto", "off", "fp16", "bf16"] = Field(
+        "auto", description="Precision of the products: auto as in training; off is float32."
+    )
     overwrite: bool = Field(False, description="Replace a set of the same name.")
 
 
@@ -73,8 +76,8 @@ def write_volumes(options: VolumesOptions) -> Path:
         raise InputError(f"--name {options.name}: expected a plain name; use --outdir for a folder elsewhere")
     rows = rows_to_decode(run, epoch, options)
     folder = options.outdir or run.path / "volumes" / f"epoch-{epoch:04d}" / (options.name or rows.name)
-    device = choose_compute(options.device, "off").device
-    trained = load_model(run, epoch, device)
+    compute = choose_compute(options.device, options.amp)
+    trained = load_model(run, epoch, compute.device)
     box = options.box or trained.box
     pixel_size = trained.pixel_size * trained.box / box
     hand = run.document["data"]["forward_model"]["map_hand"] if options.map_hand == "auto" else options.map_hand
@@ -85,7 +88,7 @@ def write_volumes(options: VolumesOptions) -> Path:
         return -volume if options.invert else volume
 
     decoded = decode_volumes(
-        trained.model.decoder, rows.z, standard_deviation=trained.standard_deviation, box=box, device=device
+        trained.model.decoder, rows.z, standard_deviation=trained.standard_deviation, box=box, compute=compute
     )
     write_volume_set(folder, map(finished, decoded), rows.index, pixel_size, overwrite=options.overwrite)
     return folder
