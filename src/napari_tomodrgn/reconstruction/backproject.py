@@ -1,6 +1,8 @@
 """Weighted backprojection: one map, and two half-maps, straight from the tilt images."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +24,9 @@ from napari_tomodrgn.reconstruction.fsc import fsc
 from napari_tomodrgn.reconstruction.half_sets import half_sets as divide
 
 FloatMap = npt.NDArray[np.float32]
+RowArray = npt.NDArray[np.int64]
+
+IMAGES_AT_ONCE = 64  # of about equal reach: fewer follow the dose more closely, more need fewer steps
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ def backproject(
     dose_mask: bool = True,
     dose_middle: bool = False,
     window: bool = True,
-    batch: int = 256,
+    batch: int = 512,
     seed: int = 0,
     progress: bool = True,
 ) -> Backprojection:
@@ -103,25 +108,11 @@ def backproject(
     """
     if rows is not None:
         particle_set = particle_set.take(rows)
-    if len(particle_set) < 1 + half_sets:
-        raise InputError(
-            f"{particle_set.source.path}: {len(particle_set)} particles are too few to backproject"
-            f"{' with half-sets; take two or more, or leave the half-sets out' if half_sets else ''}"
-        )
+    _refuse_too_few(particle_set, half_sets)
     half = divide(particle_set, seed)
-    image_half = half[particle_set.tilt_images["particle"].to_numpy()]
-    if len(particle_set) == 1:
-        image_half = np.arange(len(particle_set.tilt_images)) % 2
-    weighting = Weighting(dose_weight, tilt_weight, dose_mask, dose_middle)
-    grids = (FourierGrid(particle_set.box), FourierGrid(particle_set.box))
-    batches = _batches(particle_set, weighting, window, batch)
-    if progress:
-        total = -(-len(image_half) // batch)
-        batches = track(batches, "backprojection", total=total, unit="batches")
-    for rows_read, k3, numerator, denominator in batches:
-        for number, grid in enumerate(grids):
-            chosen = torch.from_numpy(image_half[rows_read] == number)
-            grid.insert(k3[chosen], numerator[chosen], denominator[chosen])
+    images = _FourierImages.of(particle_set, Weighting(dose_weight, tilt_weight, dose_mask, dose_middle), window)
+    image_half = _half_of_images(particle_set, half)
+    grids = _filled(images, image_half, batch, progress)
     sphere = soft_sphere(particle_set.box).numpy() if window else np.float32(1)
     first, second = (grid.reconstruct() * sphere for grid in grids)
     curve = fsc(first, second)
@@ -129,20 +120,101 @@ def backproject(
     return Backprojection(whole, first, second, curve, half) if half_sets else Backprojection(whole)
 
 
-def _batches(
-    particle_set: ParticleSet, weighting: Weighting, window: bool, batch: int
-) -> Iterator[tuple[slice, Tensor, Tensor, Tensor]]:
-    """Yield rows, k3 (n, P, 3), numerator (n, P) complex and denominator (n, P) of the tilt images, batch by batch."""
-    stacks = ImageStacks(particle_set)
-    tilts = TiltImages.of(particle_set, dose_middle=weighting.dose_middle)
-    points = lattice(particle_set.box)
-    contrast = particle_set.forward_model.contrast
-    for begin in range(0, len(tilts), batch):
-        rows = slice(begin, min(begin + batch, len(tilts)))
-        images = torch.from_numpy(stacks.read(np.arange(rows.start, rows.stop)))
-        part = tilts[rows]
-        values = pairs_to_complex(preprocess(images, part.shift_px, points, contrast=contrast, window=window))
-        yield rows, part.k3(points), *weighted(values, part, points, weighting)
+def _refuse_too_few(particle_set: ParticleSet, half_sets: bool) -> None:
+    if len(particle_set) < 1 + half_sets:
+        raise InputError(
+            f"{particle_set.source.path}: {len(particle_set)} particles are too few to backproject"
+            f"{' with half-sets; take two or more, or leave the half-sets out' if half_sets else ''}"
+        )
+
+
+def _half_of_images(particle_set: ParticleSet, half: RowArray) -> RowArray:
+    """Return the half (M,) of each tilt image: its particle's, and every other image of a single particle."""
+    if len(particle_set) == 1:
+        return np.arange(len(particle_set.tilt_images)) % 2
+    result: RowArray = half[particle_set.tilt_images["particle"].to_numpy()]
+    return result
+
+
+def _filled(
+    images: "_FourierImages", image_half: RowArray, batch: int, progress: bool
+) -> tuple[FourierGrid, FourierGrid]:
+    """Return the grids of the two halves (M,) of the images, each filled by a thread of its own.
+
+    A grid's batches come one after another, so its sums have one order, and the same call gives the same bits.
+    """
+    grids = (FourierGrid(images.points.box), FourierGrid(images.points.box))
+    with _torch_threads_halved(), ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
+        jobs = [
+            (first, second)[number].submit(images.insert_into, grids[number], rows)
+            for number, rows in _batches(image_half, max(batch // 2, 1))
+        ]
+        try:
+            for job in track(jobs, "backprojection", unit="batches") if progress else jobs:
+                job.result()
+        finally:  # at an error or Ctrl-C; the pools wait for every job that is not cancelled
+            for job in jobs:
+                job.cancel()
+    return grids
+
+
+def _batches(image_half: RowArray, size: int) -> list[tuple[int, RowArray]]:
+    """Return halves and up to ``size`` rows of theirs, in the order of the rows, near which both halves then read."""
+    rows_of = [np.flatnonzero(image_half == number) for number in (0, 1)]
+    parts = [
+        (number, rows[begin : begin + size])
+        for number, rows in enumerate(rows_of)
+        for begin in range(0, len(rows), size)
+    ]
+    return sorted(parts, key=lambda part: int(part[1][0]))
+
+
+@contextmanager
+def _torch_threads_halved() -> Iterator[None]:
+    """Share torch's threads out between two threads: more than the cores would wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(max(threads // 2, 1))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@dataclass(frozen=True)
+class _FourierImages:
+    """The tilt images of a set as weighted values on central slices, read where they are needed."""
+
+    stacks: ImageStacks
+    tilts: TiltImages
+    points: Lattice
+    weighting: Weighting
+    window: bool
+
+    @classmethod
+    def of(cls, particle_set: ParticleSet, weighting: Weighting, window: bool) -> "_FourierImages":
+        tilts = TiltImages.of(particle_set, dose_middle=weighting.dose_middle)
+        return cls(ImageStacks(particle_set), tilts, lattice(particle_set.box), weighting, window)
+
+    def insert_into(self, grid: FourierGrid, rows: RowArray) -> None:
+        """Read the images of these rows and add them to a grid."""
+        images = torch.from_numpy(self.stacks.read(rows))
+        tilts = self.tilts[torch.from_numpy(rows)]
+        contrast = tilts.forward_model.contrast
+        for chosen, points in self._of_equal_reach(tilts):
+            part = tilts[chosen]
+            pairs = preprocess(images[chosen], part.shift_px, points, contrast=contrast, window=self.window)
+            grid.insert(part.k3(points), *weighted(pairs_to_complex(pairs), part, points, self.weighting))
+
+    def _of_equal_reach(self, tilts: TiltImages) -> Iterator[tuple[Tensor, Lattice]]:
+        """Yield rows of images whose dose masks end near each other, and the lattice up to the farthest end.
+
+        The lattice is ordered by |k|, so nothing is computed for most of the points that are masked out.
+        """
+        end = torch.full((len(tilts),), self.points.pairs)
+        if self.weighting.dose_mask:
+            end = (tilts.dose_mask(self.points) * torch.arange(1, self.points.pairs + 1)).amax(dim=1)
+        for chosen in torch.split(torch.argsort(end, stable=True), IMAGES_AT_ONCE):
+            yield chosen, self.points.first(int(end[chosen].max()))
 
 
 def weighted(values: Tensor, tilts: TiltImages, points: Lattice, weighting: Weighting) -> tuple[Tensor, Tensor]:

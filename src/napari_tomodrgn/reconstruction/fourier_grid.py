@@ -9,7 +9,7 @@ from napari_tomodrgn.imaging.project import gridding_correction
 from napari_tomodrgn.reconstruction.fsc import shell_numbers
 
 FLAT_FRACTION = 1.0  # of a shell's mean denominator, added where no FSC tells the signal-to-noise ratio
-POINTS_AT_ONCE = 1 << 19
+POINTS_AT_ONCE = 1 << 16  # whose steps on the way to the grid stay in a core's cache
 
 
 class FourierGrid:
@@ -33,12 +33,15 @@ class FourierGrid:
         return total
 
     def insert(self, k3: Tensor, numerator: Tensor, denominator: Tensor) -> None:
-        """Add complex numerators (n, P) and real denominators (n, P) at ``k3`` (n, P, 3), x, y, z in cycles/px."""
-        counted = denominator.flatten() > 0
+        """Add complex numerators (n, P) and real denominators (n, P) at ``k3`` (n, P, 3), x, y, z in cycles/px.
+
+        A numerator whose denominator is 0 says nothing of the map and does not count.
+        """
+        counted = torch.where(denominator > 0, numerator, 0)
         parts = zip(
-            torch.split(k3.reshape(-1, 3)[counted], POINTS_AT_ONCE),
-            torch.split(numerator.flatten()[counted], POINTS_AT_ONCE),
-            torch.split(denominator.flatten()[counted], POINTS_AT_ONCE),
+            torch.split(k3.reshape(-1, 3), POINTS_AT_ONCE),
+            torch.split(counted.flatten(), POINTS_AT_ONCE),
+            torch.split(denominator.flatten(), POINTS_AT_ONCE),
             strict=True,
         )
         for part in parts:
@@ -53,11 +56,12 @@ class FourierGrid:
         upper = position - low
         lower = 1 - upper
         x, y, z = low.to(torch.int64)
+        columns = (y % size * half, (y + 1) % size * half)
         for step_z, weight_z in enumerate((lower[2], upper[2])):
-            plane = (z + step_z) % size * size
-            for step_y, weight_y in enumerate((lower[1], upper[1])):
+            plane = (z + step_z) % size * (size * half) + x
+            for column, weight_y in zip(columns, (lower[1], upper[1]), strict=True):
                 weight = weight_z * weight_y
-                line = (plane + (y + step_y) % size) * half + x
+                line = plane + column
                 for total, value in ((self.numerator, numerator), (self.denominator, denominator)):
                     weighted = value * weight
                     beyond = weighted * upper[0]
