@@ -15,3 +15,11 @@ class RunError(Exception):
     """Work that began and could not be finished: disk full, out of memory, NaN loss (exit code 1)."""
 
     exit_code = 1
+
+
+class AbandonedError(Exception):
+    """Work of several processes that this one gave up because another did, which says why; this one says nothing."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code

@@ -21,6 +21,11 @@ def set_quiet(quiet: bool) -> None:
     _quiet = quiet
 
 
+def is_quiet() -> bool:
+    """Return whether plain lines were asked for."""
+    return _quiet
+
+
 def track(items: Iterable[Item], description: str, *, total: int | None = None, unit: str = "it") -> Iterator[Item]:
     """Yield ``items`` and show how far the work is, on stderr."""
     total = len(items) if total is None and isinstance(items, Sized) else total

@@ -72,6 +72,7 @@ def test_kl_divergence_against_torch_distributions() -> None:
 
 def test_latents_are_drawn_from_the_posterior() -> None:
     mean, log_variance = torch.full((20000, 1), 2.0), torch.full((20000, 1), -1.0)
-    drawn = sample_latent(mean, log_variance, torch.Generator().manual_seed(0))
+    noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(0))
+    drawn = sample_latent(mean, log_variance, noise)
     assert float(drawn.mean()) == pytest.approx(2.0, abs=0.02)
     assert float(drawn.std()) == pytest.approx(torch.e**-0.5, rel=0.02)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from pydantic import BaseModel, ConfigDict, Field
 
+from napari_tomodrgn.cli.options import words_of
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.seeds import LARGEST_SEED
 from napari_tomodrgn.stopping import StopRequest
@@ -198,18 +199,12 @@ def _match(volume: Path, data: Path, state: int) -> float:
 
 def command_line(command: str, options: BaseModel) -> str:
     """Return the command that a model of options stands for, with what differs from the defaults."""
-    arguments, words = [], []
-    for name, field in type(options).model_fields.items():
-        value = getattr(options, name)
-        if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("argument"):
-            arguments.append(str(value))
-        elif value != field.get_default(call_default_factory=True, validated_data={}):
-            flag = "--" + name.replace("_", "-")
-            if isinstance(value, bool):
-                words += [flag if value else f"--no-{flag[2:]}"]
-            else:
-                words += [flag, ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)]
-    return shlex.join(["napari-tomodrgn", command, *arguments, *words])
+    differ = [
+        name
+        for name, field in type(options).model_fields.items()
+        if getattr(options, name) != field.get_default(call_default_factory=True, validated_data={})
+    ]
+    return shlex.join(["napari-tomodrgn", command, *words_of(options, differ)])
 
 
 def _refuse_full(options: DemoOptions) -> None:

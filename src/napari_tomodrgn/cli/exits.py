@@ -13,7 +13,7 @@ from types import FrameType
 
 import typer
 
-from napari_tomodrgn.errors import InputError, RunError
+from napari_tomodrgn.errors import AbandonedError, InputError, RunError
 from napari_tomodrgn.files import explain_os_error
 from napari_tomodrgn.stopping import InterruptedWorkError
 
@@ -71,6 +71,8 @@ def _explain(error: BaseException) -> tuple[int, list[str]]:
         return error.exit_code, [f"error: {line}" for line in str(error).splitlines()]
     if isinstance(error, InterruptedWorkError):
         return error.exit_code, [str(error)]
+    if isinstance(error, AbandonedError):
+        return error.exit_code, []
     if isinstance(error, KeyboardInterrupt):
         name, number = ("SIGTERM", 15) if isinstance(error, _TerminatedError) else ("Ctrl-C", 2)
         return 128 + number, [f"stopped by {name}; what is on disk is whole, run again to start afresh"]

@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType, UnionType
@@ -62,6 +62,22 @@ def _extra(field: FieldInfo, name: str) -> Any:
 def option_name(name: str) -> str:
     """Return a field's name as written on the command line."""
     return "--" + name.replace("_", "-")
+
+
+def words_of(options: BaseModel, names: Collection[str]) -> list[str]:
+    """Return the words on a command line that give some of a model's options the values that they have."""
+    arguments, words = [], []
+    for name, field in type(options).model_fields.items():
+        value = getattr(options, name)
+        if name not in names or value is None:
+            continue
+        if _extra(field, "argument"):
+            arguments.append(str(value))
+        elif isinstance(value, bool):
+            words.append(option_name(name if value else f"no_{name}"))
+        else:
+            words += [option_name(name), ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)]
+    return arguments + words
 
 
 def _metavar(name: str, field: FieldInfo) -> str:

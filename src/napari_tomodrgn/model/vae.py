@@ -40,16 +40,14 @@ def learned_parameters(module: nn.Module | None) -> int:
     return sum(each.numel() for each in module.parameters()) if module is not None else 0
 
 
-def sample_latent(mean: Tensor, log_variance: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw z ~ N(μ, σ²) for (B, |z|); the noise comes from the CPU, so it is the same on every device."""
-    noise = torch.randn(mean.shape, generator=generator).to(mean)
-    return mean + noise * torch.exp(log_variance / 2)
+def sample_latent(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
+    """Return z ~ N(μ, σ²) for (B, |z|), made of standard normal noise (B, |z|)."""
+    return mean + noise.to(mean) * torch.exp(log_variance / 2)
 
 
-def sample_gaussian(mean: Tensor, covariance: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw z ~ N(μ, Σ) for (B, |z|) and (B, |z|, |z|); the noise comes from the CPU."""
-    noise = torch.randn(mean.shape, generator=generator).to(mean)
-    return mean + torch.einsum("bij,bj->bi", torch.linalg.cholesky(covariance), noise)
+def sample_gaussian(mean: Tensor, covariance: Tensor, noise: Tensor) -> Tensor:
+    """Return z ~ N(μ, Σ) for (B, |z|) and (B, |z|, |z|), made of standard normal noise (B, |z|)."""
+    return mean + torch.einsum("bij,bj->bi", torch.linalg.cholesky(covariance), noise.to(mean))
 
 
 def gaussian_divergence(mean: Tensor, covariance: Tensor, deviation: Tensor) -> Tensor:

@@ -48,6 +48,12 @@ class Batch:
     def __len__(self) -> int:
         return len(self.particles)
 
+    def part(self, particles: slice) -> "Batch":
+        """Return some of the particles with their tilt images, which may be none."""
+        ends = torch.cat([torch.zeros(1, dtype=torch.int64), self.counts.cumsum(0)])
+        begin, end, _ = particles.indices(len(self))
+        return Batch(self.particles[particles], self.rows[ends[begin] : ends[end]], self.counts[particles])
+
 
 @dataclass(frozen=True)
 class Split:

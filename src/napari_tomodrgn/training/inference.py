@@ -16,6 +16,7 @@ from napari_tomodrgn.particles.particle_set import ParticleSet
 from napari_tomodrgn.training.batches import Batch, Rows, Sampler
 from napari_tomodrgn.training.decoding import Decoding
 from napari_tomodrgn.training.device import Compute
+from napari_tomodrgn.training.distributed import ALONE, Ranks
 from napari_tomodrgn.training.objective import encode
 from napari_tomodrgn.training.points import BatchImages, Weighting
 
@@ -86,10 +87,21 @@ def _grouped(particles: Sequence[int], rows: Sequence[Rows]) -> Iterator[Batch]:
 
 @torch.no_grad()
 def infer_latents(
+    model: VAE, images: Images, draws: Sequence[Sequence[Rows]], ranks: Ranks = ALONE
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return mean and log-variance (N, |z|) of the latents of N particles, each the mean over its draws of images.
+
+    Each rank infers a part of them.
+    """
+    model.eval()
+    own = torch.from_numpy(np.stack(_inferred(model, images, draws[ranks.part(len(draws))]), axis=1))
+    mean, log_variance = ranks.together(own, len(draws)).numpy().swapaxes(0, 1)
+    return mean, log_variance
+
+
+def _inferred(
     model: VAE, images: Images, draws: Sequence[Sequence[Rows]]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Return mean and log-variance (N, |z|) of the latents of N particles, each the mean over its draws of images."""
-    model.eval()
     owners = [particle for particle, own in enumerate(draws) for _ in own]
     size = (len(draws), model.architecture.latent_dim)
     mean, log_variance = np.zeros(size), np.zeros(size)
@@ -108,6 +120,7 @@ def held_out_reconstruction(
     sampler: Sampler,
     z_mean: npt.NDArray[np.float32] | None,  # (N, |z|)
     compute: Compute,
+    ranks: Ranks = ALONE,
 ) -> float:
     """Return the mean reconstruction loss of what is held out, decoded from the latents' means; NaN if nothing is."""
     model.eval()
@@ -115,7 +128,9 @@ def held_out_reconstruction(
     particles = [number for number, rows in enumerate(held_out) if len(rows)]
     losses: list[float] = []
     decoding = Decoding(model.decoder, images.lattice, images.weighting, compute)
-    for batch in _grouped(particles, [held_out[number] for number in particles]):
+    own = particles[ranks.part(len(particles))]
+    for batch in _grouped(own, [held_out[number] for number in own]):
         z = None if z_mean is None else torch.from_numpy(z_mean[batch.particles]).to(compute.device)
         losses += decoding.losses(images.of(batch), None if z is None else model.decoder.latent_input(z)).tolist()
-    return float(np.mean(losses)) if losses else float("nan")
+    everyones = ranks.together(torch.tensor(losses, dtype=torch.float64), len(particles))
+    return float(np.mean(everyones.numpy())) if particles else float("nan")

@@ -43,20 +43,33 @@ def train_on_batch(
     compute: Compute,
     scaler: torch.amp.GradScaler,
     prior: SpectralPrior | None = None,
+    part: slice = slice(None),
+    of: int | None = None,
 ) -> Losses:
-    """Leave the gradient of the batch's loss in the model's parameters and return what its particles cost."""
+    """Leave the gradient of the batch's loss in the model's parameters and return what its particles cost.
+
+    Parameters
+    ----------
+    images
+        Of all particles of the batch, or of a ``part`` (perhaps none) of its ``of`` particles. The loss stays the mean
+        over the whole batch and the noise is drawn for all of it, so that the parts' gradients add up to the batch's.
+    """
+    of = len(images.counts) if of is None else of
+    factor = scaler.scale(torch.ones((), device=compute.device)) / of
+    if not len(images.counts):
+        return Losses(torch.zeros(0, device=compute.device), torch.zeros(0, device=compute.device))
     decoding = Decoding(model.decoder, lattice, weighting, compute)
-    factor = scaler.scale(torch.ones((), device=compute.device)) / len(images.counts)
     if model.encoder is None:
         losses, _ = decoding.gradient(images, None, factor, prior)
         return Losses(losses, torch.zeros_like(losses))
+    drawn = torch.randn((of, model.architecture.latent_dim), generator=noise)[part]  # the same on every device
     if isinstance(model.encoder, LinearEncoder):
         mean, covariance = _solve(model.encoder, images, lattice, weighting)
         kld = gaussian_divergence(mean, covariance, model.encoder.prior_deviation)
-        z, regulariser = sample_gaussian(mean, covariance, noise), None
+        z, regulariser = sample_gaussian(mean, covariance, drawn), None
     else:
         mean, log_variance = encode(model, images, lattice, weighting)
-        z, kld = sample_latent(mean, log_variance, noise), kl_divergence(mean, log_variance)
+        z, kld = sample_latent(mean, log_variance, drawn), kl_divergence(mean, log_variance)
         regulariser = factor * (beta * kld / (images.counts.to(kld) * lattice.box**2)).sum()
     latent_input = model.decoder.latent_input(z)
     losses, gradient = decoding.gradient(images, latent_input.detach(), factor, prior)

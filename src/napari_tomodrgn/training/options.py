@@ -18,9 +18,11 @@ LAYERS_METAVAR = "NODESxLAYERS"
 # hold the same particles is told by their fingerprint.
 FREE_ON_RESUME = (
     "epochs", "device", "workers", "resume", "resume_epoch", "overwrite", "dry_run", "outdir", "particles", "datadir",
-    "volume_series", "selection", "store_dir",
+    "volume_series", "selection", "store_dir", "devices", "print_sbatch",
 )  # fmt: skip
-NOT_RECORDED = ("resume", "resume_epoch", "overwrite", "dry_run", "outdir", "store_dir")
+NOT_RECORDED = (
+    "resume", "resume_epoch", "overwrite", "dry_run", "outdir", "store_dir", "devices", "print_sbatch"
+)  # fmt: skip
 PACKED_IMAGES = "packed-images"  # folder beside runs
 
 
@@ -49,9 +51,21 @@ class ComputeOptions(DataOptions):
 class TrainOptions(ComputeOptions):
     """Options of ``train``."""
 
+    devices: int = Field(
+        1,
+        ge=1,
+        description="Processes that share the work of every batch: one a GPU, or parts of the CPU's cores.",
+        json_schema_extra={"group": "Compute"},
+    )
+    print_sbatch: bool = Field(
+        False,
+        description="Print a Slurm job script of this training; create nothing.",
+        json_schema_extra={"group": "Compute"},
+    )
+
     outdir: Path = Field(description="Folder of the run.")
     epochs: int = Field(50, ge=1, description="Passes over the particles.")
-    batch_size: int = Field(1, ge=1, description="Particles a step.")
+    batch_size: int = Field(1, ge=1, description="Particles a step, of all devices together.")
     learning_rate: float = Field(2e-4, gt=0, description="Step size of AdamW.")
     learning_rate_schedule: Literal["constant", "cosine"] = Field(
         "constant", description="cosine lets the learning rate fall to 0 at the last step."

@@ -13,6 +13,7 @@ from napari_tomodrgn.particles.particle_set import TILT_IMAGE_COLUMNS, ParticleS
 from napari_tomodrgn.stopping import StopRequest
 from napari_tomodrgn.training.batches import Sampler, split_tilts
 from napari_tomodrgn.training.device import Compute
+from napari_tomodrgn.training.distributed import ALONE, Ranks
 from napari_tomodrgn.training.inference import Images, ImageSource
 from napari_tomodrgn.training.options import TrainOptions
 from napari_tomodrgn.training.points import Weighting
@@ -63,6 +64,7 @@ def make_trainer(
     folder: Path,
     stop: StopRequest,
     standard_deviation: float | None = None,
+    ranks: Ranks = ALONE,
 ) -> Trainer:
     """Return a trainer at the start of its run; images are divided by ``standard_deviation``, or the store's own."""
     images = Images.on(
@@ -74,4 +76,4 @@ def make_trainer(
         standard_deviation=standard_deviation,
     )
     model = make_model(particle_set, options, sampler)
-    return Trainer(options, particle_set, images, sampler, model, compute, folder, stop)
+    return Trainer(options, particle_set, images, sampler, model, compute, folder, stop, ranks)

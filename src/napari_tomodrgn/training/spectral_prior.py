@@ -11,6 +11,7 @@ part of them counts. tau² is learned by expectation-maximisation, an epoch at a
 of the variance that is left once the images are seen, 1 / (sum of w T² + 1 / tau²).
 """
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +66,12 @@ class SpectralPrior:
         self.points += sums.points
         self.power += sums.power
         self.precision += sums.precision
+
+    def unseeing(self) -> "SpectralPrior":
+        """Return a prior of the same strength that has seen nothing yet, for a part of a step."""
+        other = copy(self)
+        other.points, other.power, other.precision = (torch.zeros_like(self.points) for _ in range(3))
+        return other
 
     def end_epoch(self) -> None:
         """Learn the variances from what was seen since the last call."""

@@ -27,6 +27,7 @@ from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.stopping import InterruptedWorkError, StopRequest
 from napari_tomodrgn.training.checkpoints import load_checkpoint, newest_checkpoint
 from napari_tomodrgn.training.device import choose_compute
+from napari_tomodrgn.training.distributed import ALONE, Ranks
 from napari_tomodrgn.training.going_on import forget_after, state_to_restore
 from napari_tomodrgn.training.options import FREE_ON_RESUME, NOT_RECORDED, TrainOptions
 from napari_tomodrgn.training.packed import open_packed
@@ -39,7 +40,7 @@ OWN_FOLDERS = ("checkpoints", "latents", "selections", "analysis", "volumes", "s
 VERSIONED = ("napari-tomodrgn", "torch", "numpy")
 
 
-def train(options: TrainOptions, stop: StopRequest | None = None) -> Run:
+def train(options: TrainOptions, stop: StopRequest | None = None, ranks: Ranks = ALONE) -> Run:
     """Train on particles and return the finished run.
 
     Parameters
@@ -48,6 +49,8 @@ def train(options: TrainOptions, stop: StopRequest | None = None) -> Run:
         What to train on and how. With ``resume``, options that were not given are those of the run.
     stop
         Looked at after every step.
+    ranks
+        The other processes that this one trains with, each of which calls this function; the first one writes.
 
     Raises
     ------
@@ -56,14 +59,22 @@ def train(options: TrainOptions, stop: StopRequest | None = None) -> Run:
     InterruptedWorkError
         Where a stop was asked for; the run goes on with ``resume``.
     RunError
-        Where a loss is not finite or the disk is full; the last whole checkpoint stays.
+        Where a loss is not finite, the disk is full, or another rank was lost; the last whole checkpoint stays.
+    AbandonedError
+        Where another rank gave up, and says why.
     """
     stop = stop or StopRequest()
+    with ranks.joined():
+        return _lead(options, stop, ranks) if ranks.first else _follow(stop, ranks)
+
+
+def _lead(options: TrainOptions, stop: StopRequest, ranks: Ranks) -> Run:
+    """Train as the rank that holds the lock and writes."""
     with run_lock(options.outdir):
         previous = previous_run(options)
         if previous is not None and options.resume:
             options = resumed_options(options, previous)
-        compute = choose_compute(options.device, options.amp)
+        compute = ranks.compute(choose_compute(options.device, options.amp))
         particle_set = options.open()
         log.info("%d particles, %d tilt images", len(particle_set), len(particle_set.tilt_images))
         if stop.signal is not None:
@@ -84,7 +95,7 @@ def train(options: TrainOptions, stop: StopRequest | None = None) -> Run:
             stop=stop,
         )
         deviation = None if resumed is None else resumed.standard_deviation
-        trainer = make_trainer(options, particle_set, store, sampler, compute, options.outdir, stop, deviation)
+        trainer = make_trainer(options, particle_set, store, sampler, compute, options.outdir, stop, deviation, ranks)
         if resumed is None:
             document = _document(options, particle_set, trainer)
             _remove_previous(options.outdir)
@@ -95,7 +106,27 @@ def train(options: TrainOptions, stop: StopRequest | None = None) -> Run:
         if newest_checkpoint(run.path) is None:
             write_particles(particle_set, run.path / layout.PARTICLES_STAR, overwrite=True)
         with _log_file(options.outdir):
+            ranks.from_first(
+                lambda: (options.model_copy(update={"amp": compute.amp}), trainer.images.standard_deviation)
+            )
             return _train(run, trainer)
+
+
+def _follow(stop: StopRequest, ranks: Ranks) -> Run:
+    """Train with what the first rank has prepared, and write nothing."""
+    nothing: tuple[TrainOptions, float] | None = None
+    told = ranks.from_first(lambda: nothing)
+    assert told is not None
+    options, deviation = told
+    compute = ranks.compute(choose_compute(options.device, options.amp))
+    particle_set = options.open()
+    sampler = make_sampler(particle_set, options)
+    store = open_packed(
+        particle_set, options.store_folder, window=options.window, dtype=options.store_dtype, workers=1, stop=stop
+    )
+    trainer = make_trainer(options, particle_set, store, sampler, compute, options.outdir, stop, deviation, ranks)
+    trainer.train()
+    return Run.open(options.outdir)
 
 
 def _train(run: Run, trainer: Trainer) -> Run:

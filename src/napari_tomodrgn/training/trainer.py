@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from napari_tomodrgn.errors import InputError, RunError
+from napari_tomodrgn.errors import AbandonedError, InputError, RunError
 from napari_tomodrgn.files import atomic_open
 from napari_tomodrgn.model.linear_encoder import LinearEncoder
 from napari_tomodrgn.model.vae import VAE
@@ -25,6 +25,7 @@ from napari_tomodrgn.training.batches import Batch, Sampler
 from napari_tomodrgn.training.beta import BetaController
 from napari_tomodrgn.training.checkpoints import save_checkpoint
 from napari_tomodrgn.training.device import Compute
+from napari_tomodrgn.training.distributed import ALONE, RankLostError, Ranks
 from napari_tomodrgn.training.inference import Images, held_out_reconstruction, infer_latents
 from napari_tomodrgn.training.linear_fit import fit_linear_encoder
 from napari_tomodrgn.training.objective import Losses, train_on_batch
@@ -86,6 +87,7 @@ class Trainer:
     compute: Compute
     folder: Path
     stop: StopRequest
+    ranks: Ranks = ALONE
     epoch: int = 0  # finished
     position: int = 0  # steps done in the epoch after it
     sums: EpochSums = field(default_factory=EpochSums)
@@ -125,15 +127,31 @@ class Trainer:
         InterruptedWorkError
             Where a stop was asked for; the state within the epoch is on disk then.
         RunError
-            Where a loss is not finite; the last epoch's checkpoint stays as it is.
+            Where a loss is not finite, and the last epoch's checkpoint stays as it is; or where another rank was lost,
+            and the state after the last step that all ranks did is on disk.
         """
-        if isinstance(self.model.encoder, LinearEncoder) and not (self.epoch or self.position):
+        self._begin()
+        try:
+            while self.epoch < self.options.epochs:
+                self._train_epoch()
+                self._finish_epoch()
+        except (RankLostError, AbandonedError) as error:
+            if self.ranks.first and self.position:
+                save_checkpoint(layout.stopped_path(self.folder), self.state())
+            if isinstance(error, RankLostError):
+                when = f" in epoch {self.epoch + 1}"
+                raise RankLostError(f"{self.folder}: {error.who}", error.reason, when) from error
+            raise
+
+    def _begin(self) -> None:
+        """Let all ranks begin from the state of the first."""
+        if self.ranks.first and isinstance(self.model.encoder, LinearEncoder) and not (self.epoch or self.position):
             fit_linear_encoder(self.model.encoder, self.images, self.sampler, self.options.seed, self.stop)
             # what the weak dimensions draw is learned as fast as what the strong ones do
             self.model.decoder.latent_scale.copy_(1 / self.model.encoder.prior_deviation)
-        while self.epoch < self.options.epochs:
-            self._train_epoch()
-            self._finish_epoch()
+        state = self.ranks.from_first(self.state)
+        if not self.ranks.first:
+            self.restore(state)
 
     def _train_epoch(self) -> None:
         self.model.train()
@@ -143,26 +161,34 @@ class Trainer:
             self._step(self.sampler.training_batch(self.epoch + 1, position))
             self.position = position + 1
             self.sums.seconds = time.perf_counter() - began
-            if self.stop.signal is not None:
-                self._interrupt(self.stop.signal)
+            signal = self.ranks.stop_signal(self.stop)
+            if signal is not None:
+                self._interrupt(signal)
 
     def _step(self, batch: Batch) -> None:
         beta = self.beta.value(self._progress)
         for group in self.optimiser.param_groups:
             group["lr"] = self._learning_rate()
         self.optimiser.zero_grad(set_to_none=True)
-        losses = train_on_batch(
+        prior = self.ranks.own_prior(self.prior)
+        own = train_on_batch(
             self.model,
-            self.images.of(batch),
+            self.images.of(self.ranks.share(batch)),
             self.images.lattice,
             weighting=self.images.weighting,
             beta=beta,
             noise=self.sampler.noise(self.epoch + 1, self.position),
             compute=self.compute,
             scaler=self.scaler,
-            prior=self.prior,
+            prior=prior,
+            part=self.ranks.part(len(batch)),
+            of=len(batch),
         )
+        losses = self.ranks.losses(own, len(batch), self.stop)
         self._check_finite(losses, batch)
+        self.ranks.sum_gradients(self.model)
+        self.ranks.note(self.prior, prior)
+        # nothing above has changed the state that goes on disk where a rank was lost
         self.scaler.step(self.optimiser)
         self.scaler.update()
         box = self.images.lattice.box
@@ -178,18 +204,19 @@ class Trainer:
             particle = int(batch.particles[int((~finite).nonzero()[0])])
             tomogram, name = self.particle_set.ids[particle]
             kept = f"the checkpoint of epoch {self.epoch} is whole" if self.epoch else "no epoch was finished"
-            raise RunError(
+            error = RunError(
                 f"{self.folder}: the loss of particle {name} of tomogram {tomogram} is not finite in epoch "
                 f"{self.epoch + 1}; {kept}; begin another run with a lower "
                 "--learning-rate, --amp off, or without the particle"
             )
+            raise self.ranks.once(error)
 
     def _finish_epoch(self) -> None:
         began = time.perf_counter()
         beta, learning_rate = self.beta.value(self._progress), self._learning_rate()
         latents = self.infer() if self.options.heterogeneous else None
         z_mean = None if latents is None else latents.z_mean
-        held_out = held_out_reconstruction(self.model, self.images, self.sampler, z_mean, self.compute)
+        held_out = held_out_reconstruction(self.model, self.images, self.sampler, z_mean, self.compute, self.ranks)
         seconds = self.sums.seconds + time.perf_counter() - began
         if self.prior is not None:
             self.prior.end_epoch()
@@ -197,6 +224,11 @@ class Trainer:
         row = self.sums.row(self.epoch, beta, learning_rate, held_out, seconds)
         self.history.append(row)
         self.position, self.sums = 0, EpochSums()
+        if self.ranks.first:
+            self._write_epoch(latents, row)
+        self.ranks.barrier()
+
+    def _write_epoch(self, latents: Latents | None, row: dict[str, float]) -> None:
         if latents is not None:
             latents.save(layout.latents_path(self.folder, self.epoch))
         save_checkpoint(layout.checkpoint_path(self.folder, self.epoch), self.state())
@@ -220,17 +252,20 @@ class Trainer:
     def infer(self) -> Latents:
         """Return the latents of all particles, by deterministic inference."""
         draws = [self.sampler.inference_draws(particle) for particle in range(len(self.particle_set))]
-        mean, log_variance = infer_latents(self.model, self.images, draws)
+        mean, log_variance = infer_latents(self.model, self.images, draws, self.ranks)
         names = [HELD_OUT if held else TRAIN for held in self.sampler.split.is_held_out]
         return Latents(tuple(self.particle_set.ids), mean, log_variance, np.array(names, dtype=np.str_))
 
     def _interrupt(self, signal_number: int) -> None:
-        save_checkpoint(layout.stopped_path(self.folder), self.state())
-        raise InterruptedWorkError(
+        if self.ranks.first:
+            save_checkpoint(layout.stopped_path(self.folder), self.state())
+        self.ranks.barrier()
+        stopped = InterruptedWorkError(
             f"{self.folder}: stopped after step {self.position} of {self.sampler.batches} in epoch {self.epoch + 1}; "
             "go on with --resume",
             signal_number,
         )
+        raise self.ranks.once(stopped)
 
     def write_metrics(self) -> None:
         """Write metrics.csv anew from the history, so that no epoch is there twice or missing."""

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+import typer
+
+from napari_tomodrgn.cli.launcher import launch, sbatch_script
 from napari_tomodrgn.cli.options import Command
 from napari_tomodrgn.cli.output import dictionary_text, show_facts, show_json, show_written
 from napari_tomodrgn.errors import InputError
@@ -11,6 +14,9 @@ from napari_tomodrgn.training.options import TrainOptions
 
 
 def _run(options: TrainOptions, as_json: bool) -> None:
+    if options.print_sbatch:
+        typer.echo(sbatch_script(options), nl=False)
+        return
     if options.dry_run:
         from napari_tomodrgn.training.plan import plan
 
@@ -19,11 +25,16 @@ def _run(options: TrainOptions, as_json: bool) -> None:
         return
     if as_json:
         raise InputError("--json: goes with --dry-run; a run writes run.json and metrics.csv to --outdir")
+    if options.devices > 1:
+        raise typer.Exit(launch(options))
+    from napari_tomodrgn.training.distributed import Ranks
     from napari_tomodrgn.training.train import train
 
+    ranks = Ranks.of_environment()
     with StopRequest().listening() as stop:
-        run = train(options, stop)
-    show_written(run.path)
+        run = train(options, stop, ranks)
+    if ranks.first:
+        show_written(run.path)
 
 
 def _lines(planned: Mapping[str, Any]) -> dict[str, object]:
