@@ -17,7 +17,7 @@ from napari_tomodrgn.training.points import BatchImages, Block, Weighting, block
 from napari_tomodrgn.training.spectral_prior import SpectralPrior
 from napari_tomodrgn.training.workers import in_threads
 
-POINTS_PER_BLOCK = {"cpu": 2048, "mps": 1 << 17, "cuda": 1 << 18}
+POINTS_PER_BLOCK = {"cpu": 3200, "mps": 1 << 17, "cuda": 1 << 18}  # of a decoder 256 wide
 MULTIPLE = {"cpu": 128, "mps": 1, "cuda": 1}  # oneDNN makes a program for every shape it meets
 
 
@@ -27,6 +27,12 @@ class Decoding:
     def __init__(self, decoder: Decoder, lattice: Lattice, weighting: Weighting, compute: Compute) -> None:
         self.decoder, self.lattice, self.weighting, self.compute = decoder, lattice, weighting, compute
         self.weights = DecoderWeights.of(decoder, compute.dtype)
+
+    @property
+    def _block_size(self) -> int:
+        """Points of a block: the fewer, the wider the decoder, so that their activations take the same space."""
+        width = min(max(self.decoder.mlp.first.out_features, 64), 1024)
+        return POINTS_PER_BLOCK[self.compute.device.type] * 256 // width
 
     def losses(self, images: BatchImages, latent_input: Tensor | None) -> Tensor:
         """Return each particle's mean squared disagreement (B,), given what latents add to the first layer."""
@@ -72,7 +78,7 @@ class Decoding:
             return share
 
         cores = torch.get_num_threads() if kind == "cpu" else 1
-        blocks = blocks_of(images, POINTS_PER_BLOCK[kind], one_particle=kind == "cpu", at_least=cores)
+        blocks = blocks_of(images, self._block_size, one_particle=kind == "cpu", at_least=cores)
         return in_threads(work, dealt(blocks, max(1, min(cores, len(blocks)))))
 
 
@@ -127,10 +133,10 @@ class _Share:
         real *= slope
         imaginary *= slope
         if self._prior is not None and self.prior_sums is not None:
-            counted = points.weight > 0
-            penalty = 2 * self._factor * share * counted * self._prior.penalties(points.k3)
+            counted, shell = points.weight > 0, self._prior.shells(points.k3)
+            penalty = 2 * self._factor * share * counted * self._prior.penalties(shell)
             real += penalty * decoded.real
             imaginary += penalty * decoded.imaginary
             power = decoded.real**2 + decoded.imaginary**2
-            self.prior_sums.add(self._prior.shells(points.k3), counted, power, points.weight * points.transfer**2)
+            self.prior_sums.add(shell, counted, power, points.weight * points.transfer**2)
         decoded.backward(real, imaginary, self.sums, None if self.latent is None else self.latent[own])

@@ -43,15 +43,20 @@ def train_on_batch(
     compute: Compute,
     scaler: torch.amp.GradScaler,
     prior: SpectralPrior | None = None,
+    posterior: tuple[Tensor, Tensor] | None = None,
 ) -> Losses:
-    """Leave the gradient of the batch's loss in the model's parameters and return what its particles cost."""
+    """Leave the gradient of the batch's loss in the model's parameters and return what its particles cost.
+
+    ``posterior`` is mean (B, |z|) and covariance (B, |z|, |z|) of the latents, where a linear encoder has said them
+    already.
+    """
     decoding = Decoding(model.decoder, lattice, weighting, compute)
     factor = scaler.scale(torch.ones((), device=compute.device)) / len(images.counts)
     if model.encoder is None:
         losses, _ = decoding.gradient(images, None, factor, prior)
         return Losses(losses, torch.zeros_like(losses))
     if isinstance(model.encoder, LinearEncoder):
-        mean, covariance = _solve(model.encoder, images, lattice, weighting)
+        mean, covariance = posterior or _solve(model.encoder, images, lattice, weighting)
         kld = gaussian_divergence(mean, covariance, model.encoder.prior_deviation)
         z, regulariser = sample_gaussian(mean, covariance, noise), None
     else:

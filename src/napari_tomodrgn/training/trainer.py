@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from napari_tomodrgn.errors import InputError, RunError
 from napari_tomodrgn.files import atomic_open
@@ -25,7 +26,13 @@ from napari_tomodrgn.training.batches import Batch, Sampler
 from napari_tomodrgn.training.beta import BetaController
 from napari_tomodrgn.training.checkpoints import save_checkpoint
 from napari_tomodrgn.training.device import Compute
-from napari_tomodrgn.training.inference import Images, held_out_reconstruction, infer_latents
+from napari_tomodrgn.training.inference import (
+    Images,
+    Posteriors,
+    held_out_reconstruction,
+    infer_latents,
+    linear_posteriors,
+)
 from napari_tomodrgn.training.linear_fit import fit_linear_encoder
 from napari_tomodrgn.training.objective import Losses, train_on_batch
 from napari_tomodrgn.training.options import TrainOptions
@@ -103,6 +110,7 @@ class Trainer:
         )
         self.scaler = self.compute.scaler()
         self.beta = BetaController.of(self.options)
+        self.posteriors: Posteriors | None = None  # of a linear encoder that looks at the same images at every visit
         self.prior = None
         if self.options.uses_spectral_prior:
             self.prior = SpectralPrior(self.particle_set.box, self.compute.device)
@@ -131,6 +139,8 @@ class Trainer:
             fit_linear_encoder(self.model.encoder, self.images, self.sampler, self.options.seed, self.stop)
             # what the weak dimensions draw is learned as fast as what the strong ones do
             self.model.decoder.latent_scale.copy_(1 / self.model.encoder.prior_deviation)
+        if isinstance(self.model.encoder, LinearEncoder) and self.sampler.tilts is None:
+            self.posteriors = linear_posteriors(self.model.encoder, self.images, self.sampler.split.training)
         while self.epoch < self.options.epochs:
             self._train_epoch()
             self._finish_epoch()
@@ -161,6 +171,7 @@ class Trainer:
             compute=self.compute,
             scaler=self.scaler,
             prior=self.prior,
+            posterior=self._posterior(batch),
         )
         self._check_finite(losses, batch)
         self.scaler.step(self.optimiser)
@@ -171,6 +182,12 @@ class Trainer:
         self.sums.kld += float(losses.kld.double().sum())
         self.sums.regulariser += float((beta * losses.kld.cpu().double() / (batch.counts * box**2)).sum())
         self.beta.observe(float(losses.kld.mean()))
+
+    def _posterior(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
+        if self.posteriors is None:
+            return None
+        particles = torch.from_numpy(batch.particles).to(self.compute.device)
+        return self.posteriors.mean[particles], self.posteriors.covariance[particles]
 
     def _check_finite(self, losses: Losses, batch: Batch) -> None:
         finite = losses.finite.cpu()
@@ -219,8 +236,12 @@ class Trainer:
 
     def infer(self) -> Latents:
         """Return the latents of all particles, by deterministic inference."""
-        draws = [self.sampler.inference_draws(particle) for particle in range(len(self.particle_set))]
-        mean, log_variance = infer_latents(self.model, self.images, draws)
+        if self.posteriors is not None:
+            mean = self.posteriors.mean.cpu().numpy()
+            log_variance = self.posteriors.covariance.diagonal(dim1=1, dim2=2).log().cpu().numpy()
+        else:
+            draws = [self.sampler.inference_draws(particle) for particle in range(len(self.particle_set))]
+            mean, log_variance = infer_latents(self.model, self.images, draws)
         names = [HELD_OUT if held else TRAIN for held in self.sampler.split.is_held_out]
         return Latents(tuple(self.particle_set.ids), mean, log_variance, np.array(names, dtype=np.str_))
 
