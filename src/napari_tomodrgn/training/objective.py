@@ -13,7 +13,7 @@ from torch import Tensor
 from napari_tomodrgn.imaging.lattice import Lattice
 from napari_tomodrgn.model.linear_encoder import LinearEncoder
 from napari_tomodrgn.model.vae import VAE, gaussian_divergence, kl_divergence, sample_gaussian, sample_latent
-from napari_tomodrgn.training.decoding import Decoding
+from napari_tomodrgn.training.decoding import BlockSize, Decoding
 from napari_tomodrgn.training.device import Compute
 from napari_tomodrgn.training.points import BatchImages, Weighting
 from napari_tomodrgn.training.spectral_prior import SpectralPrior
@@ -44,13 +44,14 @@ def train_on_batch(
     scaler: torch.amp.GradScaler,
     prior: SpectralPrior | None = None,
     posterior: tuple[Tensor, Tensor] | None = None,
+    block_size: BlockSize | None = None,
 ) -> Losses:
     """Leave the gradient of the batch's loss in the model's parameters and return what its particles cost.
 
     ``posterior`` is mean (B, |z|) and covariance (B, |z|, |z|) of the latents, where a linear encoder has said them
     already.
     """
-    decoding = Decoding(model.decoder, lattice, weighting, compute)
+    decoding = Decoding(model.decoder, lattice, weighting, compute, block_size)
     factor = scaler.scale(torch.ones((), device=compute.device)) / len(images.counts)
     if model.encoder is None:
         losses, _ = decoding.gradient(images, None, factor, prior)

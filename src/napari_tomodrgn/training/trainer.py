@@ -25,6 +25,7 @@ from napari_tomodrgn.stopping import InterruptedWorkError, StopRequest
 from napari_tomodrgn.training.batches import Batch, Sampler
 from napari_tomodrgn.training.beta import BetaController
 from napari_tomodrgn.training.checkpoints import save_checkpoint
+from napari_tomodrgn.training.decoding import BlockSize
 from napari_tomodrgn.training.device import Compute
 from napari_tomodrgn.training.inference import (
     Images,
@@ -109,6 +110,7 @@ class Trainer:
             fused=self.compute.device.type in ("cpu", "cuda"),
         )
         self.scaler = self.compute.scaler()
+        self.block_size = BlockSize(self.compute)
         self.beta = BetaController.of(self.options)
         self.posteriors: Posteriors | None = None  # of a linear encoder that looks at the same images at every visit
         self.prior = None
@@ -172,6 +174,7 @@ class Trainer:
             scaler=self.scaler,
             prior=self.prior,
             posterior=self._posterior(batch),
+            block_size=self.block_size,
         )
         self._check_finite(losses, batch)
         self.scaler.step(self.optimiser)
