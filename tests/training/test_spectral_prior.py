@@ -61,7 +61,7 @@ def test_it_ends_at_the_wiener_filter() -> None:
 
 def test_the_first_epoch_is_free() -> None:
     prior = SpectralPrior(BOX, torch.device("cpu"))
-    assert torch.equal(prior.penalties(torch.rand(5, 3) / 2), torch.zeros(5))
+    assert torch.equal(prior.penalties(prior.shells(torch.rand(5, 3) / 2)), torch.zeros(5))
 
 
 def test_it_adds_up_what_it_saw_in_each_shell() -> None:

@@ -4,11 +4,14 @@ On a CPU every core takes whole blocks of one particle's points, small enough fo
 and hold many particles, as many kernels are launched as one block needs, and the host waits for none of them.
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
+from napari_tomodrgn.errors import RunError
 from napari_tomodrgn.imaging.lattice import Lattice
 from napari_tomodrgn.model.decoder import Decoder
 from napari_tomodrgn.model.decoder_gradient import DecodedPoints, DecoderWeights, GradientSums, leave_gradient
@@ -17,20 +20,74 @@ from napari_tomodrgn.training.points import BatchImages, Block, Weighting, block
 from napari_tomodrgn.training.spectral_prior import SpectralPrior
 from napari_tomodrgn.training.workers import in_threads
 
-POINTS_PER_BLOCK = {"cpu": 2048, "mps": 1 << 17, "cuda": 1 << 18}
+POINTS_PER_BLOCK = {"cpu": 3200, "mps": 1 << 17, "cuda": 1 << 18}  # of a decoder 256 wide
+Result = TypeVar("Result")
+log = logging.getLogger("napari_tomodrgn")
 MULTIPLE = {"cpu": 128, "mps": 1, "cuda": 1}  # oneDNN makes a program for every shape it meets
+
+
+class BlockSize:
+    """How many points are decoded at once; halved, once, where the memory of the device does not suffice.
+
+    The result stays the same: blocks are added up whatever their size.
+    """
+
+    def __init__(self, compute: Compute) -> None:
+        self._device, self._halved = compute.device, False
+
+    def points(self, width: int) -> int:
+        """Return the points of a block: the fewer, the wider the decoder, as activations should take the same space."""
+        points = POINTS_PER_BLOCK[self._device.type] * 256 // min(max(width, 64), 1024)
+        return max(points // 2 if self._halved else points, 1)
+
+    def within_memory(self, work: Callable[[], Result]) -> Result:
+        """Return what ``work`` does, done again with half as many points where memory was short.
+
+        Raises
+        ------
+        RunError
+            Where it is short again.
+        """
+        try:
+            return work()
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if self._halved:
+                raise RunError(
+                    f"out of memory on {self._device} with half as many points at a time, too; free some, or train "
+                    "with a smaller --decoder or --batch-size; the last checkpoint is whole, go on with --resume"
+                ) from error
+        log.warning("out of memory on %s; going on with half as many points at a time", self._device)
+        self._halved = True
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        return self.within_memory(work)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Return whether an error says that memory is short: a GPU's, Python's, or PyTorch's on a CPU."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
 
 
 class Decoding:
     """A decoder at the precision of the computation, asked at the points of batches."""
 
-    def __init__(self, decoder: Decoder, lattice: Lattice, weighting: Weighting, compute: Compute) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        lattice: Lattice,
+        weighting: Weighting,
+        compute: Compute,
+        block_size: BlockSize | None = None,
+    ) -> None:
         self.decoder, self.lattice, self.weighting, self.compute = decoder, lattice, weighting, compute
+        self._block_size = block_size or BlockSize(compute)
         self.weights = DecoderWeights.of(decoder, compute.dtype)
 
     def losses(self, images: BatchImages, latent_input: Tensor | None) -> Tensor:
         """Return each particle's mean squared disagreement (B,), given what latents add to the first layer."""
-        parts = self._shares(images, latent_input, None, None)
+        parts = self._block_size.within_memory(lambda: self._shares(images, latent_input, None, None))
         return torch.stack([part.losses for part in parts]).sum(0)
 
     def gradient(
@@ -44,7 +101,7 @@ class Decoding:
 
         That of the decoder's weights is left in its parameters.
         """
-        parts = self._shares(images, latent_input, factor, prior)
+        parts = self._block_size.within_memory(lambda: self._shares(images, latent_input, factor, prior))
         for part in parts:
             if prior is not None and part.prior_sums is not None:
                 prior.note(part.prior_sums)
@@ -71,8 +128,9 @@ class Decoding:
                 share.add(block)
             return share
 
+        size = self._block_size.points(self.decoder.mlp.first.out_features)
         cores = torch.get_num_threads() if kind == "cpu" else 1
-        blocks = blocks_of(images, POINTS_PER_BLOCK[kind], one_particle=kind == "cpu", at_least=cores)
+        blocks = blocks_of(images, size, one_particle=kind == "cpu", at_least=cores)
         return in_threads(work, dealt(blocks, max(1, min(cores, len(blocks)))))
 
 
@@ -127,10 +185,10 @@ class _Share:
         real *= slope
         imaginary *= slope
         if self._prior is not None and self.prior_sums is not None:
-            counted = points.weight > 0
-            penalty = 2 * self._factor * share * counted * self._prior.penalties(points.k3)
+            counted, shell = points.weight > 0, self._prior.shells(points.k3)
+            penalty = 2 * self._factor * share * counted * self._prior.penalties(shell)
             real += penalty * decoded.real
             imaginary += penalty * decoded.imaginary
             power = decoded.real**2 + decoded.imaginary**2
-            self.prior_sums.add(self._prior.shells(points.k3), counted, power, points.weight * points.transfer**2)
+            self.prior_sums.add(shell, counted, power, points.weight * points.transfer**2)
         decoded.backward(real, imaginary, self.sums, None if self.latent is None else self.latent[own])

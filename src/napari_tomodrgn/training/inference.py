@@ -11,6 +11,7 @@ from torch import Tensor
 
 from napari_tomodrgn.imaging.lattice import Lattice, lattice
 from napari_tomodrgn.imaging.tilt_images import TiltImages
+from napari_tomodrgn.model.linear_encoder import LinearEncoder
 from napari_tomodrgn.model.vae import VAE
 from napari_tomodrgn.particles.particle_set import ParticleSet
 from napari_tomodrgn.training.batches import Batch, Rows, Sampler
@@ -83,6 +84,24 @@ def _grouped(particles: Sequence[int], rows: Sequence[Rows]) -> Iterator[Batch]:
         images += len(each)
     if begin < len(rows):
         yield Batch.of(particles[begin:], rows[begin:])
+
+
+@dataclass(frozen=True)
+class Posteriors:
+    """Gaussians of N particles' latents: ``mean`` (N, |z|) and ``covariance`` (N, |z|, |z|), float32."""
+
+    mean: Tensor
+    covariance: Tensor
+
+
+def linear_posteriors(encoder: LinearEncoder, images: Images, rows: Sequence[Rows]) -> Posteriors:
+    """Return the posteriors of N particles, of whose tilt images ``rows`` are looked at: they stay as they are."""
+    found = []
+    for batch in _grouped(range(len(rows)), rows):
+        own = images.of(batch)
+        weight = images.weighting.weights(own.tilts, images.lattice)
+        found.append(encoder(own.tilts, own.pairs, own.counts, images.lattice, weight))
+    return Posteriors(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ from torch import Tensor
 from napari_tomodrgn.imaging.lattice import Lattice
 from napari_tomodrgn.model.linear_encoder import LinearEncoder
 from napari_tomodrgn.model.vae import VAE, gaussian_divergence, kl_divergence, sample_gaussian, sample_latent
-from napari_tomodrgn.training.decoding import Decoding
+from napari_tomodrgn.training.decoding import BlockSize, Decoding
 from napari_tomodrgn.training.device import Compute
 from napari_tomodrgn.training.points import BatchImages, Weighting
 from napari_tomodrgn.training.spectral_prior import SpectralPrior
@@ -45,6 +45,8 @@ def train_on_batch(
     prior: SpectralPrior | None = None,
     part: slice = slice(None),
     of: int | None = None,
+    posterior: tuple[Tensor, Tensor] | None = None,
+    block_size: BlockSize | None = None,
 ) -> Losses:
     """Leave the gradient of the batch's loss in the model's parameters and return what its particles cost.
 
@@ -53,18 +55,20 @@ def train_on_batch(
     images
         Of all particles of the batch, or of a ``part`` (perhaps none) of its ``of`` particles. The loss stays the mean
         over the whole batch and the noise is drawn for all of it, so that the parts' gradients add up to the batch's.
+    posterior
+        Mean (B, |z|) and covariance (B, |z|, |z|) of the latents, where a linear encoder has said them already.
     """
     of = len(images.counts) if of is None else of
     factor = scaler.scale(torch.ones((), device=compute.device)) / of
     if not len(images.counts):
         return Losses(torch.zeros(0, device=compute.device), torch.zeros(0, device=compute.device))
-    decoding = Decoding(model.decoder, lattice, weighting, compute)
+    decoding = Decoding(model.decoder, lattice, weighting, compute, block_size)
     if model.encoder is None:
         losses, _ = decoding.gradient(images, None, factor, prior)
         return Losses(losses, torch.zeros_like(losses))
     drawn = torch.randn((of, model.architecture.latent_dim), generator=noise)[part]  # the same on every device
     if isinstance(model.encoder, LinearEncoder):
-        mean, covariance = _solve(model.encoder, images, lattice, weighting)
+        mean, covariance = posterior or _solve(model.encoder, images, lattice, weighting)
         kld = gaussian_divergence(mean, covariance, model.encoder.prior_deviation)
         z, regulariser = sample_gaussian(mean, covariance, drawn), None
     else:

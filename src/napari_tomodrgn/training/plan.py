@@ -16,7 +16,7 @@ from napari_tomodrgn.particles.particle_set import ParticleSet
 from napari_tomodrgn.particles.stacks import ImageStacks
 from napari_tomodrgn.runs.lock import lock_holder
 from napari_tomodrgn.training.batches import Sampler
-from napari_tomodrgn.training.decoding import POINTS_PER_BLOCK, Decoding
+from napari_tomodrgn.training.decoding import BlockSize, Decoding
 from napari_tomodrgn.training.device import Compute, choose_compute
 from napari_tomodrgn.training.options import TrainOptions
 from napari_tomodrgn.training.packed import Contents
@@ -116,7 +116,7 @@ def _memory_gb(model: VAE, points: float, sampler: Sampler, compute: Compute) ->
     """
     width, layers = model.architecture.decoder
     per_batch = points / max(len(sampler.split.particles), 1) * sampler.batch_size
-    block = min(POINTS_PER_BLOCK[compute.device.type], per_batch)
+    block = min(BlockSize(compute).points(width), per_batch)
     activations = block * (2 * (layers + 2) * width + 2 * model.decoder.features) * 4
     weights = 4 * 4 * (learned_parameters(model.encoder) + learned_parameters(model.decoder))
     return (activations + weights + per_batch * LARGE_COPIES * 4) / 1e9

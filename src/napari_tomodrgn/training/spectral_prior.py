@@ -53,9 +53,9 @@ class SpectralPrior:
         shells: Tensor = (k3.norm(dim=1) * self.box).round().long().clamp(max=self.box // 2)
         return shells
 
-    def penalties(self, k3: Tensor) -> Tensor:
-        """Return the penalty (m,) of |F|² at points (m, 3)."""
-        return self.penalty.float()[self.shells(k3)]
+    def penalties(self, shell: Tensor) -> Tensor:
+        """Return the penalty (m,) of |F|² at points in these shells (m,)."""
+        return self.penalty.float()[shell]
 
     def sums(self) -> "PriorSums":
         """Return sums of 0."""

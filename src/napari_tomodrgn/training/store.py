@@ -21,7 +21,7 @@ from napari_tomodrgn.particles.stacks import ImageStacks
 from napari_tomodrgn.progress import track
 from napari_tomodrgn.stopping import InterruptedWorkError, StopRequest
 
-BYTES_PER_READ = 8 << 20  # a worker's images; their transforms take about ten times as much
+BYTES_PER_READ = 2 << 20  # a worker's images; their transforms take about ten times as much
 IMAGES_FOR_DEVIATION = 10_000
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from napari_tomodrgn.errors import AbandonedError, InputError, RunError
 from napari_tomodrgn.files import atomic_open
@@ -24,9 +25,16 @@ from napari_tomodrgn.stopping import InterruptedWorkError, StopRequest
 from napari_tomodrgn.training.batches import Batch, Sampler
 from napari_tomodrgn.training.beta import BetaController
 from napari_tomodrgn.training.checkpoints import save_checkpoint
+from napari_tomodrgn.training.decoding import BlockSize
 from napari_tomodrgn.training.device import Compute
 from napari_tomodrgn.training.distributed import ALONE, RankLostError, Ranks
-from napari_tomodrgn.training.inference import Images, held_out_reconstruction, infer_latents
+from napari_tomodrgn.training.inference import (
+    Images,
+    Posteriors,
+    held_out_reconstruction,
+    infer_latents,
+    linear_posteriors,
+)
 from napari_tomodrgn.training.linear_fit import fit_linear_encoder
 from napari_tomodrgn.training.objective import Losses, train_on_batch
 from napari_tomodrgn.training.options import TrainOptions
@@ -104,7 +112,9 @@ class Trainer:
             fused=self.compute.device.type in ("cpu", "cuda"),
         )
         self.scaler = self.compute.scaler()
+        self.block_size = BlockSize(self.compute)
         self.beta = BetaController.of(self.options)
+        self.posteriors: Posteriors | None = None  # of a linear encoder that looks at the same images at every visit
         self.prior = None
         if self.options.uses_spectral_prior:
             self.prior = SpectralPrior(self.particle_set.box, self.compute.device)
@@ -152,6 +162,8 @@ class Trainer:
         state = self.ranks.from_first(self.state)
         if not self.ranks.first:
             self.restore(state)
+        if isinstance(self.model.encoder, LinearEncoder) and self.sampler.tilts is None:
+            self.posteriors = linear_posteriors(self.model.encoder, self.images, self.sampler.split.training)
 
     def _train_epoch(self) -> None:
         self.model.train()
@@ -171,9 +183,10 @@ class Trainer:
             group["lr"] = self._learning_rate()
         self.optimiser.zero_grad(set_to_none=True)
         prior = self.ranks.own_prior(self.prior)
+        share = self.ranks.share(batch)
         own = train_on_batch(
             self.model,
-            self.images.of(self.ranks.share(batch)),
+            self.images.of(share),
             self.images.lattice,
             weighting=self.images.weighting,
             beta=beta,
@@ -183,6 +196,8 @@ class Trainer:
             prior=prior,
             part=self.ranks.part(len(batch)),
             of=len(batch),
+            posterior=self._posterior(share),
+            block_size=self.block_size,
         )
         losses = self.ranks.losses(own, len(batch), self.stop)
         self._check_finite(losses, batch)
@@ -197,6 +212,12 @@ class Trainer:
         self.sums.kld += float(losses.kld.double().sum())
         self.sums.regulariser += float((beta * losses.kld.cpu().double() / (batch.counts * box**2)).sum())
         self.beta.observe(float(losses.kld.mean()))
+
+    def _posterior(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
+        if self.posteriors is None:
+            return None
+        particles = torch.from_numpy(batch.particles).to(self.compute.device)
+        return self.posteriors.mean[particles], self.posteriors.covariance[particles]
 
     def _check_finite(self, losses: Losses, batch: Batch) -> None:
         finite = losses.finite.cpu()
@@ -251,8 +272,12 @@ class Trainer:
 
     def infer(self) -> Latents:
         """Return the latents of all particles, by deterministic inference."""
-        draws = [self.sampler.inference_draws(particle) for particle in range(len(self.particle_set))]
-        mean, log_variance = infer_latents(self.model, self.images, draws, self.ranks)
+        if self.posteriors is not None:
+            mean = self.posteriors.mean.cpu().numpy()
+            log_variance = self.posteriors.covariance.diagonal(dim1=1, dim2=2).log().cpu().numpy()
+        else:
+            draws = [self.sampler.inference_draws(particle) for particle in range(len(self.particle_set))]
+            mean, log_variance = infer_latents(self.model, self.images, draws, self.ranks)
         names = [HELD_OUT if held else TRAIN for held in self.sampler.split.is_held_out]
         return Latents(tuple(self.particle_set.ids), mean, log_variance, np.array(names, dtype=np.str_))
 
