@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,21 +17,11 @@ from napari_tomodrgn.training.batches import Batch, Rows, Sampler
 from napari_tomodrgn.training.decoding import Decoding
 from napari_tomodrgn.training.device import Compute
 from napari_tomodrgn.training.distributed import ALONE, Ranks
+from napari_tomodrgn.training.feeding import ImageSource, on_device
 from napari_tomodrgn.training.objective import encode
 from napari_tomodrgn.training.points import BatchImages, Weighting
 
 IMAGES_PER_BATCH = 512
-
-
-class ImageSource(Protocol):
-    """Where preprocessed images come from."""
-
-    @property
-    def standard_deviation(self) -> float:
-        """What they were divided by."""
-
-    def take(self, rows: Tensor) -> Tensor:
-        """Return the Hartley pairs (n, 2, P) of the images at ``rows`` (n,), in any floating-point type."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +57,7 @@ class Images:
     def of(self, batch: Batch) -> BatchImages:
         """Return the images of a batch, on the device."""
         device = self.lattice.k.device
-        pairs = self.source.take(batch.rows).to(device, non_blocking=True).float()
+        pairs = on_device(self.source.take(batch.rows), device).float()
         if self.source.standard_deviation != self.standard_deviation:
             pairs *= self.source.standard_deviation / self.standard_deviation
         return BatchImages(self.tilts[batch.rows.to(device)], pairs, batch.counts, self.kept[batch.rows.numpy()])

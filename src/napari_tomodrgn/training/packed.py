@@ -115,6 +115,11 @@ class PackedImages:
         """Return the pairs (n, 2, P) of the images at ``rows`` (n,), as they are stored, on the CPU."""
         return torch.from_numpy(self._pairs[rows.numpy()])
 
+    @property
+    def data_bytes(self) -> int:
+        """Bytes of the pairs."""
+        return self._contents.data_bytes
+
     def everything(self) -> Tensor:
         """Return the pairs (M, 2, P) of all images, as they are stored, in memory."""
         return torch.from_numpy(np.array(self._pairs))

@@ -14,7 +14,8 @@ from napari_tomodrgn.stopping import StopRequest
 from napari_tomodrgn.training.batches import Sampler, split_tilts
 from napari_tomodrgn.training.device import Compute
 from napari_tomodrgn.training.distributed import ALONE, Ranks
-from napari_tomodrgn.training.inference import Images, ImageSource
+from napari_tomodrgn.training.feeding import ImageSource
+from napari_tomodrgn.training.inference import Images
 from napari_tomodrgn.training.options import TrainOptions
 from napari_tomodrgn.training.points import Weighting
 from napari_tomodrgn.training.trainer import Trainer

@@ -28,6 +28,7 @@ from napari_tomodrgn.stopping import InterruptedWorkError, StopRequest
 from napari_tomodrgn.training.checkpoints import load_checkpoint, newest_checkpoint
 from napari_tomodrgn.training.device import choose_compute
 from napari_tomodrgn.training.distributed import ALONE, Ranks
+from napari_tomodrgn.training.feeding import nearest_source
 from napari_tomodrgn.training.going_on import forget_after, state_to_restore
 from napari_tomodrgn.training.options import FREE_ON_RESUME, NOT_RECORDED, TrainOptions
 from napari_tomodrgn.training.packed import open_packed
@@ -94,8 +95,9 @@ def _lead(options: TrainOptions, stop: StopRequest, ranks: Ranks) -> Run:
             workers=options.workers,
             stop=stop,
         )
+        source = nearest_source(store, compute.device)
         deviation = None if resumed is None else resumed.standard_deviation
-        trainer = make_trainer(options, particle_set, store, sampler, compute, options.outdir, stop, deviation, ranks)
+        trainer = make_trainer(options, particle_set, source, sampler, compute, options.outdir, stop, deviation, ranks)
         if resumed is None:
             document = _document(options, particle_set, trainer)
             _remove_previous(options.outdir)

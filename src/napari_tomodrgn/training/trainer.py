@@ -28,6 +28,7 @@ from napari_tomodrgn.training.checkpoints import save_checkpoint
 from napari_tomodrgn.training.decoding import BlockSize
 from napari_tomodrgn.training.device import Compute
 from napari_tomodrgn.training.distributed import ALONE, RankLostError, Ranks
+from napari_tomodrgn.training.feeding import one_ahead
 from napari_tomodrgn.training.inference import (
     Images,
     Posteriors,
@@ -38,9 +39,12 @@ from napari_tomodrgn.training.inference import (
 from napari_tomodrgn.training.linear_fit import fit_linear_encoder
 from napari_tomodrgn.training.objective import Losses, train_on_batch
 from napari_tomodrgn.training.options import TrainOptions
+from napari_tomodrgn.training.points import BatchImages
 from napari_tomodrgn.training.spectral_prior import SpectralPrior
 
 log = logging.getLogger("napari_tomodrgn")
+FED_AHEAD = ("cuda",)  # by a thread of its own, which on a CPU would take a core from the steps
+STEPS_PER_NOTE = {"cpu": 1, "mps": 16, "cuda": 16}  # the host waits for a GPU where it asks for losses
 
 
 @dataclass
@@ -114,6 +118,7 @@ class Trainer:
         self.scaler = self.compute.scaler()
         self.block_size = BlockSize(self.compute)
         self.beta = BetaController.of(self.options)
+        self._unnoted: list[tuple[Batch, Losses, float]] = []
         self.posteriors: Posteriors | None = None  # of a linear encoder that looks at the same images at every visit
         self.prior = None
         if self.options.uses_spectral_prior:
@@ -169,24 +174,34 @@ class Trainer:
         self.model.train()
         began = time.perf_counter() - self.sums.seconds
         steps = range(self.position, self.sampler.batches)
-        for position in track(steps, f"epoch {self.epoch + 1} of {self.options.epochs}", unit="steps"):
-            self._step(self.sampler.training_batch(self.epoch + 1, position))
+        ahead = self.compute.device.type in FED_AHEAD
+        fed = one_ahead(self._load, steps) if ahead else ((position, self._load(position)) for position in steps)
+        name = f"epoch {self.epoch + 1} of {self.options.epochs}"
+        for position, loaded in track(fed, name, total=len(steps), unit="steps"):
+            self._step(*loaded)
             self.position = position + 1
             self.sums.seconds = time.perf_counter() - began
             signal = self.ranks.stop_signal(self.stop)
             if signal is not None:
+                self._note_losses()
                 self._interrupt(signal)
+        self._note_losses()
 
-    def _step(self, batch: Batch) -> None:
+    def _load(self, position: int) -> tuple[Batch, Batch, BatchImages]:
+        """Return the batch of a step, this rank's share of it, and the share's images."""
+        batch = self.sampler.training_batch(self.epoch + 1, position)
+        share = self.ranks.share(batch)
+        return batch, share, self.images.of(share)
+
+    def _step(self, batch: Batch, share: Batch, images: BatchImages) -> None:
         beta = self.beta.value(self._progress)
         for group in self.optimiser.param_groups:
             group["lr"] = self._learning_rate()
         self.optimiser.zero_grad(set_to_none=True)
         prior = self.ranks.own_prior(self.prior)
-        share = self.ranks.share(batch)
         own = train_on_batch(
             self.model,
-            self.images.of(share),
+            images,
             self.images.lattice,
             weighting=self.images.weighting,
             beta=beta,
@@ -200,18 +215,30 @@ class Trainer:
             block_size=self.block_size,
         )
         losses = self.ranks.losses(own, len(batch), self.stop)
-        self._check_finite(losses, batch)
+        at_once = STEPS_PER_NOTE[losses.kld.device.type] if self.options.kl_target is None else 1
+        if at_once == 1:
+            self._check_finite(losses, batch)
         self.ranks.sum_gradients(self.model)
         self.ranks.note(self.prior, prior)
         # nothing above has changed the state that goes on disk where a rank was lost
         self.scaler.step(self.optimiser)
         self.scaler.update()
-        box = self.images.lattice.box
-        self.sums.particles += len(batch)
-        self.sums.reconstruction += float(losses.reconstruction.double().sum())
-        self.sums.kld += float(losses.kld.double().sum())
-        self.sums.regulariser += float((beta * losses.kld.cpu().double() / (batch.counts * box**2)).sum())
-        self.beta.observe(float(losses.kld.mean()))
+        self._unnoted.append((batch, losses, beta))
+        if len(self._unnoted) >= at_once:
+            self._note_losses()
+
+    def _note_losses(self) -> None:
+        """Add up the losses of the steps since the last call, and raise where one is not finite."""
+        unnoted, self._unnoted = self._unnoted, []
+        for batch, on_device, beta in unnoted:
+            losses = Losses(on_device.reconstruction.cpu(), on_device.kld.cpu())
+            self._check_finite(losses, batch)
+            box = self.images.lattice.box
+            self.sums.particles += len(batch)
+            self.sums.reconstruction += float(losses.reconstruction.double().sum())
+            self.sums.kld += float(losses.kld.double().sum())
+            self.sums.regulariser += float((beta * losses.kld.double() / (batch.counts * box**2)).sum())
+            self.beta.observe(float(losses.kld.mean()))
 
     def _posterior(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
         if self.posteriors is None:
