@@ -73,6 +73,12 @@ class TrainOptions(ComputeOptions):
     weight_decay: float = Field(0.0, ge=0, description="Weight decay of AdamW.")
     seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of weights, order, tilt draws and noise.")
 
+    init_from: Path | None = Field(
+        None,
+        description="Run whose chosen epoch's weights training begins with: of the same network, or a decoder alone, "
+        "which is taken over as the mean volume.",
+        json_schema_extra={"group": "Network"},
+    )
     latent_dim: int = Field(
         128,
         ge=0,

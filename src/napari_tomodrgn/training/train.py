@@ -34,6 +34,7 @@ from napari_tomodrgn.training.options import FREE_ON_RESUME, NOT_RECORDED, Train
 from napari_tomodrgn.training.packed import open_packed
 from napari_tomodrgn.training.preparation import check_kept, fingerprint, make_sampler, make_trainer
 from napari_tomodrgn.training.trainer import Trainer
+from napari_tomodrgn.training.warm_start import model_to_begin_from
 
 log = logging.getLogger("napari_tomodrgn")
 
@@ -82,11 +83,14 @@ def _lead(options: TrainOptions, stop: StopRequest, ranks: Ranks) -> Run:
             raise InterruptedWorkError("stopped while opening the particles; nothing was trained yet", stop.signal)
         ImageStacks(particle_set)  # that a stack is missing is said before what follows from it
         sampler = make_sampler(particle_set, options)
-        options.architecture(particle_set.box, sampler.tilts or 0)  # refuses one that can't be, before images are read
+        architecture = options.architecture(particle_set.box, sampler.tilts or 0)  # refused before images are read
         if options.dose_mask:
             check_kept(particle_set, TiltImages.of(particle_set, dose_middle=options.dose_middle))
         resumed = previous if options.resume else None
         state = None if resumed is None else state_to_go_on_from(resumed, options, particle_set)
+        begin_from = None
+        if options.init_from is not None and state is None:
+            begin_from = model_to_begin_from(options.init_from, architecture, particle_set.pixel_size)
         store = open_packed(
             particle_set,
             options.store_folder,
@@ -98,6 +102,8 @@ def _lead(options: TrainOptions, stop: StopRequest, ranks: Ranks) -> Run:
         source = nearest_source(store, compute.device)
         deviation = None if resumed is None else resumed.standard_deviation
         trainer = make_trainer(options, particle_set, source, sampler, compute, options.outdir, stop, deviation, ranks)
+        if begin_from is not None:
+            trainer.begin_from(begin_from)
         if resumed is None:
             document = _document(options, particle_set, trainer)
             _remove_previous(options.outdir)
@@ -303,14 +309,14 @@ def _document(options: TrainOptions, particle_set: ParticleSet, trainer: Trainer
             "encoder_parameters": learned_parameters(model.encoder),
             "decoder_parameters": learned_parameters(model.decoder),
         },
-        "parent": _parent(options.selection),
+        "parent": _parent(options.selection, options.init_from),
         "chosen_epoch": None,
     }
 
 
-def _parent(selection: Path | None) -> dict[str, str | None] | None:
+def _parent(selection: Path | None, init_from: Path | None) -> dict[str, str | None] | None:
     if selection is None:
-        return None
+        return None if init_from is None else {"run": str(init_from.absolute()), "selection": None}
     chosen = Selection.load(selection)
     return {"run": chosen.run, "selection": chosen.name}
 

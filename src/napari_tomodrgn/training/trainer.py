@@ -24,7 +24,7 @@ from napari_tomodrgn.runs.latents import HELD_OUT, TRAIN, Latents
 from napari_tomodrgn.stopping import InterruptedWorkError, StopRequest
 from napari_tomodrgn.training.batches import Batch, Sampler
 from napari_tomodrgn.training.beta import BetaController
-from napari_tomodrgn.training.checkpoints import save_checkpoint
+from napari_tomodrgn.training.checkpoints import TrainedModel, save_checkpoint
 from napari_tomodrgn.training.decoding import BlockSize
 from napari_tomodrgn.training.device import Compute
 from napari_tomodrgn.training.distributed import ALONE, RankLostError, Ranks
@@ -41,6 +41,7 @@ from napari_tomodrgn.training.objective import Losses, train_on_batch
 from napari_tomodrgn.training.options import TrainOptions
 from napari_tomodrgn.training.points import BatchImages
 from napari_tomodrgn.training.spectral_prior import SpectralPrior
+from napari_tomodrgn.training.warm_start import warm_start
 
 log = logging.getLogger("napari_tomodrgn")
 FED_AHEAD = ("cuda",)  # by a thread of its own, which on a CPU would take a core from the steps
@@ -104,6 +105,7 @@ class Trainer:
     position: int = 0  # steps done in the epoch after it
     sums: EpochSums = field(default_factory=EpochSums)
     history: list[dict[str, float]] = field(default_factory=list)
+    warm: bool = False  # whether the encoder is another run's
     taken_up: int = 0  # the epoch that a run went on from: volumes and analyses may refer to it
 
     def __post_init__(self) -> None:
@@ -158,9 +160,16 @@ class Trainer:
                 raise RankLostError(f"{self.folder}: {error.who}", error.reason, when) from error
             raise
 
+    def begin_from(self, trained: TrainedModel) -> None:
+        """Begin with the weights of another run's model, that of its linear encoder included."""
+        warm_start(self.model, trained, self.images.standard_deviation)
+        self.warm = trained.model.encoder is not None
+
     def _begin(self) -> None:
         """Let all ranks begin from the state of the first."""
-        if self.ranks.first and isinstance(self.model.encoder, LinearEncoder) and not (self.epoch or self.position):
+        unlearned = isinstance(self.model.encoder, LinearEncoder) and not (self.epoch or self.position or self.warm)
+        if self.ranks.first and unlearned:
+            assert isinstance(self.model.encoder, LinearEncoder)
             fit_linear_encoder(self.model.encoder, self.images, self.sampler, self.options.seed, self.stop)
             # what the weak dimensions draw is learned as fast as what the strong ones do
             self.model.decoder.latent_scale.copy_(1 / self.model.encoder.prior_deviation)
