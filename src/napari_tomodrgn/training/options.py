@@ -190,6 +190,18 @@ class TrainOptions(ComputeOptions):
         "particle", description="Hold out whole particles, or tilts of each.", json_schema_extra={"group": "Objective"}
     )
 
+    keep: Literal["last", "best"] = Field(
+        "last",
+        description="Epoch that the run is used at: the last, or the one that fits best what is held out.",
+        json_schema_extra={"group": "Objective"},
+    )
+    patience: int | None = Field(
+        None,
+        ge=1,
+        description="End after so many epochs in which what is held out was not fitted better than before.",
+        json_schema_extra={"group": "Objective"},
+    )
+
     store_dtype: StoreType = Field(
         "float16",
         description="Type in which preprocessed images are kept; float16 takes half the space of float32.",
@@ -248,6 +260,13 @@ class TrainOptions(ComputeOptions):
                 raise InputError(
                     f"{option}: is about latents, and --latent-dim 0 trains a decoder alone; leave one of them out"
                 )
+
+    def refuse_without_held_out(self) -> None:
+        """Raise where an option looks at what is held out and nothing is."""
+        given = {"--keep best": self.keep == "best", "--patience": self.patience is not None}
+        for option, value in given.items():
+            if value and not self.held_out_fraction:
+                raise InputError(f"{option}: looks at what is held out; give --held-out-fraction, for example 0.1")
 
     def architecture(self, box: int, tilts: int) -> Architecture:
         """Return the shape of the model for images of ``box`` px and ``tilts`` concatenated tilt images."""

@@ -47,6 +47,7 @@ def check_kept(particle_set: ParticleSet, tilts: TiltImages) -> None:
 
 def make_sampler(particle_set: ParticleSet, options: TrainOptions) -> Sampler:
     """Return what draws particles and tilt images."""
+    options.refuse_without_held_out()
     split = split_tilts(particle_set, options.held_out_fraction, options.held_out_by, options.seed)
     return Sampler(particle_set, split, options)
 

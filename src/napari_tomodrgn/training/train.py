@@ -149,8 +149,8 @@ def _train(run: Run, trainer: Trainer) -> Run:
             run.update(status="failed", error=str(error))
         raise
     if trainer.options.heterogeneous:
-        Latents.load(layout.latents_path(run.path, trainer.epoch)).save(run.path / layout.CHOSEN_LATENTS)
-    run.update(status="finished", chosen_epoch=trainer.epoch)
+        Latents.load(layout.latents_path(run.path, trainer.chosen_epoch)).save(run.path / layout.CHOSEN_LATENTS)
+    run.update(status="finished", chosen_epoch=trainer.chosen_epoch)
     log.info("%s: finished epoch %d", run.path, trainer.epoch)
     return run
 

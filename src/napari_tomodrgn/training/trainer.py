@@ -5,6 +5,7 @@ import logging
 import math
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,11 @@ def peak_memory_gb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 
 
+def best_epoch(history: Sequence[Mapping[str, float]]) -> int:
+    """Return the epoch, the first of equal ones, whose held-out reconstruction loss is lowest."""
+    return int(min(history, key=lambda row: row["held_out_reconstruction"])["epoch"])
+
+
 @dataclass
 class Trainer:
     """A model in training on the images of a set, in a run's folder."""
@@ -149,7 +155,7 @@ class Trainer:
         """
         self._begin()
         try:
-            while self.epoch < self.options.epochs:
+            while self.epoch < self.options.epochs and not self._ends_early():
                 self._train_epoch()
                 self._finish_epoch()
         except (RankLostError, AbandonedError) as error:
@@ -159,6 +165,25 @@ class Trainer:
                 when = f" in epoch {self.epoch + 1}"
                 raise RankLostError(f"{self.folder}: {error.who}", error.reason, when) from error
             raise
+
+    @property
+    def chosen_epoch(self) -> int:
+        """The epoch that the run is used at."""
+        return best_epoch(self.history) if self.options.keep == "best" else self.epoch
+
+    def _ends_early(self) -> bool:
+        """Return whether what is held out was not fitted better for as many epochs as there is patience."""
+        if self.options.patience is None or self.position or not self.history:
+            return False
+        early = self.epoch - best_epoch(self.history) >= self.options.patience
+        if early:
+            log.info(
+                "what is held out was fitted best in epoch %d; ending after epoch %d (--patience %d)",
+                best_epoch(self.history),
+                self.epoch,
+                self.options.patience,
+            )
+        return early
 
     def begin_from(self, trained: TrainedModel) -> None:
         """Begin with the weights of another run's model, that of its linear encoder included."""
@@ -302,9 +327,12 @@ class Trainer:
         )
 
     def _drop_previous_checkpoint(self) -> None:
-        previous = self.epoch - 1
-        if previous not in (0, self.taken_up) and previous % self.options.checkpoint_every:
-            layout.checkpoint_path(self.folder, previous).unlink(missing_ok=True)
+        previous = {self.epoch - 1}
+        if self.options.keep == "best" and self.epoch > 1:
+            previous.add(best_epoch(self.history[:-1]))
+        for epoch in previous - {0, self.taken_up, self.chosen_epoch}:
+            if epoch % self.options.checkpoint_every:
+                layout.checkpoint_path(self.folder, epoch).unlink(missing_ok=True)
 
     def infer(self) -> Latents:
         """Return the latents of all particles, by deterministic inference."""
