@@ -8,7 +8,6 @@ the other) beside that of the product, in turns. The images are simulated first,
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -23,6 +22,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from measuring import machine
 from napari_tomodrgn.imaging.hartley import pairs_to_complex
 from napari_tomodrgn.imaging.lattice import lattice
 from napari_tomodrgn.imaging.preprocess import preprocess
@@ -122,13 +122,23 @@ def compared(particle_set: ParticleSet, repeats: int) -> dict[str, float]:
     }
 
 
-def processor() -> str:
-    """Return the name of the CPU as far as the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+def measure(particles: int, box: int, pixel_size: float, repeats: int, compared_particles: int) -> dict[str, Any]:
+    """Return times of the whole, and of a part beside plain insertion."""
+    with tempfile.TemporaryDirectory() as folder:
+        star = simulated(Path(folder) / "set", particles, box, pixel_size)
+        each = [timed(lambda: backproject(read_particles(star), progress=False))[0] for _ in range(repeats)]
+        particle_set = read_particles(star)
+        few = particle_set.take(np.arange(min(compared_particles, len(particle_set))))
+        return {
+            "particles": len(particle_set),
+            "images": len(particle_set.tilt_images),
+            "box": particle_set.box,
+            "seconds": round(statistics.median(each), 2),
+            "seconds_each": [round(seconds, 2) for seconds in each],
+            "compared": compared(few, repeats),
+            **machine(),
+            "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        }
 
 
 def main() -> None:
@@ -140,23 +150,9 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--compared-particles", type=int, default=200)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        star = simulated(Path(folder) / "set", arguments.particles, arguments.box, arguments.pixel_size)
-        each = [timed(lambda: backproject(read_particles(star), progress=False))[0] for _ in range(arguments.repeats)]
-        particle_set = read_particles(star)
-        few = particle_set.take(np.arange(min(arguments.compared_particles, len(particle_set))))
-        result = {
-            "particles": len(particle_set),
-            "images": len(particle_set.tilt_images),
-            "box": particle_set.box,
-            "seconds": round(statistics.median(each), 2),
-            "seconds_each": [round(seconds, 2) for seconds in each],
-            "compared": compared(few, arguments.repeats),
-            "cpu": processor(),
-            "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
-            "torch_threads": torch.get_num_threads(),
-            "torch": torch.__version__,
-        }
+    result = measure(
+        arguments.particles, arguments.box, arguments.pixel_size, arguments.repeats, arguments.compared_particles
+    )
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
 
 

@@ -9,13 +9,12 @@ import argparse
 import json
 import statistics
 import sys
-import time
-from collections.abc import Callable
 
 import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
+from measuring import machine, matmul_rate, seconds, step_gflop
 from napari_tomodrgn.imaging.lattice import Lattice, lattice
 from napari_tomodrgn.imaging.tilt_images import TiltImages
 from napari_tomodrgn.model.architecture import Architecture
@@ -89,31 +88,6 @@ def example(box: int, particles: int, tilts: int) -> tuple[VAE, TiltImages, Tens
     return model, random_tilts(particles * tilts), noise, torch.full((particles,), tilts), points
 
 
-def step_gflop(model: VAE, points: int, images: int) -> float:
-    """Return the operations of a step that asks the decoder at ``points`` coordinates, in units of 1e9."""
-    decoder = model.decoder
-    per_point = decoder.mlp.multiplications - decoder.latent_dim * decoder.mlp.first.out_features
-    per_image = model.encoder.encoder_a.multiplications  # type: ignore[union-attr]
-    return 6 * (per_point * points + per_image * images) / 1e9
-
-
-def seconds(work: Callable[[], object], repeats: int = 1) -> float:
-    """Return the time that one of ``repeats`` calls takes."""
-    began = time.perf_counter()
-    for _ in range(repeats):
-        work()
-    return (time.perf_counter() - began) / repeats
-
-
-def matmul_rate(dtype: torch.dtype, rows: int = 8192, width: int = 256) -> float:
-    """Return the rate of ``torch.mm`` of (rows, width) by (width, width), in 1e9 operations a second."""
-    left, right = torch.randn(rows, width).to(dtype), torch.randn(width, width).to(dtype)
-    result = torch.empty(rows, width, dtype=dtype)
-    work = lambda: torch.mm(left, right, out=result)  # noqa: E731
-    seconds(work, 5)
-    return 2 * rows * width * width / statistics.median(seconds(work, 10) for _ in range(9)) / 1e9
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -134,7 +108,7 @@ def main() -> None:
         "gflop_per_second": round(gflop / median),
         "matmul_gflop_per_second": round(rate),
         "fraction_of_matmul": round(gflop / median / rate, 3),
-        "threads": torch.get_num_threads(),
+        **machine(),
     }
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
 

@@ -64,8 +64,8 @@ def test_option_tables_of_the_docs_are_those_of_the_commands() -> None:
     assert check.returncode == 0, check.stdout + check.stderr
 
 
-def test_tables_of_the_evidence_page_are_those_of_the_results() -> None:
-    script = ROOT / "scripts" / "make_evidence_tables.py"
+def test_tables_of_the_pages_are_those_of_the_results() -> None:
+    script = ROOT / "scripts" / "make_result_tables.py"
     check = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
     assert check.returncode == 0, check.stdout + check.stderr
 

@@ -60,9 +60,9 @@ def discrete_states(
     return result
 
 
-def labels_of(run: Run, known: pd.DataFrame) -> npt.NDArray[np.int64]:
+def labels_of(run: Run, known: pd.DataFrame, epoch: int | None = None) -> npt.NDArray[np.int64]:
     """Return the classes that ``analyze`` found, in the order of the latents."""
-    (path,) = run.path.glob("analysis/epoch-*/labels-kmeans-4.csv")
+    path = run.path / f"analysis/epoch-{epoch or run.chosen_epoch:04d}/labels-kmeans-4.csv"
     table = pd.read_csv(path, dtype={"tomogram": str, "particle": str}).set_index(["tomogram", "particle"])
     labels: npt.NDArray[np.int64] = (
         table["label"].loc[list(zip(known.tomogram, known.particle, strict=True))].to_numpy()
@@ -70,23 +70,25 @@ def labels_of(run: Run, known: pd.DataFrame) -> npt.NDArray[np.int64]:
     return labels
 
 
-def matched_volumes(run: Run, states: npt.NDArray[np.int64], labels: npt.NDArray[np.int64]) -> list[Map]:
+def matched_volumes(
+    run: Run, states: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], epoch: int | None = None
+) -> list[Map]:
     """Return the class volumes in the order of the states that the classes have most particles of."""
-    (folder,) = run.path.glob("volumes/epoch-*/kmeans-4")
+    folder = run.path / f"volumes/epoch-{epoch or run.chosen_epoch:04d}/kmeans-4"
     overlap = np.array([[np.sum((labels == label) & (states == state)) for label in range(4)] for state in range(4)])
     class_of = linear_sum_assignment(-overlap)[1]
     return [read_map(folder / f"vol_{label:03d}.mrc").values for label in class_of]
 
 
 def compare_volumes(
-    run: Run, maps: list[Map], states: npt.NDArray[np.int64], labels: npt.NDArray[np.int64]
+    run: Run, maps: list[Map], states: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], epoch: int | None = None
 ) -> dict[str, float | list[float]]:
     """Compare the class volumes with the true maps, in the soft mask of the truth that belongs to the class.
 
     The paper's mask (3 px and 10 px in a box of 64) does not fit a box that the particle fills; here it is grown by one
     pixel with an edge of one.
     """
-    volumes = matched_volumes(run, states, labels)
+    volumes = matched_volumes(run, states, labels, epoch)
     masks = [soft_mask(each, dilate=1, edge=1) for each in maps]
     pairs = list(zip(volumes, masks, strict=True))  # every truth is compared in the mask of a class's own
     both = [[fsc(volume * mask, each * mask) for each in maps] for volume, mask in pairs]

@@ -186,6 +186,8 @@ def trained_latents(particle_set: ParticleSet, folder: Path, **data: Any) -> np.
         batch_size=4,
         learning_rate=2e-3,
         latent_dim=2,
+        amp="off",  # rounding would make more of what the files' digits differ in
+        store_dtype="float32",
         encoder_a="32x1",
         encoder_b="32x1",
         decoder="32x1",

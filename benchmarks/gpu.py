@@ -1,0 +1,167 @@
+"""The engine on a GPU at the paper's settings: step time, kernels, memory, fraction of peak, and volumes.
+
+Settings of the paper's benchmarks (Powell and Davis 2023, Tables 1 to 4): 41 tilts of 3 e/Å², boxes of 64, 128 and
+256 px of one particle (6.55, 3.275, 1.6375 Å/px), decoder 256x3, alone and with 128 latent dimensions behind
+concatenated tilts, with and without the dose mask, one particle a step; and several, to see what that costs. Times are
+medians of steps that the host waits for; kernels are those of one step, counted by the profiler. The rate of a large
+product in the same precision, measured in the same run, stands for the peak. `--device cpu` runs the same path without
+a GPU. Prints one JSON object.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+from typing import Any
+
+import numpy as np
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from baseline_step import BETA, random_tilts
+from measuring import Work, machine, seconds
+from napari_tomodrgn.imaging.lattice import lattice
+from napari_tomodrgn.model.architecture import Architecture
+from napari_tomodrgn.model.vae import VAE
+from napari_tomodrgn.reconstruction.decode import VolumeDecoder
+from napari_tomodrgn.training.device import Compute, choose_compute
+from napari_tomodrgn.training.objective import train_on_batch
+from napari_tomodrgn.training.points import BatchImages, Weighting
+
+PIXEL_SIZES = {64: 6.55, 128: 3.275, 256: 1.6375}
+TILTS = 41
+
+
+def synchronised(work: Work, device: torch.device) -> Work:
+    """Return work that is over when the device is done with it."""
+
+    def done() -> None:
+        work()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    return done
+
+
+def peak_rate(compute: Compute, size: int) -> float:
+    """Return the rate of a (size, size) product in 1e9 operations a second."""
+    left, right = (torch.randn(size, size, device=compute.device).to(compute.dtype) for _ in range(2))
+    work = synchronised(lambda: torch.mm(left, right), compute.device)
+    seconds(work, 3)
+    return 2 * size**3 / statistics.median(seconds(work) for _ in range(9)) / 1e9
+
+
+class Step:
+    """Training steps on noise, images and parameters resident on the device."""
+
+    def __init__(self, compute: Compute, box: int, latent_dim: int, *, masked: bool, particles: int) -> None:
+        points = lattice(box)
+        self.model = VAE(Architecture(box, latent_dim, "concatenate", TILTS)).to(compute.device)
+        tilts = random_tilts(particles * TILTS, PIXEL_SIZES[box])
+        self.weighting, self.compute = Weighting(dose_mask=masked), compute
+        self.kept = self.weighting.kept(tilts, points)
+        pairs = torch.randn(len(tilts), 2, points.pairs).to(compute.device)
+        counts = torch.full((particles,), TILTS)
+        self.images = BatchImages(tilts.to(compute.device), pairs, counts, self.kept)
+        self.lattice, self.scaler = points.to(compute.device), compute.scaler()
+        self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=2e-4, weight_decay=0.0, fused=True)
+
+    def __call__(self) -> None:
+        """Take one step."""
+        self.optimiser.zero_grad(set_to_none=True)
+        noise = torch.Generator().manual_seed(0)
+        train_on_batch(
+            self.model,
+            self.images,
+            self.lattice,
+            weighting=self.weighting,
+            beta=BETA,
+            noise=noise,
+            compute=self.compute,
+            scaler=self.scaler,
+        )
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+
+    @property
+    def gflop(self) -> float:
+        """Operations of the decoder in a step, in units of 1e9."""
+        decoder = self.model.decoder
+        per_point = decoder.mlp.multiplications - decoder.latent_dim * decoder.mlp.first.out_features
+        return 6 * per_point * int(self.kept.sum()) / 1e9
+
+
+def kernels_of(work: Work, device: torch.device) -> int:
+    """Return how many kernels (on a CPU: operations) a step launches."""
+    activity = ProfilerActivity.CUDA if device.type == "cuda" else ProfilerActivity.CPU
+    with profile(activities=[activity]) as found:
+        work()
+    events = found.events() or []
+    return sum(1 for event in events if device.type == "cpu" or event.device_type == torch.autograd.DeviceType.CUDA)
+
+
+def measured(
+    compute: Compute, box: int, latent_dim: int, *, masked: bool, particles: int, peak: float, repeats: int
+) -> dict[str, Any]:
+    """Return what a step of one setting takes."""
+    if compute.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    step = Step(compute, box, latent_dim, masked=masked, particles=particles)
+    work = synchronised(step, compute.device)
+    seconds(work, 3)
+    taken = statistics.median(seconds(work) for _ in range(repeats))
+    return {
+        "box": box,
+        "latent_dim": latent_dim,
+        "dose_mask": masked,
+        "particles": particles,
+        "coordinates_per_particle": 2 * int(step.kept.sum()) // particles,
+        "ms": taken * 1e3,
+        "particles_per_second": particles / taken,
+        "gflop": step.gflop,
+        "fraction_of_peak": step.gflop / taken / peak,
+        "kernels": kernels_of(work, compute.device),
+        "peak_memory_gb": torch.cuda.max_memory_allocated() / 1e9 if compute.device.type == "cuda" else None,
+    }
+
+
+def volumes(compute: Compute, box: int, repeats: int) -> dict[str, float]:
+    """Return the time of a volume, decoded with seven others."""
+    decoder = VAE(Architecture(box, 128, "mean")).decoder.to(compute.device)
+    z = np.random.default_rng(0).standard_normal((8, 128)).astype(np.float32)
+    volume_decoder = VolumeDecoder(decoder, standard_deviation=1.0, compute=compute)
+    work = synchronised(lambda: volume_decoder.volumes(z), compute.device)
+    seconds(work)
+    return {"box": box, "ms_per_volume": statistics.median(seconds(work) for _ in range(repeats)) / 8 * 1e3}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--boxes", type=int, nargs="+", default=[64, 128, 256], choices=list(PIXEL_SIZES))
+    parser.add_argument("--particles", type=int, nargs="+", default=[1, 16], help="particles a step")
+    parser.add_argument("--repeats", type=int, default=15)
+    given = parser.parse_args()
+    compute = choose_compute(given.device, "auto")
+    peak = peak_rate(compute, 8192 if compute.device.type == "cuda" else 1024)
+    steps = [
+        measured(compute, box, latent_dim, masked=masked, particles=particles, peak=peak, repeats=given.repeats)
+        for box in given.boxes
+        for latent_dim in (0, 128)
+        for masked in (False, True)
+        for particles in given.particles
+    ]
+    device = torch.cuda.get_device_name() if compute.device.type == "cuda" else machine()["cpu"]
+    result = {
+        "device": device,
+        "precision": compute.amp,
+        "peak_gflop_per_second": peak,
+        "steps": steps,
+        "volumes": [volumes(compute, box, given.repeats) for box in given.boxes],
+    }
+    sys.stdout.write(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""Write the tables of docs/evidence.md and docs/speed.md from benchmarks/results; ``--check`` only compares."""
+
+import json
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES, RESULTS = ("evidence.md", "speed.md"), ROOT / "benchmarks" / "results"
+Json = dict[str, Any]
+MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", flags=re.DOTALL)
+
+
+def table(heads: str, rows: Iterable[Iterable[object]]) -> str:
+    """Return a Markdown table."""
+    names = heads.split(" | ")
+    lines = [names, ["---"] * len(names), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def states(results: Json) -> str:
+    """Return the four assembly states, a row a seed."""
+    heads = (
+        "seed | ARI of the oracle | ARI found | CC, worst class | FSC is 0.5 at, in the mask | and without a mask | "
+        "CC of differences, worst | minutes"
+    )
+    rows = [
+        [each["seed"], f"{each['oracle_ari']:.3f}", f"{each['ari']:.3f}", f"{min(each['cc']):.2f}"]
+        + [f"{min(each[name]):.2f}" for name in ("fsc_half_at", "unmasked_fsc_half_at")]
+        + [f"{each['difference_cc']:.2f}", f"{each['minutes']:.1f}"]
+        for each in results["evidence"]["discrete_states"]
+    ]
+    return table(heads, rows)
+
+
+def controls(results: Json) -> str:
+    """Return what must not be found, and what must not matter."""
+    rows = [
+        [name, f"{each['value']:.3f}", f"{'above' if 'four states' in name else 'at most'} {each['limit']:.3f}"]
+        for name, each in results["evidence"]["controls"].items()
+    ]
+    return table("control | value | has to be", rows)
+
+
+def motion(results: Json) -> str:
+    """Return how the continuous motion was followed."""
+    value = results["evidence"]["continuous"]["spearman"]
+    return table("measured | value | has to be", [["absolute Spearman's ρ of PC 1", f"{value:.3f}", "0.9 or more"]])
+
+
+def junk(results: Json) -> str:
+    """Return what the junk loop removed and lost."""
+    found = results["evidence"]["junk"]
+    kinds = [
+        [f"of the {name.removeprefix('removed_')} picks", f"{value:.1%}", ""]
+        for name, value in found.items()
+        if name.startswith("removed_")
+    ]
+    rows = [
+        ["picks, of them junk", f"{found['picks']}, {found['junk']}", ""],
+        ["junk removed", f"{found['removed']:.1%}", "95 % or more"],
+        *kinds,
+        ["particles lost", f"{found['lost']:.1%}", "2 % or less"],
+    ]
+    return table("measured | value | has to be", rows)
+
+
+def ablations(results: Json) -> str:
+    """Return whether each finding of the paper is found here."""
+    found = results["evidence"]["ablations"]["directions"]
+    return table("finding of the paper | here", [[name, "yes" if value else "no"] for name, value in found.items()])
+
+
+def given(results: Json) -> str:
+    """Return reconstructions of given sets, and the commands."""
+
+    def limit(row: Json) -> str:
+        least, most = row["at_least"], row["at_most"]
+        return f"{least:g} or more" if least is not None else "" if most is None else f"{most:g} or less"
+
+    return table(
+        "measured | value | has to be",
+        [[row["what"], f"{row['value']:.4g}", limit(row)] for row in results["evidence-core"]["findings"]],
+    )
+
+
+def engine(results: Json) -> str:
+    """Return the parts of the engine: time, operations, fraction of the matmul rate, and the ratio to a baseline."""
+    found = results["engine"]
+    step, volumes, store, back = (found[name] for name in ("step", "volumes", "store", "backprojection"))
+    epoch, part = store["epoch"], back["compared"]
+    rates = {"bf16": step["matmul_bf16_gflop_per_second"], "float32": step["matmul_float32_gflop_per_second"]}
+
+    def line(
+        what: str,
+        seconds: float,
+        gflop: float | None = None,
+        precision: str = "bf16",
+        baseline: float | None = None,
+    ) -> list[str]:
+        counted = ["", "", ""]
+        if gflop is not None:
+            counted = [f"{gflop:.0f}", f"{gflop / seconds:.0f}", f"{gflop / seconds / rates[precision]:.0%}"]
+        ratio = ["", ""] if baseline is None else [time(baseline), f"{baseline / seconds:.3g}"]
+        return [what, time(seconds), *counted, *ratio]
+
+    plain_step, plain_volume = step["baseline_ms"] / 1e3, volumes["baseline_ms"] / 1e3
+    plain_back = part["plain_one_thread_seconds"]
+    gflop, decoded = step["gflop"], volumes["gflop"]
+    rows = [
+        line("the plain step, float32", plain_step, step["baseline_gflop"], "float32"),
+        line("step, bf16", step["bf16_ms"] / 1e3, gflop, "bf16", plain_step),
+        line("step, float32", step["float32_ms"] / 1e3, gflop, "float32", plain_step),
+        line(f"epoch of {epoch['particles']} particles", epoch["seconds"], epoch["gflop"], "bf16", epoch["baseline_s"]),
+        line(f"packing {store['images']} images of 64²", store["build_s"], baseline=store["plain_s"]),
+        line("opening them, every byte checked", store["open_s"], baseline=store["plain_s"]),
+        line("a 64³ volume, bf16", volumes["ms_64"] / 1e3, decoded, "bf16", plain_volume),
+        line("a 64³ volume, float32", volumes["ms_64_float32"] / 1e3, decoded, "float32", plain_volume),
+        line("a 32³ preview of it, bf16", volumes["ms_32"] / 1e3),
+        line(f"backprojection, {part['images']} images of 64²", part["seconds"], baseline=plain_back),
+        line(f"backprojection, {back['images']} images of 64²", back["seconds"]),
+    ]
+    return table("what | time | GFLOP | GFLOP/s | of the matmul rate | baseline | times faster", rows)
+
+
+def time(seconds: float) -> str:
+    """Return a time with its unit."""
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1e3:.0f} ms"
+
+
+def quality(results: Json) -> str:
+    """Return the time to a fixed quality, a row a seed."""
+    rows = []
+    for row in results["engine"]["time_to_quality"]["seeds"]:
+        product, baseline = row["product"], row["baseline"]
+        last = baseline["reached_epoch"] or baseline["epochs"]
+        over = "over " if baseline["reached_epoch"] is None else ""
+        rows.append(
+            [
+                row["seed"],
+                f"{row['oracle_ari']:.2f}",
+                f"{product['seconds']:.0f} s, epoch {product['epoch']}",
+                f"{product['ari'][product['epoch'] - 1]:.3f}",
+                f"{over}{baseline['seconds']:.0f} s",
+                f"{baseline['ari'][last - 1]:.3f}",
+                f"{over}{row['ratio']:.0f}",
+            ]
+        )
+    return table("seed | ARI of the oracle | time | ARI then | plain steps | ARI then | times faster", rows)
+
+
+def precision(results: Json) -> str:
+    """Return what is found at reduced and at full precision, a row a seed and way."""
+    names = {"reduced": "bf16, stored in float16", "full": "float32, stored in float32"}
+    values = ("ari", "worst_cc", "fsc_half_at", "difference_cc")
+    rows = [
+        [each["seed"], names[each["way"]], *(f"{each[name]:.3f}" for name in values)]
+        for each in results["engine"]["precision"]["seeds"]
+    ]
+    return table("seed | precision | ARI | CC, worst class | FSC is 0.5 at | CC of differences, worst", rows)
+
+
+def memory(results: Json) -> str:
+    """Return the memory of training, a row a set."""
+    names = ("images_mb", "program_mb", "peak_mb")
+    rows = [
+        [f"{each['images']:,}", *(f"{each[name]:.0f} MB" for name in names)]
+        for each in results["engine"]["memory"]["sets"]
+    ]
+    return table("tilt images of 64² | in float32 | the program, before | at the peak of training", rows)
+
+
+TABLES = {
+    each.__name__: each
+    for each in (states, controls, motion, junk, ablations, given, engine, quality, precision, memory)
+}
+
+
+def main() -> int:
+    """Write or check the pages; return the exit code."""
+    results = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in RESULTS.glob("*.json")}
+    behind = False
+    for name in PAGES:
+        path = ROOT / "docs" / name
+        page = path.read_text(encoding="utf-8")
+        written = MARKED.sub(lambda found: f"{found[1]}\n{TABLES[found[2]](results)}\n\n{found[3]}", page)
+        if "--check" not in sys.argv[1:]:
+            path.write_text(written, encoding="utf-8")
+        elif written != page:
+            print(f"docs/{name} is behind benchmarks/results: run python scripts/make_result_tables.py")
+            behind = True
+    return int(behind)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
