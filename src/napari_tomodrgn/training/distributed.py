@@ -211,7 +211,7 @@ class ManyRanks(Ranks):
         return batch.part(self.part(len(batch)))
 
     def from_first(self, make: Callable[[], T]) -> T:
-        """Return what ``make`` returns on the first rank; however long that takes, the others wait."""
+        """Return what ``make`` returns on the first rank, tensors and plain values; the others wait for it."""
         size = torch.zeros(1, dtype=torch.int64)
         memory = io.BytesIO()
         if self.first:
@@ -225,7 +225,7 @@ class ManyRanks(Ranks):
         self._ask(lambda: dist.broadcast(sent, 0, group=self._groups["patient"]))
         if self.first:
             return made
-        received: T = torch.load(io.BytesIO(sent.numpy().tobytes()), map_location="cpu", weights_only=False)
+        received: T = torch.load(io.BytesIO(sent.numpy().tobytes()), map_location="cpu", weights_only=True)
         return received
 
     def together(self, own: Tensor, count: int) -> Tensor:

@@ -114,18 +114,17 @@ def _lead(options: TrainOptions, stop: StopRequest, ranks: Ranks) -> Run:
         if newest_checkpoint(run.path) is None:
             write_particles(particle_set, run.path / layout.PARTICLES_STAR, overwrite=True)
         with _log_file(options.outdir):
-            ranks.from_first(
-                lambda: (options.model_copy(update={"amp": compute.amp}), trainer.images.standard_deviation)
-            )
+            told = options.model_copy(update={"amp": compute.amp}).model_dump_json()
+            ranks.from_first(lambda: (told, trainer.images.standard_deviation))
             return _train(run, trainer)
 
 
 def _follow(stop: StopRequest, ranks: Ranks) -> Run:
     """Train with what the first rank has prepared, and write nothing."""
-    nothing: tuple[TrainOptions, float] | None = None
+    nothing: tuple[str, float] | None = None
     told = ranks.from_first(lambda: nothing)
     assert told is not None
-    options, deviation = told
+    options, deviation = TrainOptions.model_validate_json(told[0]), told[1]
     compute = ranks.compute(choose_compute(options.device, options.amp))
     particle_set = options.open()
     sampler = make_sampler(particle_set, options)
