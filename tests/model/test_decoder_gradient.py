@@ -18,7 +18,7 @@ TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 3e-2}
 def products(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Products by oneDNN where it is there, and without."""
     if request.param == "plain":
-        monkeypatch.setattr(dense, "has_onednn", lambda: False)
+        monkeypatch.setattr(dense, "has_onednn", lambda dtype: False)
 
 
 def a_decoder() -> Decoder:

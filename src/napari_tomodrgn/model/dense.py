@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 
-@lru_cache(maxsize=1)
-def has_onednn() -> bool:
-    """Return whether PyTorch offers oneDNN's fused linear layers here."""
+@lru_cache(maxsize=4)
+def has_onednn(dtype: torch.dtype) -> bool:
+    """Return whether PyTorch offers oneDNN's fused linear layers here, for this type: bf16 needs AVX-512."""
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
     try:
-        one = torch.ones(1, 1)
+        one = torch.ones(1, 1, dtype=dtype)
         return bool(torch.ops.mkldnn._linear_pointwise(one, one, one[0], "relu", [], "") == 2)
     except (AttributeError, RuntimeError):
         return False
@@ -33,7 +33,7 @@ def mkl_is_fast() -> bool:
 
 
 def _on_onednn(values: Tensor) -> bool:
-    return values.device.type == "cpu" and values.dtype in (torch.float32, torch.bfloat16) and has_onednn()
+    return values.device.type == "cpu" and has_onednn(values.dtype)
 
 
 def affine(values: Tensor, weight: Tensor, bias: Tensor, activation: str) -> Tensor:
