@@ -91,7 +91,7 @@ def test_processes_that_never_were_have_no_start() -> None:
 
 
 def test_of_many_that_start_at_once_on_a_dead_lock_one_holds_it(tmp_path: Path) -> None:
-    """Eight real processes, ten rounds: each says when it holds the lock; no two hold it at one time."""
+    """Eight real processes try until each has held the lock twice; no two hold it at one time."""
     code = f"""
 import sys, time
 from pathlib import Path
@@ -99,14 +99,17 @@ from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.runs.lock import run_lock
 run = Path({str(tmp_path / "run")!r})
 sys.stdin.readline()
-for _ in range(10):
+held = 0
+while held < 2:
     try:
         with run_lock(run):
             inside = run.with_name("inside")
             inside.touch(exist_ok=False)  # raises where another one is inside
             time.sleep(0.02)
             inside.unlink()
+            held += 1
             print("held", flush=True)
+        time.sleep(0.01)  # lets others in
     except InputError:
         time.sleep(0.01)
 """
@@ -119,4 +122,4 @@ for _ in range(10):
         each.stdin.flush()
     outputs = [each.communicate(timeout=60) for each in processes]
     assert [error for _, error in outputs] == [""] * 8
-    assert sum(output.count("held") for output, _ in outputs) >= 10
+    assert [output.count("held") for output, _ in outputs] == [2] * 8

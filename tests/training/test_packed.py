@@ -1,9 +1,10 @@
 """Packed images: the preprocessed values, small, kept for later runs, and made again where they are not whole."""
 
-import multiprocessing
 import os
 import resource
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -141,20 +142,23 @@ def test_a_full_disk_leaves_what_was_there(tiny_set, tmp_path: Path) -> None:  #
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
-def _open_and_sum(path: Path, folder: Path, answers: Any) -> None:
-    answers.put(float(everything(open_packed(a_set(path), folder, workers=1)).sum()))
+OPEN = """
+import sys
+from pathlib import Path
+import torch
+from napari_tomodrgn.training.options import TrainOptions
+from napari_tomodrgn.training.packed import open_packed
+particle_set = TrainOptions(particles=Path(sys.argv[1]), outdir=Path("unused")).open()
+images = open_packed(particle_set, Path(sys.argv[2]), workers=1)
+print(float(images.take(torch.arange(len(images))).float().sum()))
+"""
 
 
 def test_processes_that_make_it_at_once_do_not_meet(tiny_set, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     path, folder = tiny_set(tilts=(40,) * 10, box=32), tmp_path / "store"
-    context = multiprocessing.get_context("spawn")
-    answers = context.Queue()
-    processes = [context.Process(target=_open_and_sum, args=(path, folder, answers)) for _ in range(3)]
-    for process in processes:
-        process.start()
-    sums = {answers.get(timeout=120) for _ in processes}
-    for process in processes:
-        process.join(60)
+    command = [sys.executable, "-c", OPEN, str(path), str(folder)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    sums = {float(process.communicate(timeout=120)[0].split()[-1]) for process in processes}
     assert sums == {float(everything(open_packed(a_set(path), folder)).sum())}
     assert [each.name for each in folder.iterdir()] == [the_file(folder).name]
 
