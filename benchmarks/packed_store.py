@@ -24,11 +24,11 @@ from napari_tomodrgn.particles.particle_set import ParticleSet
 from napari_tomodrgn.particles.stacks import ImageStacks
 from napari_tomodrgn.stopping import StopRequest
 from napari_tomodrgn.training.device import choose_compute
+from napari_tomodrgn.training.epoch_metrics import EpochSums
 from napari_tomodrgn.training.options import TrainOptions
 from napari_tomodrgn.training.packed import open_packed
 from napari_tomodrgn.training.preparation import make_sampler, make_trainer
 from napari_tomodrgn.training.store import cores
-from napari_tomodrgn.training.trainer import EpochSums
 
 COLUMNS = (
     "ImageName", "DetectorPixelSize", "DefocusU", "DefocusV", "DefocusAngle", "Voltage", "SphericalAberration",

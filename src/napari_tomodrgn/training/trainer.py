@@ -3,9 +3,7 @@
 import csv
 import logging
 import math
-import sys
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +27,7 @@ from napari_tomodrgn.training.checkpoints import TrainedModel, save_checkpoint
 from napari_tomodrgn.training.decoding import BlockSize
 from napari_tomodrgn.training.device import Compute
 from napari_tomodrgn.training.distributed import ALONE, RankLostError, Ranks
+from napari_tomodrgn.training.epoch_metrics import EpochSums, best_epoch
 from napari_tomodrgn.training.feeding import one_ahead
 from napari_tomodrgn.training.inference import (
     Images,
@@ -47,51 +46,6 @@ from napari_tomodrgn.training.warm_start import warm_start
 log = logging.getLogger("napari_tomodrgn")
 FED_AHEAD = ("cuda",)  # by a thread of its own, which on a CPU would take a core from the steps
 STEPS_PER_NOTE = {"cpu": 1, "mps": 16, "cuda": 16}  # the host waits for a GPU where it asks for losses
-
-
-@dataclass
-class EpochSums:
-    """What an epoch has added up so far."""
-
-    particles: int = 0
-    reconstruction: float = 0.0
-    kld: float = 0.0
-    regulariser: float = 0.0
-    seconds: float = 0.0
-
-    def row(self, epoch: int, beta: float, learning_rate: float, held_out: float, seconds: float) -> dict[str, float]:
-        """Return the epoch's row of metrics.csv."""
-        count = max(self.particles, 1)
-        values = (
-            epoch,
-            (self.reconstruction + self.regulariser) / count,
-            self.reconstruction / count,
-            self.kld / count,
-            beta,
-            held_out,
-            learning_rate,
-            self.particles / max(seconds, 1e-9),
-            seconds,
-            peak_memory_gb(),
-        )
-        return dict(zip(layout.METRIC_COLUMNS, values, strict=True))
-
-
-def peak_memory_gb() -> float:
-    """Return the most memory in use so far: of the GPU where there is one, else of the process; NaN where unknown."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 1e9
-    if sys.platform == "win32":
-        return math.nan
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
-
-
-def best_epoch(history: Sequence[Mapping[str, float]]) -> int:
-    """Return the epoch, the first of equal ones, whose held-out reconstruction loss is lowest."""
-    return int(min(history, key=lambda row: row["held_out_reconstruction"])["epoch"])
 
 
 @dataclass
