@@ -122,7 +122,7 @@ def test_blocks_of_many_particles_give_the_same(tilts: TiltImages, monkeypatch: 
     expected, gradient = losses_and_gradient(model, tilts, [0, 1, 2], monkeypatch)
     for size in (100, 10**6):
         monkeypatch.setattr(
-            decoding, "blocks_of", lambda images, _, size=size, **__: blocks_of(images, size, one_particle=False)
+            decoding, "blocks_of", lambda edges, _, size=size, **__: blocks_of(edges, size, one_particle=False)
         )
         losses, in_blocks = losses_and_gradient(model, tilts, [0, 1, 2], monkeypatch)
         torch.testing.assert_close(losses.reconstruction, expected.reconstruction)
@@ -136,7 +136,7 @@ def test_blocks_hold_every_kept_point_once(tilts: TiltImages, size: int, one_par
     images, plane = batch_of(tilts), lattice(BOX)
     mask, particle = tilts.dose_mask(plane), torch.arange(3).repeat_interleave(torch.tensor(COUNTS))
     found = []
-    for block in blocks_of(images, size, one_particle=one_particle):
+    for block in blocks_of(images.edges, size, one_particle=one_particle):
         points = points_of(images, block, plane, Weighting(), multiple=16)
         assert len(points.k3) % 16 == 0
         assert points.weight[len(block) :].abs().sum() == 0

@@ -16,6 +16,7 @@ from napari_tomodrgn.imaging.lattice import Lattice
 from napari_tomodrgn.model.decoder import Decoder
 from napari_tomodrgn.model.decoder_gradient import DecodedPoints, DecoderWeights, GradientSums, leave_gradient
 from napari_tomodrgn.training.device import Compute
+from napari_tomodrgn.training.drawing import DrawnPoints
 from napari_tomodrgn.training.points import BatchImages, Block, Weighting, blocks_of, dealt, points_of, shares
 from napari_tomodrgn.training.spectral_prior import SpectralPrior
 from napari_tomodrgn.training.workers import in_threads
@@ -87,7 +88,7 @@ class Decoding:
 
     def losses(self, images: BatchImages, latent_input: Tensor | None) -> Tensor:
         """Return each particle's mean squared disagreement (B,), given what latents add to the first layer."""
-        parts = self._block_size.within_memory(lambda: self._shares(images, latent_input, None, None))
+        parts = self._block_size.within_memory(lambda: self._shares(images, latent_input))
         return torch.stack([part.losses for part in parts]).sum(0)
 
     def gradient(
@@ -96,12 +97,13 @@ class Decoding:
         latent_input: Tensor | None,  # (B, width)
         factor: float | Tensor,
         prior: SpectralPrior | None = None,
+        drawn: DrawnPoints | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Return losses (B,) and the gradient (B, width) of ``factor`` x their sum with respect to the latent input.
 
-        That of the decoder's weights is left in its parameters.
+        That of the decoder's weights is left in its parameters. Where points were ``drawn``, they stand for all.
         """
-        parts = self._block_size.within_memory(lambda: self._shares(images, latent_input, factor, prior))
+        parts = self._block_size.within_memory(lambda: self._shares(images, latent_input, factor, prior, drawn))
         for part in parts:
             if prior is not None and part.prior_sums is not None:
                 prior.note(part.prior_sums)
@@ -114,8 +116,9 @@ class Decoding:
         self,
         images: BatchImages,
         latent_input: Tensor | None,
-        factor: float | Tensor | None,
-        prior: SpectralPrior | None,
+        factor: float | Tensor | None = None,
+        prior: SpectralPrior | None = None,
+        drawn: DrawnPoints | None = None,
     ) -> list["_Share"]:
         """Return what each worker adds up."""
         kind = self.compute.device.type
@@ -123,14 +126,15 @@ class Decoding:
 
         @torch.no_grad()
         def work(blocks: Sequence[Block]) -> _Share:
-            share = _Share(self, images, per_point, latent_input, factor, prior)
+            share = _Share(self, images, per_point, latent_input, factor, prior, drawn)
             for block in blocks:
                 share.add(block)
             return share
 
         size = self._block_size.points(self.decoder.mlp.first.out_features)
         cores = torch.get_num_threads() if kind == "cpu" else 1
-        blocks = blocks_of(images, size, one_particle=kind == "cpu", at_least=cores)
+        edges = images.edges if drawn is None else drawn.edges
+        blocks = blocks_of(edges, size, one_particle=kind == "cpu", at_least=cores)
         return in_threads(work, dealt(blocks, max(1, min(cores, len(blocks)))))
 
 
@@ -153,7 +157,9 @@ class _Share:
         latent_input: Tensor | None,
         factor: float | Tensor | None,
         prior: SpectralPrior | None,
+        drawn: DrawnPoints | None,
     ) -> None:
+        self._drawn = drawn
         self._decoding, self._images, self._per_point = decoding, images, per_point
         self._latent_input, self._factor, self._prior = latent_input, factor, prior
         self.losses = torch.zeros_like(per_point)
@@ -164,9 +170,11 @@ class _Share:
     def add(self, block: Block) -> None:
         """Decode the points of a block, and add its losses and gradient."""
         decoding, own = self._decoding, block.rows
-        points = points_of(
-            self._images, block, decoding.lattice, decoding.weighting, MULTIPLE[self._per_point.device.type]
-        )
+        multiple = MULTIPLE[self._per_point.device.type]
+        if self._drawn is None:
+            points = points_of(self._images, block, decoding.lattice, decoding.weighting, multiple)
+        else:
+            points = self._drawn.of_block(self._images, block, decoding.lattice, multiple)
         share = self._per_point[own] if points.owner is None else self._per_point[own][points.owner]
         weight = points.weight * share
         latent_input = None if self._latent_input is None else self._latent_input[own]
@@ -185,7 +193,7 @@ class _Share:
         real *= slope
         imaginary *= slope
         if self._prior is not None and self.prior_sums is not None:
-            counted, shell = points.weight > 0, self._prior.shells(points.k3)
+            counted, shell = points.stands_for, self._prior.shells(points.k3)
             penalty = 2 * self._factor * share * counted * self._prior.penalties(shell)
             real += penalty * decoded.real
             imaginary += penalty * decoded.imaginary

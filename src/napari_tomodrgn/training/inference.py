@@ -22,6 +22,7 @@ from napari_tomodrgn.training.objective import encode
 from napari_tomodrgn.training.points import BatchImages, Weighting
 
 IMAGES_PER_BATCH = 512
+NYQUIST = 0.5  # cycles/px
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,20 @@ class Images:
         kept, deviation = weighting.kept(tilts, points), standard_deviation or source.standard_deviation
         return cls(source, tilts.to(device), points.to(device), weighting, kept, deviation)
 
-    def of(self, batch: Batch) -> BatchImages:
-        """Return the images of a batch, on the device."""
+    def of(self, batch: Batch, radius: float = NYQUIST) -> BatchImages:
+        """Return the images of a batch, on the device; of their points, those up to ``radius`` (cycles/px) count."""
         device = self.lattice.k.device
         pairs = on_device(self.source.take(batch.rows), device).float()
         if self.source.standard_deviation != self.standard_deviation:
             pairs *= self.source.standard_deviation / self.standard_deviation
-        return BatchImages(self.tilts[batch.rows.to(device)], pairs, batch.counts, self.kept[batch.rows.numpy()])
+        kept = np.minimum(self.kept[batch.rows.numpy()], self._within(radius))
+        return BatchImages(self.tilts[batch.rows.to(device)], pairs, batch.counts, kept)
+
+    def _within(self, radius: float) -> int:
+        """Return how many points of the lattice, which is ordered, have a |k| of at most ``radius`` (cycles/px)."""
+        if radius >= NYQUIST:
+            return self.lattice.pairs
+        return int((lattice(self.lattice.box).k.norm(dim=1) <= radius).sum())
 
 
 def _grouped(particles: Sequence[int], rows: Sequence[Rows]) -> Iterator[Batch]:

@@ -15,6 +15,7 @@ from napari_tomodrgn.model.linear_encoder import LinearEncoder
 from napari_tomodrgn.model.vae import VAE, gaussian_divergence, kl_divergence, sample_gaussian, sample_latent
 from napari_tomodrgn.training.decoding import BlockSize, Decoding
 from napari_tomodrgn.training.device import Compute
+from napari_tomodrgn.training.drawing import draw_points
 from napari_tomodrgn.training.points import BatchImages, Weighting
 from napari_tomodrgn.training.spectral_prior import SpectralPrior
 
@@ -47,6 +48,7 @@ def train_on_batch(
     of: int | None = None,
     posterior: tuple[Tensor, Tensor] | None = None,
     block_size: BlockSize | None = None,
+    point_fraction: float = 1.0,
 ) -> Losses:
     """Leave the gradient of the batch's loss in the model's parameters and return what its particles cost.
 
@@ -57,26 +59,32 @@ def train_on_batch(
         over the whole batch and the noise is drawn for all of it, so that the parts' gradients add up to the batch's.
     posterior
         Mean (B, |z|) and covariance (B, |z|, |z|) of the latents, where a linear encoder has said them already.
+    point_fraction
+        Of every particle's points that are drawn to stand for all; the gradient is then right in the mean.
     """
     of = len(images.counts) if of is None else of
     factor = scaler.scale(torch.ones((), device=compute.device)) / of
     if not len(images.counts):
         return Losses(torch.zeros(0, device=compute.device), torch.zeros(0, device=compute.device))
     decoding = Decoding(model.decoder, lattice, weighting, compute, block_size)
+    normal = torch.randn((of, model.architecture.latent_dim), generator=noise)[part]  # the same on every device
+    drawn = None
+    if point_fraction < 1:
+        start = torch.rand(of, generator=noise)[part]
+        drawn = draw_points(images, lattice, weighting, point_fraction, start)
     if model.encoder is None:
-        losses, _ = decoding.gradient(images, None, factor, prior)
+        losses, _ = decoding.gradient(images, None, factor, prior, drawn)
         return Losses(losses, torch.zeros_like(losses))
-    drawn = torch.randn((of, model.architecture.latent_dim), generator=noise)[part]  # the same on every device
     if isinstance(model.encoder, LinearEncoder):
         mean, covariance = posterior or _solve(model.encoder, images, lattice, weighting)
         kld = gaussian_divergence(mean, covariance, model.encoder.prior_deviation)
-        z, regulariser = sample_gaussian(mean, covariance, drawn), None
+        z, regulariser = sample_gaussian(mean, covariance, normal), None
     else:
         mean, log_variance = encode(model, images, lattice, weighting)
-        z, kld = sample_latent(mean, log_variance, drawn), kl_divergence(mean, log_variance)
+        z, kld = sample_latent(mean, log_variance, normal), kl_divergence(mean, log_variance)
         regulariser = factor * (beta * kld / (images.counts.to(kld) * lattice.box**2)).sum()
     latent_input = model.decoder.latent_input(z)
-    losses, gradient = decoding.gradient(images, latent_input.detach(), factor, prior)
+    losses, gradient = decoding.gradient(images, latent_input.detach(), factor, prior, drawn)
     assert gradient is not None
     torch.autograd.backward(
         [latent_input, *([] if regulariser is None else [regulariser])],

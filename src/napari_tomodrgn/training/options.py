@@ -154,6 +154,22 @@ class TrainOptions(ComputeOptions):
         description="Take the dose at the middle of each exposure.",
         json_schema_extra={"group": "Tilts and weights"},
     )
+    point_fraction: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Share of a particle's frequencies that a step looks at, drawn anew at each visit by exposure and "
+        "CTF and weighted so that the gradient is right in the mean.",
+        json_schema_extra={"group": "Tilts and weights"},
+    )
+    coarse_to_fine: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the run over which the highest frequency looked at grows from a quarter of Nyquist's to "
+        "all of it; 0 looks at all from the beginning.",
+        json_schema_extra={"group": "Tilts and weights"},
+    )
     window: bool = Field(
         True, description="Multiply images by a soft circle.", json_schema_extra={"group": "Tilts and weights"}
     )

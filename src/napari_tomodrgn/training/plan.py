@@ -55,6 +55,7 @@ def plan(options: TrainOptions) -> dict[str, Any]:
     kept = Weighting.of(options).kept(tilts, lattice(particle_set.box))
     counts = particle_set.tilts_per_particle
     used, points = _visited(sampler, kept)
+    points *= options.point_fraction
     gflop = epoch_gflop(model, used, points)
     stored = Contents.of(particle_set, window=options.window, dtype=options.store_dtype)
     return {
@@ -126,7 +127,7 @@ def _seconds_per_epoch(
     model: VAE, tilts: TiltImages, images: float, gflop: float, options: TrainOptions, compute: Compute
 ) -> float:
     """Return about how long an epoch takes, from decoding a few tilt images forward and backward on noise."""
-    few = min(len(tilts), max(1, int(TRIAL_GFLOP / (gflop / images))))
+    few = min(len(tilts), max(1, int(TRIAL_GFLOP / (gflop / images / options.point_fraction))))
     own, model = tilts[slice(0, few)].to(compute.device), model.to(compute.device)
     half_plane = lattice(model.architecture.box).to(compute.device)
     pairs = torch.randn(few, 2, half_plane.pairs, device=compute.device)
@@ -139,7 +140,7 @@ def _seconds_per_epoch(
         began = time.perf_counter()
         Decoding(model.decoder, half_plane, weighting, compute).gradient(batch, latent_input, 1.0)[0].cpu()
         seconds.append(time.perf_counter() - began)
-    return min(seconds) * images / few
+    return min(seconds) * images / few * options.point_fraction
 
 
 def _warnings(options: TrainOptions, particle_set: ParticleSet, stored: Contents) -> list[str]:

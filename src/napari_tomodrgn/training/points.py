@@ -84,6 +84,11 @@ class BatchImages:
         """(n + 1,) image i has the points ``first[i]:first[i + 1]``."""
         return np.concatenate([[0], np.cumsum(self.kept)])
 
+    @property
+    def edges(self) -> npt.NDArray[np.int64]:
+        """(B + 1,) particle b has the points ``edges[b]:edges[b + 1]``."""
+        return self.first_points[self.first_images]
+
 
 @dataclass(frozen=True)
 class Block:
@@ -102,14 +107,12 @@ class Block:
         return slice(self.particles.start, self.particles.stop)
 
 
-def blocks_of(images: BatchImages, size: int, *, one_particle: bool, at_least: int = 1) -> list[Block]:
-    """Cut a batch's points into blocks of about ``size`` points.
+def blocks_of(edges: npt.NDArray[np.int64], size: int, *, one_particle: bool, at_least: int = 1) -> list[Block]:
+    """Cut the points of a batch, of which particle b has ``edges[b]:edges[b + 1]``, into blocks of about ``size``.
 
     With ``one_particle`` no block has points of two, and blocks are cut smaller where there would be fewer of them
     than ``at_least``.
     """
-    first = images.first_points
-    edges = first[images.first_images]
     total = int(edges[-1])
     if one_particle:
         size = max(1, min(size, -(-total // at_least)))
@@ -140,6 +143,8 @@ class Points:
         (m,) what a central slice is multiplied by.
     weight
         (m,) loss weight.
+    stands_for
+        (m,) how many points each stands for: 1 where all are looked at, 0 for those that only fill the block.
     real, imaginary
         (m,) standardised Fourier values of the images.
     owner
@@ -149,9 +154,29 @@ class Points:
     k3: Tensor
     transfer: Tensor
     weight: Tensor
+    stands_for: Tensor
     real: Tensor
     imaginary: Tensor
     owner: Tensor | None
+
+    def filled(self, idle: int) -> "Points":
+        """Return the points and, after them, ``idle`` ones that have no weight."""
+        if not idle:
+            return self
+
+        def longer(values: Tensor) -> Tensor:
+            return torch.cat([values, values[:1].expand(idle, *values.shape[1:])])
+
+        weightless = self.weight.new_zeros(idle)
+        return Points(
+            k3=longer(self.k3),
+            transfer=longer(self.transfer),
+            weight=torch.cat([self.weight, weightless]),
+            stands_for=torch.cat([self.stands_for, weightless]),
+            real=longer(self.real),
+            imaginary=longer(self.imaginary),
+            owner=None if self.owner is None else longer(self.owner),
+        )
 
 
 def points_of(images: BatchImages, block: Block, lattice: Lattice, weighting: Weighting, multiple: int = 1) -> Points:
@@ -172,37 +197,46 @@ def points_of(images: BatchImages, block: Block, lattice: Lattice, weighting: We
     numbers = torch.arange(len(block), device=device)
     image = torch.searchsorted(ends, numbers, right=True)
     point = numbers - skipped[image]
-    idle = -len(block) % multiple
-    if idle:
-        image = torch.cat([image, image.new_zeros(idle)])
-        point = torch.cat([point, point.new_zeros(idle)])
     tilts = images.tilts[own]
     flat = image * low.pairs + point
-    weight = weighting.within_mask(tilts, low).flatten()[flat]
-    if idle:
-        weight[-idle:] = 0
-    plus, minus = (images.pairs[own, side, : low.pairs].flatten()[flat] for side in (0, 1))
-    k, axes = low.k[point], tilts.rotation[:, :2][image]
+    values = (tilts.transfer(low).flatten()[flat], weighting.within_mask(tilts, low).flatten()[flat])
+    found = points_at(images, block, lattice, image + own.start, point, *values, torch.ones_like(values[0]))
+    return found.filled(-len(block) % multiple)
+
+
+def points_at(
+    images: BatchImages,
+    block: Block,
+    lattice: Lattice,
+    image: Tensor,
+    point: Tensor,
+    transfer: Tensor,
+    weight: Tensor,
+    stands_for: Tensor,
+) -> Points:
+    """Return the points (m,) of some images of the batch, of which the forward model is known."""
+    pairs = images.pairs.flatten(1)
+    plus, minus = pairs[image, point], pairs[image, lattice.pairs + point]
+    k, axes = lattice.k[point], images.tilts.rotation[:, :2][image]
     return Points(
         k3=k[:, :1] * axes[:, 0] + k[:, 1:] * axes[:, 1],
-        transfer=tilts.transfer(low).flatten()[flat],
+        transfer=transfer,
         weight=weight,
+        stands_for=stands_for,
         real=(plus + minus) / 2,
         imaginary=(minus - plus) / 2,
-        owner=None if len(block.particles) == 1 else _owners(images, own, block)[image],
+        owner=None if len(block.particles) == 1 else _owners(images)[image] - block.particles.start,
     )
 
 
-def _owners(images: BatchImages, own: slice, block: Block) -> Tensor:
-    """Return the particle of each image in ``own``, counted from the block's first."""
-    particle = np.repeat(np.arange(len(images.counts)), images.counts.numpy())[own]
-    return torch.from_numpy(particle - block.particles.start).to(images.pairs.device, non_blocking=True)
+def _owners(images: BatchImages) -> Tensor:
+    """Return the particle (n,) of each image of a batch."""
+    return torch.repeat_interleave(images.counts).to(images.pairs.device, non_blocking=True)
 
 
 def shares(images: BatchImages) -> list[float]:
     """Return, for each particle, one over the number of its points."""
-    edges = images.first_points[images.first_images]
-    return [1 / max(count, 1) for count in np.diff(edges).tolist()]
+    return [1 / max(count, 1) for count in np.diff(images.edges).tolist()]
 
 
 def dealt(blocks: Sequence[Block], hands: int) -> list[list[Block]]:

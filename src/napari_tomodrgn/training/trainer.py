@@ -30,6 +30,7 @@ from napari_tomodrgn.training.distributed import ALONE, RankLostError, Ranks
 from napari_tomodrgn.training.epoch_metrics import EpochSums, best_epoch
 from napari_tomodrgn.training.feeding import one_ahead
 from napari_tomodrgn.training.inference import (
+    NYQUIST,
     Images,
     Posteriors,
     held_out_reconstruction,
@@ -45,6 +46,7 @@ from napari_tomodrgn.training.warm_start import warm_start
 
 log = logging.getLogger("napari_tomodrgn")
 FED_AHEAD = ("cuda",)  # by a thread of its own, which on a CPU would take a core from the steps
+COARSEST = 0.25  # of Nyquist's frequency: where training from coarse to fine begins
 STEPS_PER_NOTE = {"cpu": 1, "mps": 16, "cuda": 16}  # the host waits for a GPU where it asks for losses
 
 
@@ -179,7 +181,14 @@ class Trainer:
         """Return the batch of a step, this rank's share of it, and the share's images."""
         batch = self.sampler.training_batch(self.epoch + 1, position)
         share = self.ranks.share(batch)
-        return batch, share, self.images.of(share)
+        return batch, share, self.images.of(share, self._radius(position))
+
+    def _radius(self, position: int) -> float:
+        """Return the highest frequency that a step of this epoch looks at, cycles/px."""
+        if not self.options.coarse_to_fine:
+            return NYQUIST
+        progress = (self.epoch + position / self.sampler.batches) / self.options.epochs
+        return NYQUIST * min(1.0, COARSEST + (1 - COARSEST) * progress / self.options.coarse_to_fine)
 
     def _step(self, batch: Batch, share: Batch, images: BatchImages) -> None:
         beta = self.beta.value(self._progress)
@@ -201,6 +210,7 @@ class Trainer:
             of=len(batch),
             posterior=self._posterior(share),
             block_size=self.block_size,
+            point_fraction=self.options.point_fraction,
         )
         losses = self.ranks.losses(own, len(batch), self.stop)
         at_once = STEPS_PER_NOTE[losses.kld.device.type] if self.options.kl_target is None else 1
