@@ -60,6 +60,10 @@ class DecodedPoints:
     ----------
     real, imaginary
         (n,) float32, of standardised volumes.
+    activations
+        What leaves each hidden layer, (n, width), at the precision of the products.
+    sign
+        (n,) -1 where a point was mirrored into the half-space that is decoded, else 1.
     """
 
     def __init__(self, weights: DecoderWeights, k3: Tensor, latent_input: Tensor | None, owner: Tensor | None) -> None:
@@ -68,7 +72,7 @@ class DecodedPoints:
         ``latent_input`` (B, width) is what the latents add to the first layer; ``owner`` (n,) says whose each point
         is, ``None`` where there is one particle.
         """
-        points, self._sign = half_space(k3)
+        points, self.sign = half_space(k3)
         owner = None if latent_input is None else owner
         self._weights, self._owner = weights, owner
         self._features = features(points, weights)
@@ -80,20 +84,20 @@ class DecodedPoints:
             assert latent_input is not None
             rows = latent_input.to(weights.dtype)[owner]
             values = activate_(affine_plus(self._features, first, bias, rows), ACTIVATION)
-        self._activations = [values]
+        self.activations = [values]
         for weight, bias in weights.layers[1:-1]:
             values = activate_(affine_plus(values, weight, bias, values), ACTIVATION)
-            self._activations.append(values)
+            self.activations.append(values)
         outputs = affine(values, *weights.layers[-1], "none").float()
-        self.real, self.imaginary = outputs[:, 0], outputs[:, 1] * self._sign
+        self.real, self.imaginary = outputs[:, 0], outputs[:, 1] * self.sign
 
     def backward(self, real: Tensor, imaginary: Tensor, sums: GradientSums, latent_sums: Tensor | None) -> None:
         """Add the gradient to ``sums``, given that of real and imaginary part (n,).
 
         ``latent_sums`` (B, width) gains that of the latent input.
         """
-        gradient = torch.stack([real, imaginary * self._sign], dim=1).to(self._weights.dtype)
-        below = [self._features, *self._activations]
+        gradient = torch.stack([real, imaginary * self.sign], dim=1).to(self._weights.dtype)
+        below = [self._features, *self.activations]
         layers = len(self._weights.layers)
         for number in range(layers - 1, -1, -1):
             weight_sum, bias_sum = sums.parts[number]

@@ -86,6 +86,11 @@ class Decoding:
         self._block_size = block_size or BlockSize(compute)
         self.weights = DecoderWeights.of(decoder, compute.dtype)
 
+    @property
+    def points_per_block(self) -> int:
+        """How many points are decoded at once."""
+        return self._block_size.points(self.decoder.mlp.first.out_features)
+
     def losses(self, images: BatchImages, latent_input: Tensor | None) -> Tensor:
         """Return each particle's mean squared disagreement (B,), given what latents add to the first layer."""
         parts = self._block_size.within_memory(lambda: self._shares(images, latent_input))
@@ -131,7 +136,7 @@ class Decoding:
                 share.add(block)
             return share
 
-        size = self._block_size.points(self.decoder.mlp.first.out_features)
+        size = self.points_per_block
         cores = torch.get_num_threads() if kind == "cpu" else 1
         edges = images.edges if drawn is None else drawn.edges
         blocks = blocks_of(edges, size, one_particle=kind == "cpu", at_least=cores)
