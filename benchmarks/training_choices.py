@@ -23,7 +23,8 @@ from sklearn.metrics import adjusted_rand_score
 
 from napari_tomodrgn.runs.run import Run
 
-NETWORK = ("--pooling", "mean", "--latent-dim", 4)
+ENCODER = ("--pooling", "mean")
+FREE = ("--pooling", "none")
 CHOICES: dict[str, tuple[str | float, ...]] = {
     "as the evidence": (),
     "half of the points": ("--point-fraction", 0.5),
@@ -31,7 +32,11 @@ CHOICES: dict[str, tuple[str | float, ...]] = {
     "a quarter of the points, 24 epochs": ("--point-fraction", 0.25, "--epochs", 24),
     "coarse to fine": ("--coarse-to-fine", 0.5),
     "coarse to fine, half of the points": ("--coarse-to-fine", 0.5, "--point-fraction", 0.5),
-    "an encoder network": NETWORK,
+    "an encoder network": ENCODER,
+    "free latents": FREE,
+    "free latents, small steps": (*FREE, "--latent-learning-rate", 0.03),
+    "free latents, large steps": (*FREE, "--latent-learning-rate", 0.3),
+    "free latents, refined": (*FREE, "--refine-latents"),
 }
 
 

@@ -82,7 +82,7 @@ def test_latents_minimise_the_loss(tilts: TiltImages, model: VAE) -> None:
     images = images_of(tilts, model, torch.zeros(3, 3))
     images.pairs.add_(torch.randn(images.pairs.shape, generator=torch.Generator().manual_seed(2)))
     beta, deviation = 2.0, torch.tensor([1.0, 0.5, 2.0])
-    found = fit_latents(decoding_of(model), images, PLANE, torch.zeros(3, 3), beta, deviation, 12)
+    found = fit_latents(decoding_of(model), images, torch.zeros(3, 3), beta, deviation, 12)
     begin = 0
     for particle, count in enumerate(COUNTS):
         own = range(begin, begin + count)

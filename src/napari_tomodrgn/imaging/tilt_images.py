@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,6 +41,7 @@ class TiltImages:
     tilt_cosine: Tensor  # (n,)
     pixel_size: float
     forward_model: ForwardModel
+    contrast: Tensor | None = None  # (n,) what the transfer is multiplied by, where particles differ in it
 
     @classmethod
     def of(cls, particle_set: ParticleSet, *, dose_middle: bool = False) -> "TiltImages":
@@ -62,15 +64,15 @@ class TiltImages:
         return len(self.dose)
 
     def __getitem__(self, rows: Tensor | slice) -> "TiltImages":
-        return replace(self, **{name: getattr(self, name)[rows] for name in self._tensors()})
+        return replace(self, **{name: values[rows] for name, values in self._tensors().items()})
 
     def to(self, device: torch.device | str) -> "TiltImages":
         """Return the parameters on a device."""
-        return replace(self, **{name: getattr(self, name).to(device) for name in self._tensors()})
+        return replace(self, **{name: values.to(device) for name, values in self._tensors().items()})
 
-    @staticmethod
-    def _tensors() -> list[str]:
-        return [each.name for each in fields(TiltImages) if each.name not in ("pixel_size", "forward_model")]
+    def _tensors(self) -> dict[str, Any]:
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: value for name, value in values.items() if isinstance(value, Tensor)}
 
     def k3(self, lattice: Lattice) -> Tensor:
         """Return (n, P, 3): where the central slices lie in the reference frame, x, y, z in cycles/px."""
@@ -89,11 +91,11 @@ class TiltImages:
         return result.expand(len(self), lattice.pairs)
 
     def transfer(self, lattice: Lattice) -> Tensor:
-        """Return (n, P): what a central slice is multiplied by in these images, Q C^n."""
+        """Return (n, P): what a central slice is multiplied by in these images, Q C^n and the contrast."""
         result = self.attenuation(lattice)
         if self.forward_model.ctf_power:
             result = result * self.ctf(lattice) ** self.forward_model.ctf_power
-        return result
+        return result if self.contrast is None else result * self.contrast[:, None]
 
     def exposure(self, lattice: Lattice) -> Tensor:
         """Return the exposure weights (n, P)."""

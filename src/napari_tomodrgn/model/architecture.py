@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from napari_tomodrgn.errors import InputError
 
-Pooling = Literal["concatenate", "mean", "max", "median", "attention", "linear"]
+Pooling = Literal["concatenate", "mean", "max", "median", "attention", "linear", "none"]
 PositionalEncoding = Literal["gaussian", "geom_ft", "geom_full", "geom_lowf", "geom_nohighf", "linear"]
 
 
@@ -40,6 +40,8 @@ class Architecture:
         |z|; 0 is a homogeneous model: a decoder alone.
     tilts
         How many tilt images a particle has in the encoder where the pooling concatenates them, else 0.
+    particles
+        How many particles have latents of their own where there is no encoder (pooling ``none``), else 0.
     encoder_a, encoder_a_out, encoder_b, decoder
         Hidden layers of the perceptrons, and the length of what encoder A says about one tilt image.
     feature_sigma, seed
@@ -50,6 +52,7 @@ class Architecture:
     latent_dim: int
     pooling: Pooling = "concatenate"
     tilts: int = 0
+    particles: int = 0
     encoder_a: Layers = DEFAULT_LAYERS
     encoder_a_out: int = 128
     encoder_b: Layers = DEFAULT_LAYERS

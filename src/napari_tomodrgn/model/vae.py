@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from napari_tomodrgn.model.architecture import Architecture
 from napari_tomodrgn.model.decoder import Decoder
 from napari_tomodrgn.model.encoder import Encoder
+from napari_tomodrgn.model.free_latents import FreeLatents
 from napari_tomodrgn.model.linear_encoder import LinearEncoder
 
 
@@ -17,8 +18,10 @@ class VAE(nn.Module):
         self.architecture = architecture
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(architecture.seed)
-            self.encoder: Encoder | LinearEncoder | None = None
-            if architecture.latent_dim and architecture.pooling == "linear":
+            self.encoder: Encoder | LinearEncoder | FreeLatents | None = None
+            if architecture.latent_dim and architecture.pooling == "none":
+                self.encoder = FreeLatents(architecture.particles, architecture.latent_dim)
+            elif architecture.latent_dim and architecture.pooling == "linear":
                 self.encoder = LinearEncoder(architecture.box, architecture.latent_dim)
             elif architecture.latent_dim:
                 self.encoder = Encoder(architecture)
@@ -28,6 +31,11 @@ class VAE(nn.Module):
     def heterogeneous(self) -> bool:
         """Whether particles have latents."""
         return self.encoder is not None
+
+    @property
+    def shared_parameters(self) -> list[nn.Parameter]:
+        """What every step learns from: all but the latents that particles have of their own."""
+        return list(self.decoder.parameters() if isinstance(self.encoder, FreeLatents) else self.parameters())
 
     @property
     def device(self) -> torch.device:

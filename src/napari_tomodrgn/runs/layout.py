@@ -11,11 +11,12 @@ LOCK = ".lock"
 CHECKPOINTS = "checkpoints"
 LATENTS = "latents"
 CHOSEN_LATENTS = "latents.npz"
+CORRECTIONS = "corrections.csv"
 SELECTIONS = "selections"
 STOPPED_CHECKPOINT = "stopped.pt"
 PARTICLES_STAR = "particles.star"
 STARS = (PARTICLES_STAR, "tomograms.star", "optimisation_set.star", "volume_series.star")
-OWN_FILES = (METRICS, LOG, CHOSEN_LATENTS, *STARS)  # beside run.json
+OWN_FILES = (METRICS, LOG, CHOSEN_LATENTS, CORRECTIONS, *STARS)  # beside run.json
 
 METRIC_COLUMNS = (
     "epoch",

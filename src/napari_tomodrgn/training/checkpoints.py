@@ -44,7 +44,7 @@ def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
     state = _read(path, device)
     model = _model_of(state, path)
     try:  # as Trainer.restore takes them up
-        torch.optim.AdamW(model.parameters()).load_state_dict(state["optimizer"])
+        torch.optim.AdamW(model.shared_parameters).load_state_dict(state["optimizer"])
         torch.Generator().set_state(state["rng"].cpu())
     except (RuntimeError, TypeError, KeyError, ValueError, AttributeError) as error:
         raise InputError(

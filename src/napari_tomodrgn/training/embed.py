@@ -3,7 +3,9 @@
 import csv
 import json
 import logging
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,13 +15,15 @@ import numpy.typing as npt
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_open, atomic_path, refuse_existing
+from napari_tomodrgn.model.free_latents import FreeLatents
+from napari_tomodrgn.model.vae import VAE
 from napari_tomodrgn.particles.particle_set import ParticleSet
 from napari_tomodrgn.runs.latents import NEW, Latents
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.training.batches import Rows, Sampler, split_tilts
 from napari_tomodrgn.training.checkpoints import TrainedModel, load_model
-from napari_tomodrgn.training.device import choose_compute
-from napari_tomodrgn.training.inference import Images, infer_latents
+from napari_tomodrgn.training.device import Compute, choose_compute
+from napari_tomodrgn.training.inference import FITTING_STEPS, Images, fitted_latents, infer_latents
 from napari_tomodrgn.training.options import EmbedOptions, TrainOptions
 from napari_tomodrgn.training.points import Weighting
 from napari_tomodrgn.training.store import DirectImages
@@ -29,7 +33,7 @@ log = logging.getLogger("napari_tomodrgn")
 
 
 def embed(options: EmbedOptions) -> Latents:
-    """Write and return the latents of particles, by deterministic inference with a run's encoder.
+    """Write and return the latents of particles, by deterministic inference with a run's encoder or decoder.
 
     Raises
     ------
@@ -58,10 +62,11 @@ def embed(options: EmbedOptions) -> Latents:
         compute.device, particle_set, source, Weighting.of(recorded), dose_middle=settings["dose_middle"]
     )
     draws = [sampler.inference_draws(particle) for particle in range(len(particle_set))]
-    mean, log_variance = infer_latents(trained.model, images, draws)
+    infer = _Inference(trained.model, images, recorded.base_beta, compute, options.polish)
+    mean, log_variance = infer(draws)
     split = np.full(len(particle_set), NEW)
     latents = Latents(tuple(particle_set.ids), mean, log_variance, split)
-    redrawn = [infer_latents(trained.model, images, each)[0] for each in drawn or ()]
+    redrawn = [infer(each)[0] for each in drawn or ()]
     with ExitStack() as whole:  # all of them, or where one can't be written, none
         latents.save(whole.enter_context(atomic_path(options.output)))
         _write_table(whole.enter_context(atomic_path(table)), latents)
@@ -69,6 +74,31 @@ def embed(options: EmbedOptions) -> Latents:
             path = whole.enter_context(atomic_path(dispersion_file))
             _write_dispersion(path, np.stack(redrawn), len(drawn[0][0][0]))
     return latents
+
+
+@dataclass(frozen=True)
+class _Inference:
+    """How latents are found: by the encoder, by fitting them to the decoder, or one after the other."""
+
+    model: VAE
+    images: Images
+    beta: float
+    compute: Compute
+    polish: int
+
+    def __call__(self, draws: Sequence[Sequence[Rows]]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Return mean and log-variance (N, |z|) of N particles, of whose images draws are looked at."""
+        if isinstance(self.model.encoder, FreeLatents):
+            start = np.zeros((len(draws), self.model.architecture.latent_dim), np.float32)
+            return self._fitted(draws, start, self.polish or FITTING_STEPS)
+        mean, log_variance = infer_latents(self.model, self.images, draws)
+        return self._fitted(draws, mean, self.polish) if self.polish else (mean, log_variance)
+
+    def _fitted(
+        self, draws: Sequence[Sequence[Rows]], start: npt.NDArray[np.float32], steps: int
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        rows = [np.unique(np.concatenate(own)) for own in draws]
+        return fitted_latents(self.model, self.images, rows, start, self.beta, self.compute, steps)
 
 
 def dispersion(redrawn: npt.NDArray[np.float32]) -> float:

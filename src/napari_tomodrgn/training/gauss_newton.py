@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from napari_tomodrgn.imaging.lattice import Lattice
 from napari_tomodrgn.model.decoder_gradient import DecodedPoints
 from napari_tomodrgn.model.decoder_tangents import along_latent, along_points
 from napari_tomodrgn.training.decoding import MULTIPLE, Decoding
@@ -135,7 +134,6 @@ class Fitted:
 def fit_latents(
     decoding: Decoding,
     images: BatchImages,
-    lattice: Lattice,
     start: Tensor,  # (B, |z|)
     beta: float,
     deviation: Tensor,  # (|z|,) of the latents' prior
@@ -148,7 +146,7 @@ def fit_latents(
     """
     points = torch.from_numpy(images.edges).diff().double()
     # the loss is a mean over points, and its second term beta KLD / (tilts D²)
-    strength = beta * points / (images.counts * lattice.box**2)  # (B,)
+    strength = beta * points / (images.counts * decoding.lattice.box**2)  # (B,)
     precision = strength[:, None] / deviation.cpu().double() ** 2  # (B, |z|)
     unknowns = Unknowns(latent=True)
     best = z = start.cpu().double()

@@ -14,15 +14,18 @@ from napari_tomodrgn.model.linear_encoder import LinearEncoder
 from napari_tomodrgn.model.vae import VAE
 from napari_tomodrgn.particles.particle_set import ParticleSet
 from napari_tomodrgn.training.batches import Batch, Rows, Sampler
+from napari_tomodrgn.training.corrections import Corrections
 from napari_tomodrgn.training.decoding import Decoding
 from napari_tomodrgn.training.device import Compute
 from napari_tomodrgn.training.distributed import ALONE, Ranks
 from napari_tomodrgn.training.feeding import ImageSource, on_device
+from napari_tomodrgn.training.gauss_newton import fit_latents, normal_equations
 from napari_tomodrgn.training.objective import encode
 from napari_tomodrgn.training.points import BatchImages, Weighting
 
 IMAGES_PER_BATCH = 512
 NYQUIST = 0.5  # cycles/px
+FITTING_STEPS = 8  # that take a latent from 0 to where the decoder fits its images best
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Images:
     weighting: Weighting
     kept: npt.NDArray[np.int64]  # (M,) numbers of points of each image that count
     standard_deviation: float  # that images are divided by
+    corrections: Corrections | None = None  # of particles' contrasts and poses, as they are at the time
 
     @classmethod
     def on(
@@ -46,6 +50,7 @@ class Images:
         *,
         dose_middle: bool = False,
         standard_deviation: float | None = None,
+        corrections: Corrections | None = None,
     ) -> "Images":
         """Return the images of a set, their parameters on a device.
 
@@ -53,7 +58,7 @@ class Images:
         """
         tilts, points = TiltImages.of(particle_set, dose_middle=dose_middle), lattice(particle_set.box)
         kept, deviation = weighting.kept(tilts, points), standard_deviation or source.standard_deviation
-        return cls(source, tilts.to(device), points.to(device), weighting, kept, deviation)
+        return cls(source, tilts.to(device), points.to(device), weighting, kept, deviation, corrections)
 
     def of(self, batch: Batch, radius: float = NYQUIST) -> BatchImages:
         """Return the images of a batch, on the device; of their points, those up to ``radius`` (cycles/px) count."""
@@ -62,7 +67,10 @@ class Images:
         if self.source.standard_deviation != self.standard_deviation:
             pairs *= self.source.standard_deviation / self.standard_deviation
         kept = np.minimum(self.kept[batch.rows.numpy()], self._within(radius))
-        return BatchImages(self.tilts[batch.rows.to(device)], pairs, batch.counts, kept)
+        tilts = self.tilts[batch.rows.to(device)]
+        if self.corrections is not None:
+            tilts, pairs = self.corrections.applied(batch.rows, tilts, pairs, self.lattice)
+        return BatchImages(tilts, pairs, batch.counts, kept)
 
     def _within(self, radius: float) -> int:
         """Return how many points of the lattice, which is ordered, have a |k| of at most ``radius`` (cycles/px)."""
@@ -127,6 +135,59 @@ def _inferred(
         np.add.at(log_variance, batch.particles, drawn_log_variance.cpu().double().numpy())
     times = np.bincount(owners, minlength=len(draws))[:, None]
     return (mean / times).astype(np.float32), (log_variance / times).astype(np.float32)
+
+
+@torch.no_grad()
+def fitted_latents(
+    model: VAE,
+    images: Images,
+    rows: Sequence[Rows],
+    start: npt.NDArray[np.float32],  # (N, |z|)
+    beta: float,
+    compute: Compute,
+    steps: int,
+    ranks: Ranks = ALONE,
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return mean and log-variance (N, |z|) that fit the images ``rows`` of N particles best, from a start on.
+
+    Each rank fits a part of them.
+    """
+    model.eval()
+    decoding = Decoding(model.decoder, images.lattice, images.weighting, compute)
+    # of a linear encoder, dimensions are not of the same spread before they are scaled
+    deviation = 1 / model.decoder.latent_scale.cpu()
+    part = ranks.part(len(rows))
+    found = [torch.zeros(0, 2, model.architecture.latent_dim)]
+    for batch in _grouped(range(len(rows))[part], rows[part]):
+        own = torch.from_numpy(start[batch.particles])
+        fitted = fit_latents(decoding, images.of(batch), own, beta, deviation, steps)
+        spread = fitted.covariance.diagonal(dim1=1, dim2=2).log()
+        found.append(torch.stack([fitted.mean, spread], 1))
+    mean, log_variance = ranks.together(torch.cat(found), len(rows)).numpy().swapaxes(0, 1)
+    return mean, log_variance
+
+
+def correct(
+    model: VAE,
+    images: Images,
+    sampler: Sampler,
+    z_mean: npt.NDArray[np.float32] | None,  # (N, |z|)
+    compute: Compute,
+    ranks: Ranks = ALONE,
+) -> None:
+    """Fit the corrections of the particles trained on to their images; each rank does so for a part of them."""
+    corrections = images.corrections
+    assert corrections is not None
+    model.eval()
+    decoding = Decoding(model.decoder, images.lattice, images.weighting, compute)
+    particles = sampler.split.particles
+    own = particles[ranks.part(len(particles))]
+    steps = [np.zeros((0, corrections.unknowns.count(0)))]
+    for batch in _grouped(own.tolist(), [sampler.split.training[number] for number in own]):
+        z = None if z_mean is None else torch.from_numpy(z_mean[batch.particles])
+        found = normal_equations(decoding, images.of(batch), z, corrections.unknowns)
+        steps.append(corrections.step(batch.particles, found))
+    corrections.take(particles, ranks.together(torch.from_numpy(np.concatenate(steps)), len(particles)).numpy())
 
 
 @torch.no_grad()

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from napari_tomodrgn.imaging.lattice import Lattice
+from napari_tomodrgn.model.encoder import Encoder
+from napari_tomodrgn.model.free_latents import FreeLatents
 from napari_tomodrgn.model.linear_encoder import LinearEncoder
 from napari_tomodrgn.model.vae import VAE, gaussian_divergence, kl_divergence, sample_gaussian, sample_latent
 from napari_tomodrgn.training.decoding import BlockSize, Decoding
@@ -49,6 +51,7 @@ def train_on_batch(
     posterior: tuple[Tensor, Tensor] | None = None,
     block_size: BlockSize | None = None,
     point_fraction: float = 1.0,
+    particles: Tensor | None = None,
 ) -> Losses:
     """Leave the gradient of the batch's loss in the model's parameters and return what its particles cost.
 
@@ -61,6 +64,8 @@ def train_on_batch(
         Mean (B, |z|) and covariance (B, |z|, |z|) of the latents, where a linear encoder has said them already.
     point_fraction
         Of every particle's points that are drawn to stand for all; the gradient is then right in the mean.
+    particles
+        (B,) numbers of the particles, where they have latents of their own.
     """
     of = len(images.counts) if of is None else of
     factor = scaler.scale(torch.ones((), device=compute.device)) / of
@@ -80,7 +85,11 @@ def train_on_batch(
         kld = gaussian_divergence(mean, covariance, model.encoder.prior_deviation)
         z, regulariser = sample_gaussian(mean, covariance, normal), None
     else:
-        mean, log_variance = encode(model, images, lattice, weighting)
+        if isinstance(model.encoder, FreeLatents):
+            assert particles is not None
+            mean, log_variance = model.encoder(particles)
+        else:
+            mean, log_variance = encode(model, images, lattice, weighting)
         z, kld = sample_latent(mean, log_variance, normal), kl_divergence(mean, log_variance)
         regulariser = factor * (beta * kld / (images.counts.to(kld) * lattice.box**2)).sum()
     latent_input = model.decoder.latent_input(z)
@@ -98,7 +107,7 @@ def encode(model: VAE, images: BatchImages, lattice: Lattice, weighting: Weighti
 
     In float32 always: next to the decoder an encoder costs nothing, and latents are not to be rounded.
     """
-    assert model.encoder is not None
+    assert isinstance(model.encoder, Encoder | LinearEncoder)
     if isinstance(model.encoder, LinearEncoder):
         mean, covariance = _solve(model.encoder, images, lattice, weighting)
         return mean, covariance.diagonal(dim1=1, dim2=2).log()

@@ -112,7 +112,20 @@ class TrainOptions(ComputeOptions):
     pooling: Pooling = Field(
         "concatenate",
         description="How the tilt images of a particle are joined; linear has no network for it and solves for the "
-        "latent in a space of a few volumes, learned first (for sets too small to train an encoder on).",
+        "latent in a space of a few volumes, learned first; none learns every particle's latent by itself, without an "
+        "encoder (both for sets too small to train an encoder on).",
+        json_schema_extra={"group": "Network"},
+    )
+    latent_learning_rate: float = Field(
+        0.1,
+        gt=0,
+        description="Step size of the latents where they are learned by themselves (--pooling none).",
+        json_schema_extra={"group": "Network"},
+    )
+    refine_latents: bool = Field(
+        False,
+        description="With --pooling none: after every epoch, also take each latent to where the loss would be lowest "
+        "if the decoder were linear in it (a Gauss-Newton step; its cost grows with --latent-dim).",
         json_schema_extra={"group": "Network"},
     )
     positional_encoding: PositionalEncoding = Field(
@@ -195,6 +208,17 @@ class TrainOptions(ComputeOptions):
         "there, as a Wiener filter would; on for a decoder alone where not given.",
         json_schema_extra={"group": "Objective"},
     )
+    fit_contrast: bool = Field(
+        False,
+        description="After every epoch, fit how strong each particle is in its images.",
+        json_schema_extra={"group": "Objective"},
+    )
+    refine_poses: bool = Field(
+        False,
+        description="After every epoch, fit small turns and shifts of each particle; the star's poses stay the start "
+        "and are believed to within about 3 degrees and a pixel.",
+        json_schema_extra={"group": "Objective"},
+    )
     held_out_fraction: float = Field(
         0.0,
         ge=0,
@@ -270,7 +294,11 @@ class TrainOptions(ComputeOptions):
         return not self.heterogeneous if self.spectral_prior is None else self.spectral_prior
 
     def _refuse_what_needs_latents(self) -> None:
-        given = {"--pooling linear": self.pooling == "linear", "--kl-target": self.kl_target, "--beta": self.beta}
+        given = {
+            f"--pooling {self.pooling}": self.pooling in ("linear", "none"),
+            "--kl-target": self.kl_target,
+            "--beta": self.beta,
+        }
         for option, value in given.items():
             if value:
                 raise InputError(
@@ -284,10 +312,15 @@ class TrainOptions(ComputeOptions):
             if value and not self.held_out_fraction:
                 raise InputError(f"{option}: looks at what is held out; give --held-out-fraction, for example 0.1")
 
-    def architecture(self, box: int, tilts: int) -> Architecture:
-        """Return the shape of the model for images of ``box`` px and ``tilts`` concatenated tilt images."""
+    def architecture(self, box: int, tilts: int, particles: int) -> Architecture:
+        """Return the shape of the model for images of ``box`` px, ``tilts`` concatenated tilt images, and particles."""
         if not self.heterogeneous:
             self._refuse_what_needs_latents()
+        if self.refine_latents and self.pooling != "none":
+            raise InputError(
+                f"--refine-latents: is about latents without an encoder, and --pooling is {self.pooling}; give "
+                "--pooling none, or refine an encoder's by `napari-tomodrgn embed --polish`"
+            )
         if self.pooling == "linear" and self.latent_dim > LARGEST_LINEAR:
             raise InputError(
                 f"--latent-dim {self.latent_dim}: is more than --pooling linear can solve for, {LARGEST_LINEAR}; "
@@ -298,6 +331,7 @@ class TrainOptions(ComputeOptions):
             latent_dim=self.latent_dim,
             pooling=self.pooling,
             tilts=tilts if self.pooling == "concatenate" and self.heterogeneous else 0,
+            particles=particles if self.pooling == "none" and self.heterogeneous else 0,
             encoder_a=Layers.parse(self.encoder_a, "--encoder-a"),
             encoder_a_out=self.encoder_a_out,
             encoder_b=Layers.parse(self.encoder_b, "--encoder-b"),
@@ -320,6 +354,12 @@ class EmbedOptions(ComputeOptions):
     )
     draw_tilts: int | None = Field(
         None, ge=1, description="Tilt images a draw; half of the poorest particle's if not given."
+    )
+    polish: int = Field(
+        0,
+        ge=0,
+        description="Steps that take each latent from what the encoder says to where the decoder fits its images best; "
+        "a run without an encoder (--pooling none) takes 8 from 0 where none are given.",
     )
     epoch: int | None = Field(None, ge=1, description="Epoch of the run; the chosen one where not given.")
     overwrite: bool = Field(False, description="Replace output that exists.")

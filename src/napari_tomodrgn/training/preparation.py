@@ -12,9 +12,11 @@ from napari_tomodrgn.model.vae import VAE
 from napari_tomodrgn.particles.particle_set import TILT_IMAGE_COLUMNS, ParticleSet
 from napari_tomodrgn.stopping import StopRequest
 from napari_tomodrgn.training.batches import Sampler, split_tilts
+from napari_tomodrgn.training.corrections import Corrections
 from napari_tomodrgn.training.device import Compute
 from napari_tomodrgn.training.distributed import ALONE, Ranks
 from napari_tomodrgn.training.feeding import ImageSource
+from napari_tomodrgn.training.gauss_newton import Unknowns
 from napari_tomodrgn.training.inference import Images
 from napari_tomodrgn.training.options import TrainOptions
 from napari_tomodrgn.training.points import Weighting
@@ -54,7 +56,7 @@ def make_sampler(particle_set: ParticleSet, options: TrainOptions) -> Sampler:
 
 def make_model(particle_set: ParticleSet, options: TrainOptions, sampler: Sampler) -> VAE:
     """Return the model as it is before the first step."""
-    return VAE(options.architecture(particle_set.box, sampler.tilts or 0))
+    return VAE(options.architecture(particle_set.box, sampler.tilts or 0, len(particle_set)))
 
 
 def make_trainer(
@@ -69,6 +71,7 @@ def make_trainer(
     ranks: Ranks = ALONE,
 ) -> Trainer:
     """Return a trainer at the start of its run; images are divided by ``standard_deviation``, or the store's own."""
+    unknowns = Unknowns(contrast=options.fit_contrast, moves=options.refine_poses)
     images = Images.on(
         compute.device,
         particle_set,
@@ -76,6 +79,7 @@ def make_trainer(
         Weighting.of(options),
         dose_middle=options.dose_middle,
         standard_deviation=standard_deviation,
+        corrections=None if not unknowns.count(0) else Corrections.of(particle_set, unknowns),
     )
     model = make_model(particle_set, options, sampler)
     return Trainer(options, particle_set, images, sampler, model, compute, folder, stop, ranks)

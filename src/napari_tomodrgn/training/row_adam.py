@@ -21,14 +21,17 @@ class RowAdam:
         self.steps = torch.zeros(len(self.tables[0]), dtype=torch.int64, device=self.tables[0].device)
 
     @torch.no_grad()
-    def step(self, rows: Tensor) -> None:
-        """Move some rows (n,), none of them twice, by the gradient that their tables hold."""
+    def step(self, rows: Tensor, scale: float = 1.0) -> None:
+        """Move some rows (n,), none of them twice, by the gradient that their tables hold, multiplied by ``scale``.
+
+        Of a gradient that is not finite, as happens where a scale is too large for fp16, nothing is taken.
+        """
         self.steps[rows] += 1
         steps = self.steps[rows].float()[:, None]
         for table, (first, second) in zip(self.tables, self.moments, strict=True):
             if table.grad is None:
                 continue
-            gradient = table.grad[rows]
+            gradient = (table.grad[rows] / scale).nan_to_num(0, 0, 0)
             first[rows] = BETAS[0] * first[rows] + (1 - BETAS[0]) * gradient
             second[rows] = BETAS[1] * second[rows] + (1 - BETAS[1]) * gradient**2
             mean, power = first[rows] / (1 - BETAS[0] ** steps), second[rows] / (1 - BETAS[1] ** steps)

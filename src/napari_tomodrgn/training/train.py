@@ -83,7 +83,8 @@ def _lead(options: TrainOptions, stop: StopRequest, ranks: Ranks) -> Run:
             raise InterruptedWorkError("stopped while opening the particles; nothing was trained yet", stop.signal)
         ImageStacks(particle_set)  # that a stack is missing is said before what follows from it
         sampler = make_sampler(particle_set, options)
-        architecture = options.architecture(particle_set.box, sampler.tilts or 0)  # refused before images are read
+        # refused before images are read
+        architecture = options.architecture(particle_set.box, sampler.tilts or 0, len(particle_set))
         if options.dose_mask:
             check_kept(particle_set, TiltImages.of(particle_set, dose_middle=options.dose_middle))
         resumed = previous if options.resume else None
@@ -102,8 +103,9 @@ def _lead(options: TrainOptions, stop: StopRequest, ranks: Ranks) -> Run:
         source = nearest_source(store, compute.device)
         deviation = None if resumed is None else resumed.standard_deviation
         trainer = make_trainer(options, particle_set, source, sampler, compute, options.outdir, stop, deviation, ranks)
-        if begin_from is not None:
-            trainer.begin_from(begin_from)
+        if begin_from is not None and options.init_from is not None:
+            learned = options.pooling == "none" and begin_from.model.encoder is not None
+            trainer.begin_from(begin_from, Run.open(options.init_from).latents() if learned else None)
         if resumed is None:
             document = _document(options, particle_set, trainer)
             _remove_previous(options.outdir)

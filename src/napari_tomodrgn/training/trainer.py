@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from napari_tomodrgn.errors import AbandonedError, InputError, RunError
 from napari_tomodrgn.files import atomic_open
+from napari_tomodrgn.model.free_latents import FreeLatents
 from napari_tomodrgn.model.linear_encoder import LinearEncoder
 from napari_tomodrgn.model.vae import VAE
 from napari_tomodrgn.particles.particle_set import ParticleSet
@@ -30,9 +32,12 @@ from napari_tomodrgn.training.distributed import ALONE, RankLostError, Ranks
 from napari_tomodrgn.training.epoch_metrics import EpochSums, best_epoch
 from napari_tomodrgn.training.feeding import one_ahead
 from napari_tomodrgn.training.inference import (
+    FITTING_STEPS,
     NYQUIST,
     Images,
     Posteriors,
+    correct,
+    fitted_latents,
     held_out_reconstruction,
     infer_latents,
     linear_posteriors,
@@ -41,6 +46,7 @@ from napari_tomodrgn.training.linear_fit import fit_linear_encoder
 from napari_tomodrgn.training.objective import Losses, train_on_batch
 from napari_tomodrgn.training.options import TrainOptions
 from napari_tomodrgn.training.points import BatchImages
+from napari_tomodrgn.training.row_adam import RowAdam
 from napari_tomodrgn.training.spectral_prior import SpectralPrior
 from napari_tomodrgn.training.warm_start import warm_start
 
@@ -73,12 +79,15 @@ class Trainer:
     def __post_init__(self) -> None:
         self.model.to(self.compute.device)
         self.optimiser = torch.optim.AdamW(
-            self.model.parameters(),
+            self.model.shared_parameters,
             lr=self.options.learning_rate,
             weight_decay=self.options.weight_decay,
             eps=1e-8,
             fused=self.compute.device.type in ("cpu", "cuda"),
         )
+        self.row_optimiser = None
+        if isinstance(self.model.encoder, FreeLatents):
+            self.row_optimiser = RowAdam(list(self.model.encoder.parameters()), self.options.latent_learning_rate)
         self.scaler = self.compute.scaler()
         self.block_size = BlockSize(self.compute)
         self.beta = BetaController.of(self.options)
@@ -141,9 +150,9 @@ class Trainer:
             )
         return early
 
-    def begin_from(self, trained: TrainedModel) -> None:
-        """Begin with the weights of another run's model, that of its linear encoder included."""
-        warm_start(self.model, trained, self.images.standard_deviation)
+    def begin_from(self, trained: TrainedModel, latents: Latents | None) -> None:
+        """Begin with the weights of another run's model, that of its linear encoder included, and with its latents."""
+        warm_start(self.model, trained, self.images.standard_deviation, latents, self.particle_set.ids)
         self.warm = trained.model.encoder is not None
 
     def _begin(self) -> None:
@@ -157,6 +166,10 @@ class Trainer:
         state = self.ranks.from_first(self.state)
         if not self.ranks.first:
             self.restore(state)
+        self._solve_posteriors()
+
+    def _solve_posteriors(self) -> None:
+        """Ask a linear encoder for all latents at once, where they stay the same until images are seen differently."""
         if isinstance(self.model.encoder, LinearEncoder) and self.sampler.tilts is None:
             self.posteriors = linear_posteriors(self.model.encoder, self.images, self.sampler.split.training)
 
@@ -194,7 +207,7 @@ class Trainer:
         beta = self.beta.value(self._progress)
         for group in self.optimiser.param_groups:
             group["lr"] = self._learning_rate()
-        self.optimiser.zero_grad(set_to_none=True)
+        self.model.zero_grad(set_to_none=True)
         prior = self.ranks.own_prior(self.prior)
         own = train_on_batch(
             self.model,
@@ -211,6 +224,7 @@ class Trainer:
             posterior=self._posterior(share),
             block_size=self.block_size,
             point_fraction=self.options.point_fraction,
+            particles=torch.from_numpy(share.particles).to(self.compute.device),
         )
         losses = self.ranks.losses(own, len(batch), self.stop)
         at_once = STEPS_PER_NOTE[losses.kld.device.type] if self.options.kl_target is None else 1
@@ -219,6 +233,10 @@ class Trainer:
         self.ranks.sum_gradients(self.model)
         self.ranks.note(self.prior, prior)
         # nothing above has changed the state that goes on disk where a rank was lost
+        if self.row_optimiser is not None:
+            self.row_optimiser.step(
+                torch.from_numpy(batch.particles).to(self.compute.device), float(self.scaler.get_scale())
+            )
         self.scaler.step(self.optimiser)
         self.scaler.update()
         self._unnoted.append((batch, losses, beta))
@@ -262,6 +280,9 @@ class Trainer:
         beta, learning_rate = self.beta.value(self._progress), self._learning_rate()
         latents = self.infer() if self.options.heterogeneous else None
         z_mean = None if latents is None else latents.z_mean
+        if self.images.corrections is not None:
+            correct(self.model, self.images, self.sampler, z_mean, self.compute, self.ranks)
+            self._solve_posteriors()
         held_out = held_out_reconstruction(self.model, self.images, self.sampler, z_mean, self.compute, self.ranks)
         seconds = self.sums.seconds + time.perf_counter() - began
         if self.prior is not None:
@@ -277,6 +298,8 @@ class Trainer:
     def _write_epoch(self, latents: Latents | None, row: dict[str, float]) -> None:
         if latents is not None:
             latents.save(layout.latents_path(self.folder, self.epoch))
+        if self.images.corrections is not None:
+            self.images.corrections.write(self.folder / layout.CORRECTIONS, self.particle_set)
         save_checkpoint(layout.checkpoint_path(self.folder, self.epoch), self.state())
         self.write_metrics()
         layout.stopped_path(self.folder).unlink(missing_ok=True)
@@ -300,7 +323,9 @@ class Trainer:
 
     def infer(self) -> Latents:
         """Return the latents of all particles, by deterministic inference."""
-        if self.posteriors is not None:
+        if isinstance(self.model.encoder, FreeLatents):
+            mean, log_variance = self._free_latents(self.model.encoder)
+        elif self.posteriors is not None:
             mean = self.posteriors.mean.cpu().numpy()
             log_variance = self.posteriors.covariance.diagonal(dim1=1, dim2=2).log().cpu().numpy()
         else:
@@ -308,6 +333,28 @@ class Trainer:
             mean, log_variance = infer_latents(self.model, self.images, draws, self.ranks)
         names = [HELD_OUT if held else TRAIN for held in self.sampler.split.is_held_out]
         return Latents(tuple(self.particle_set.ids), mean, log_variance, np.array(names, dtype=np.str_))
+
+    def _free_latents(self, latents: FreeLatents) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Return mean and log-variance (N, |z|) as they were learned, and of particles held out, fitted to the decoder.
+
+        Where latents are to be refined, those learned change.
+        """
+        mean, log_variance = (each.detach().cpu().numpy().copy() for each in (latents.mean, latents.log_variance))
+        own, held = self.sampler.split.particles, np.flatnonzero(self.sampler.split.is_held_out)
+        beta = self.beta.value(self._progress)
+        for particles, steps in ((own, int(self.options.refine_latents)), (held, FITTING_STEPS)):
+            if not (steps and len(particles)):
+                continue
+            rows = [self.sampler.split.training[particle] for particle in particles]
+            found = fitted_latents(
+                self.model, self.images, rows, mean[particles], beta, self.compute, steps, self.ranks
+            )
+            mean[particles], log_variance[particles] = found
+        if self.options.refine_latents:
+            with torch.no_grad():
+                latents.mean[own] = torch.from_numpy(mean[own]).to(latents.mean)
+                latents.log_variance[own] = torch.from_numpy(log_variance[own]).to(latents.mean)
+        return mean, log_variance
 
     def _interrupt(self, signal_number: int) -> None:
         if self.ranks.first:
@@ -333,11 +380,13 @@ class Trainer:
             "architecture": self.model.architecture.as_dict(),
             "model": self.model.state_dict(),
             "optimizer": self.optimiser.state_dict(),
+            "row_optimizer": None if self.row_optimiser is None else self.row_optimiser.state(),
             "scaler": self.scaler.state_dict(),
             "rng": torch.get_rng_state(),
             "beta": self.beta.state(),
             "prior": None if self.prior is None else self.prior.state(),
             "epoch": self.epoch,
+            "corrections": None if self.images.corrections is None else self.images.corrections.state(),
             "position": self.position,
             "sums": vars(self.sums).copy(),
             "history": self.history,
@@ -358,12 +407,16 @@ class Trainer:
             raise InputError(f"{self.folder}: its checkpoint is of a network of another shape; choose another --outdir")
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimizer"])
+        if self.row_optimiser is not None and state.get("row_optimizer") is not None:
+            self.row_optimiser.restore(state["row_optimizer"])
         if state["scaler"] and self.scaler.is_enabled():
             self.scaler.load_state_dict(state["scaler"])
         torch.set_rng_state(state["rng"].cpu())
         self.beta.restore(state["beta"])
         if self.prior is not None:
             self.prior.restore(state["prior"])
+        if self.images.corrections is not None and state.get("corrections") is not None:
+            self.images.corrections.restore(state["corrections"])
         self.epoch, self.position = state["epoch"], state["position"]
         self.taken_up = self.epoch
         self.sums, self.history = EpochSums(**state["sums"]), list(state["history"])

@@ -1,5 +1,6 @@
 """Beginning where another run ended: its weights in place of random ones."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -7,7 +8,10 @@ import torch
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.model.architecture import Architecture, Layers
 from napari_tomodrgn.model.decoder import Decoder
+from napari_tomodrgn.model.free_latents import FreeLatents
 from napari_tomodrgn.model.vae import VAE
+from napari_tomodrgn.particles.particle_set import ParticleId
+from napari_tomodrgn.runs.latents import Latents
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.training.checkpoints import TrainedModel, load_model
 
@@ -28,13 +32,31 @@ def model_to_begin_from(path: Path, architecture: Architecture, pixel_size: floa
 
 
 @torch.no_grad()
-def warm_start(model: VAE, trained: TrainedModel, standard_deviation: float) -> None:
+def warm_start(
+    model: VAE,
+    trained: TrainedModel,
+    standard_deviation: float,
+    latents: Latents | None = None,
+    ids: Sequence[ParticleId] = (),
+) -> None:
     """Give a model the weights of another.
 
-    Of a decoder alone, what it says of the points is taken over, and what latents add to it stays random. The output
-    is scaled to images divided by ``standard_deviation``, so that volumes keep their densities.
+    Of a decoder alone, what it says of the points is taken over, and what latents add to it stays random. Where
+    particles have latents of their own, they begin with what the other model's ``latents`` say of the same particles
+    (``ids``), and with 0 where those don't know them. The output is scaled to images divided by
+    ``standard_deviation``, so that volumes keep their densities.
     """
-    if trained.model.encoder is not None:
+    if isinstance(model.encoder, FreeLatents) and latents is not None:
+        model.decoder.load_state_dict(trained.model.decoder.state_dict())
+        known = dict(zip(latents.ids, range(len(latents)), strict=True))
+        rows = [number for number, each in enumerate(ids) if each in known]
+        theirs = [known[ids[number]] for number in rows]
+        scale = model.decoder.latent_scale.cpu()
+        model.encoder.mean[rows] = (torch.from_numpy(latents.z_mean[theirs]) * scale).to(model.device)
+        spread = torch.from_numpy(latents.z_logvar[theirs]) + 2 * scale.log()
+        model.encoder.log_variance[rows] = spread.to(model.device)
+        model.decoder.latent_scale.fill_(1)  # latents are of unit spread here
+    elif trained.model.encoder is not None:
         model.load_state_dict(trained.model.state_dict())
     else:
         _take_over(model.decoder, trained.model.decoder)
@@ -58,7 +80,9 @@ def _check_fit(own: Architecture, trained: TrainedModel, path: Path, pixel_size:
         )
     theirs = trained.model.architecture
     names = ["box", "decoder", "positional_encoding"]
-    if trained.model.encoder is not None:
+    if trained.model.encoder is not None and own.pooling == "none":
+        names += ["latent_dim"]
+    elif trained.model.encoder is not None:
         names += ["latent_dim", "pooling", "tilts"]
         names += [] if own.pooling == "linear" else ["encoder_a", "encoder_a_out", "encoder_b"]
     for name in names:
