@@ -43,6 +43,16 @@ MEASURED = ["loss", "reconstruction", "kld", "beta", "held_out_reconstruction", 
 KINDS: dict[str, dict[str, Any]] = {
     "mean": {"pooling": "mean", "kl_target": 0.05, "batch_size": 4},
     "linear": {"pooling": "linear", "batch_size": 4},
+    "free": {
+        "pooling": "none",
+        "latent_dim": 2,
+        "refine_latents": True,
+        "fit_contrast": True,
+        "refine_poses": True,
+        "point_fraction": 0.5,
+        "batch_size": 7,
+        "held_out_fraction": 0.1,
+    },
     "alone": {"latent_dim": 0, "held_out_fraction": 0.2, "batch_size": 3, "tilts_per_particle": 2},
 }
 
@@ -100,7 +110,7 @@ def test_two_ranks_end_as_one_process(particles: Path, tmp_path: Path, kind: str
     steps = [[*first, *second] for first, second in zip(*ended.shares, strict=True)]
     assert ended.shares[0].count([]) == 2
     trained = sorted(set(chain(*steps)))
-    assert len(trained) == (7 if kind == "alone" else 9)
+    assert len(trained) == {"alone": 7, "free": 8}.get(kind, 9)
     for epoch in (steps[: len(steps) // 2], steps[len(steps) // 2 :]):
         assert sorted(chain(*epoch)) == trained
 
