@@ -83,8 +83,8 @@ def normal_equations(
             rows = None if latent_input is None else latent_input[one : one + 1]
             decoded = DecodedPoints(decoding.weights, points.k3, rows, None)
             residual = torch.stack([points.transfer * decoded.real, points.transfer * decoded.imaginary])
-            residual -= torch.stack([points.real, points.imaginary])
-            jacobian = _jacobian(decoding, points, decoded, unknowns, columns)  # (n, 2, m)
+            residual = (residual - torch.stack([points.real, points.imaginary])).to(exact)
+            jacobian = _jacobian(decoding, points, decoded, unknowns, columns).to(exact)  # (n, 2, m)
             weighted = (jacobian * points.weight).flatten(1)
             found.squares[one] += (points.weight * residual**2).sum()
             found.matrix[one] += weighted @ jacobian.flatten(1).T
