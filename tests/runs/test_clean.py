@@ -116,3 +116,16 @@ def test_unfinished_folders_go_and_one_set_aside_alone_stays(run: Path) -> None:
     assert [cleaning.files[path] for path in gone] == [4, 4]
     # nothing stands where the last one was: it is the only copy, and is put back when that set is made anew
     assert sorted(path.name for path in volumes.iterdir()) == [".kmeans-8.ef56.previous", "kmeans-4"]
+
+
+def test_packed_images_go_where_that_is_asked_for(run: Path) -> None:
+    packed, other = run.parent / "packed-images" / "images-0123.packed", run.parent / "packed-images" / "notes.txt"
+    packed.parent.mkdir()
+    packed.write_bytes(bytes(100))
+    other.write_bytes(bytes(100))
+    clean(CleanOptions(run=run, yes=True))
+    assert packed.exists()
+    assert packed in clean(CleanOptions(run=run, packed_images=True)).files
+    clean(CleanOptions(run=run, packed_images=True, yes=True))
+    assert not packed.exists()
+    assert other.exists()

@@ -70,7 +70,7 @@ def test_a_run_that_was_stopped_goes_on_without_the_other(tiny_set, tmp_path: Pa
         ({"pooling": "attention"}, "its pooling is mean and here it is attention"),
         ({"encoder_b": "8x1"}, "its encoder b is 16x1 and here it is 8x1"),
         ({"positional_encoding": "geom_ft"}, "its positional encoding is gaussian"),
-        ({"init_from": Path("nowhere")}, "nowhere"),
+        ({"init_from": Path("nowhere")}, "--init-from nowhere"),
     ],
 )
 def test_what_does_not_fit_is_refused_and_nothing_is_made(tiny_set, tmp_path: Path, given, message: str) -> None:  # type: ignore[no-untyped-def]

@@ -28,6 +28,11 @@ class CleanOptions(BaseModel):
     run: Path = Field(description="The run directory.", json_schema_extra={"argument": True})
     keep_every: int | None = Field(None, ge=1, description="Keep every N-th epoch too, for a look at convergence.")
     latents: bool = Field(True, description="Remove the latents of the epochs too, not only their checkpoints.")
+    packed_images: bool = Field(
+        False,
+        description="Remove the packed images beside the run too: those of all runs there, made anew when a training "
+        "needs them.",
+    )
     yes: bool = Field(False, description="Remove the files; without it they are only listed.")
 
 
@@ -100,6 +105,8 @@ def _list(run: Run, options: CleanOptions) -> Cleaning:
     if options.latents:
         files += [layout.latents_path(run.path, epoch) for epoch in sorted(there - kept)]
     files += sorted(path for path in run.path.rglob(".*") if _UNFINISHED.fullmatch(path.name))
+    if options.packed_images:
+        files += sorted((run.path.absolute().parent / layout.PACKED_IMAGES).glob("*.packed"))
     sizes = {path: path.stat().st_size for path in files if path.is_file()}
     sizes |= {path: _size(path) for path in _unfinished_folders(run.path)}
     return Cleaning(run.path, tuple(sorted(kept & set(run.epochs))), sizes, removed=False)

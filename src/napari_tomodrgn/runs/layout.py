@@ -12,6 +12,7 @@ CHECKPOINTS = "checkpoints"
 LATENTS = "latents"
 CHOSEN_LATENTS = "latents.npz"
 CORRECTIONS = "corrections.csv"
+PACKED_IMAGES = "packed-images"  # folder beside runs, unless another is given
 SELECTIONS = "selections"
 STOPPED_CHECKPOINT = "stopped.pt"
 PARTICLES_STAR = "particles.star"

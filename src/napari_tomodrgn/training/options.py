@@ -8,6 +8,7 @@ from pydantic import Field
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.model.architecture import Architecture, Layers, Pooling, PositionalEncoding
 from napari_tomodrgn.particles.data_options import DataOptions
+from napari_tomodrgn.runs import layout
 from napari_tomodrgn.seeds import LARGEST_SEED
 
 LARGEST_LINEAR = 16  # its normal matrices grow with the square of the latent's dimensions
@@ -23,7 +24,6 @@ FREE_ON_RESUME = (
 NOT_RECORDED = (
     "resume", "resume_epoch", "overwrite", "dry_run", "outdir", "store_dir", "devices", "print_sbatch"
 )  # fmt: skip
-PACKED_IMAGES = "packed-images"  # folder beside runs
 
 
 class ComputeOptions(DataOptions):
@@ -276,7 +276,7 @@ class TrainOptions(ComputeOptions):
     @property
     def store_folder(self) -> Path:
         """Where the packed images are."""
-        return self.outdir.absolute().parent / PACKED_IMAGES if self.store_dir is None else self.store_dir
+        return self.outdir.absolute().parent / layout.PACKED_IMAGES if self.store_dir is None else self.store_dir
 
     @property
     def heterogeneous(self) -> bool:

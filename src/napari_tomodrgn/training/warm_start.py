@@ -26,7 +26,10 @@ def model_to_begin_from(path: Path, architecture: Architecture, pixel_size: floa
     InputError
         Where there is no such run, or its network or images do not fit ``architecture`` and ``pixel_size`` (Å).
     """
-    trained = load_model(Run.open(path))
+    try:
+        trained = load_model(Run.open(path))
+    except InputError as error:
+        raise InputError(f"--init-from {error}") from error
     _check_fit(architecture, trained, path, pixel_size)
     return trained
 
