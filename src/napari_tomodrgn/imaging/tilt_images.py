@@ -40,6 +40,7 @@ class TiltImages:
     tilt_cosine: Tensor  # (n,)
     pixel_size: float
     forward_model: ForwardModel
+    noise_group: Tensor | None = None  # (n,) int64, images whose noise has one spectrum, where that was measured
 
     @classmethod
     def of(cls, particle_set: ParticleSet, *, dose_middle: bool = False) -> "TiltImages":
@@ -68,9 +69,8 @@ class TiltImages:
         """Return the parameters on a device."""
         return replace(self, **{name: getattr(self, name).to(device) for name in self._tensors()})
 
-    @staticmethod
-    def _tensors() -> list[str]:
-        return [each.name for each in fields(TiltImages) if each.name not in ("pixel_size", "forward_model")]
+    def _tensors(self) -> list[str]:
+        return [each.name for each in fields(self) if isinstance(getattr(self, each.name), Tensor)]
 
     def k3(self, lattice: Lattice) -> Tensor:
         """Return (n, P, 3): where the central slices lie in the reference frame, x, y, z in cycles/px."""

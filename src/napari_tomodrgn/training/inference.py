@@ -20,6 +20,7 @@ from napari_tomodrgn.training.distributed import ALONE, Ranks
 from napari_tomodrgn.training.feeding import ImageSource, on_device
 from napari_tomodrgn.training.objective import encode
 from napari_tomodrgn.training.points import BatchImages, Weighting
+from napari_tomodrgn.training.whitening import with_noise_spectra
 
 IMAGES_PER_BATCH = 512
 NYQUIST = 0.5  # cycles/px
@@ -53,6 +54,10 @@ class Images:
         """
         tilts, points = TiltImages.of(particle_set, dose_middle=dose_middle), lattice(particle_set.box)
         kept, deviation = weighting.kept(tilts, points), standard_deviation or source.standard_deviation
+        if weighting.whiten:
+            tilts, weighting = with_noise_spectra(
+                particle_set, source, tilts, points, weighting, kept, deviation, device
+            )
         return cls(source, tilts.to(device), points.to(device), weighting, kept, deviation)
 
     def of(self, batch: Batch, radius: float = NYQUIST) -> BatchImages:

@@ -195,6 +195,12 @@ class TrainOptions(ComputeOptions):
         "there, as a Wiener filter would; on for a decoder alone where not given.",
         json_schema_extra={"group": "Objective"},
     )
+    whiten: bool = Field(
+        False,
+        description="Weight the loss by one over the noise's power at each resolution, as the images of each tilt show "
+        "it, and let the encoder see white noise.",
+        json_schema_extra={"group": "Objective"},
+    )
     held_out_fraction: float = Field(
         0.0,
         ge=0,

@@ -16,6 +16,7 @@ from torch import Tensor
 from napari_tomodrgn.imaging.lattice import Lattice
 from napari_tomodrgn.imaging.tilt_images import TiltImages
 from napari_tomodrgn.training.options import TrainOptions
+from napari_tomodrgn.training.whitening import NoiseSpectra
 
 TILTS_AT_ONCE = 4096
 
@@ -27,11 +28,13 @@ class Weighting:
     dose_mask: bool = True
     dose_weight: bool = True
     tilt_weight: bool = True
+    whiten: bool = False
+    spectra: NoiseSpectra | None = None  # of the images' noise, once they were looked at
 
     @classmethod
     def of(cls, options: TrainOptions) -> "Weighting":
         """Take the weighting from a training's options."""
-        return cls(options.dose_mask, options.dose_weight, options.tilt_weight)
+        return cls(options.dose_mask, options.dose_weight, options.tilt_weight, options.whiten)
 
     def kept(self, tilts: TiltImages, lattice: Lattice) -> npt.NDArray[np.int64]:
         """Return (M,): how many ±k pairs of each tilt image count, from the lowest frequency on."""
@@ -52,7 +55,8 @@ class Weighting:
 
     def within_mask(self, tilts: TiltImages, lattice: Lattice) -> Tensor:
         """Return the loss weights (n, P) of frequencies that are known to be kept."""
-        return tilts.weights(lattice, dose=self.dose_weight, tilt=self.tilt_weight)
+        weight = tilts.weights(lattice, dose=self.dose_weight, tilt=self.tilt_weight)
+        return weight if self.spectra is None else weight * self.spectra.factors(tilts, lattice)
 
 
 @dataclass(frozen=True)
