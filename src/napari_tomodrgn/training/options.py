@@ -18,7 +18,7 @@ LAYERS_METAVAR = "NODESxLAYERS"
 # hold the same particles is told by their fingerprint.
 FREE_ON_RESUME = (
     "epochs", "device", "workers", "resume", "resume_epoch", "overwrite", "dry_run", "outdir", "particles", "datadir",
-    "volume_series", "selection", "store_dir", "devices", "print_sbatch",
+    "volume_series", "selection", "focus_mask", "store_dir", "devices", "print_sbatch",
 )  # fmt: skip
 NOT_RECORDED = (
     "resume", "resume_epoch", "overwrite", "dry_run", "outdir", "store_dir", "devices", "print_sbatch"
@@ -199,6 +199,12 @@ class TrainOptions(ComputeOptions):
         False,
         description="Weight the loss by one over the noise's power at each resolution, as the images of each tilt show "
         "it, and let the encoder see white noise.",
+        json_schema_extra={"group": "Objective"},
+    )
+    focus_mask: Path | None = Field(
+        None,
+        description="Soft mask (MRC, 0 to 1, the particles' box and pixel size, as maps are written): the loss counts "
+        "only what lies in its shadow. Encoders, and the latents that --pooling linear solves for, see whole images.",
         json_schema_extra={"group": "Objective"},
     )
     held_out_fraction: float = Field(

@@ -1,6 +1,7 @@
 """From options to a trainer: the same steps for a run that begins, goes on, or is only planned."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from napari_tomodrgn.training.batches import Sampler, split_tilts
 from napari_tomodrgn.training.device import Compute
 from napari_tomodrgn.training.distributed import ALONE, Ranks
 from napari_tomodrgn.training.feeding import ImageSource
+from napari_tomodrgn.training.focus import FocusMask, read_focus_mask
 from napari_tomodrgn.training.inference import Images
 from napari_tomodrgn.training.options import TrainOptions
 from napari_tomodrgn.training.points import Weighting
@@ -69,11 +71,13 @@ def make_trainer(
     ranks: Ranks = ALONE,
 ) -> Trainer:
     """Return a trainer at the start of its run; images are divided by ``standard_deviation``, or the store's own."""
+    mask = read_focus_mask(options, particle_set)
+    focus = None if mask is None else FocusMask(mask, compute.device)
     images = Images.on(
         compute.device,
         particle_set,
         store,
-        Weighting.of(options),
+        replace(Weighting.of(options), focus=focus),
         dose_middle=options.dose_middle,
         standard_deviation=standard_deviation,
     )
