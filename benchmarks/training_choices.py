@@ -34,9 +34,7 @@ CHOICES: dict[str, tuple[str | float, ...]] = {
     "coarse to fine, half of the points": ("--coarse-to-fine", 0.5, "--point-fraction", 0.5),
     "an encoder network": ENCODER,
     "free latents": FREE,
-    "free latents, small steps": (*FREE, "--latent-learning-rate", 0.03),
-    "free latents, large steps": (*FREE, "--latent-learning-rate", 0.3),
-    "free latents, refined": (*FREE, "--refine-latents"),
+    "free latents, not refined": (*FREE, "--no-refine-latents"),
 }
 
 

@@ -12,10 +12,10 @@ import pandas as pd
 from findings import Finding
 from sets import DATA, command
 
+from napari_tomodrgn.particles.maps import flip_hand, read_map
 from napari_tomodrgn.particles.reading import read_particles
 from napari_tomodrgn.reconstruction.backproject import backproject
 from napari_tomodrgn.reconstruction.fsc import correlation, fsc
-from napari_tomodrgn.reconstruction.maps import flip_hand, read_map
 from napari_tomodrgn.runs.run import Run
 
 CLASS_E = DATA / "cryosrpnt_classE"

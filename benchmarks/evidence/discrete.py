@@ -10,9 +10,9 @@ from scipy.optimize import linear_sum_assignment
 from sets import command, oracle_labels, simulate_ribosomes, true_maps, truth
 from sklearn.metrics import adjusted_rand_score
 
+from napari_tomodrgn.particles.maps import read_map
 from napari_tomodrgn.particles.reading import read_particles
 from napari_tomodrgn.reconstruction.fsc import fsc
-from napari_tomodrgn.reconstruction.maps import read_map
 from napari_tomodrgn.reconstruction.masks import soft_mask
 from napari_tomodrgn.runs.run import Run
 

@@ -7,7 +7,7 @@ import pandas as pd
 from discrete import train
 from sets import command, simulate_ribosomes, truth
 
-from napari_tomodrgn.reconstruction.maps import read_map
+from napari_tomodrgn.particles.maps import read_map
 from napari_tomodrgn.runs.run import Run
 
 JUNK = 0.06

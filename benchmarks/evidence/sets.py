@@ -14,8 +14,8 @@ from napari_tomodrgn.imaging.hartley import pairs_to_complex
 from napari_tomodrgn.imaging.lattice import lattice
 from napari_tomodrgn.imaging.project import Projector
 from napari_tomodrgn.imaging.tilt_images import TiltImages
+from napari_tomodrgn.particles.maps import read_map
 from napari_tomodrgn.particles.reading import read_particles
-from napari_tomodrgn.reconstruction.maps import read_map
 from napari_tomodrgn.runs.latents import Latents
 from napari_tomodrgn.training.store import DirectImages
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_tomodrgn.analysis.comparison import MASK_FILE, common_mask, read_comparison, write_comparison
-from napari_tomodrgn.reconstruction.maps import read_map
+from napari_tomodrgn.particles.maps import read_map
 
 PIXEL_SIZE = 5.0
 

@@ -19,9 +19,9 @@ from napari_tomodrgn.cli.demo import DemoOptions, command_line, demo
 from napari_tomodrgn.cli.main import load_command
 from napari_tomodrgn.cli.options import parse
 from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.particles.maps import read_map
 from napari_tomodrgn.particles.reading import read_particles
 from napari_tomodrgn.reconstruction.fsc import correlation
-from napari_tomodrgn.reconstruction.maps import read_map
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.simulation.options import SimulateOptions
 from napari_tomodrgn.training.options import TrainOptions

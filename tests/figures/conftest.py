@@ -12,7 +12,7 @@ from napari_tomodrgn.analysis.clusters import cluster
 from napari_tomodrgn.analysis.comparison import write_comparison
 from napari_tomodrgn.analysis.embeddings import principal_components
 from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, write_centres, write_labels
-from napari_tomodrgn.reconstruction.maps import write_map
+from napari_tomodrgn.particles.maps import write_map
 from napari_tomodrgn.runs import layout
 from napari_tomodrgn.simulation.shapes import four_state_complex
 

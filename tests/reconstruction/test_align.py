@@ -8,8 +8,8 @@ import pytest
 from scipy.ndimage import affine_transform
 from scipy.spatial.transform import Rotation
 
+from napari_tomodrgn.particles.maps import Map, flip_hand, read_map
 from napari_tomodrgn.reconstruction.align import HandComparison, rotation_grid, rotational_search
-from napari_tomodrgn.reconstruction.maps import Map, flip_hand, read_map
 
 TURN = Rotation.from_euler("ZYZ", [100, 70, -40], degrees=True).as_matrix()
 SHIFT = np.array([2.0, -1.0, 1.5])  # x, y, z voxels

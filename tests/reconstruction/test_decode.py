@@ -10,6 +10,7 @@ from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.model.architecture import Architecture, Layers
 from napari_tomodrgn.model.decoder import Decoder
 from napari_tomodrgn.model.positional_encoding import encode
+from napari_tomodrgn.particles.maps import read_map
 from napari_tomodrgn.reconstruction import decode
 from napari_tomodrgn.reconstruction.decode import (
     VolumeDecoder,
@@ -19,7 +20,6 @@ from napari_tomodrgn.reconstruction.decode import (
     volume_of,
 )
 from napari_tomodrgn.reconstruction.fsc import fsc
-from napari_tomodrgn.reconstruction.maps import read_map
 from napari_tomodrgn.training.device import Compute
 
 SIGMA = 1.6

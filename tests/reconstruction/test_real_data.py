@@ -8,11 +8,11 @@ import numpy.typing as npt
 import pytest
 
 from napari_tomodrgn.particles.geometry import euler_matrices
+from napari_tomodrgn.particles.maps import flip_hand, read_map
 from napari_tomodrgn.particles.particle_set import ParticleSet
 from napari_tomodrgn.particles.reading import read_particles
 from napari_tomodrgn.reconstruction.backproject import backproject
 from napari_tomodrgn.reconstruction.fsc import correlation, fsc
-from napari_tomodrgn.reconstruction.maps import flip_hand, read_map
 from napari_tomodrgn.reconstruction.reconstruct import ReconstructOptions, reconstruct
 
 FloatMap = npt.NDArray[np.float32]

@@ -8,7 +8,7 @@ import pytest
 from pydantic_core import PydanticUndefined
 
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.reconstruction.maps import flip_hand, read_map, write_map
+from napari_tomodrgn.particles.maps import flip_hand, read_map, write_map
 from napari_tomodrgn.reconstruction.reconstruct import Reconstruction, ReconstructOptions, reconstruct
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.training.options import TrainOptions

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.particles.maps import read_map
 from napari_tomodrgn.particles.selection import Selection
-from napari_tomodrgn.reconstruction.maps import read_map
 from napari_tomodrgn.reconstruction.volumes import VolumesOptions, write_volumes
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.simulation.options import SimulateOptions

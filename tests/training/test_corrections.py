@@ -11,8 +11,8 @@ import pytest
 import starfile
 from scipy.spatial.transform import Rotation
 
+from napari_tomodrgn.particles.maps import read_map
 from napari_tomodrgn.reconstruction.decode import decode_volumes
-from napari_tomodrgn.reconstruction.maps import read_map
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.simulation.options import SimulateOptions
 from napari_tomodrgn.simulation.simulate import simulate

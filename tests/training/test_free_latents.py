@@ -21,9 +21,9 @@ FREE = {"pooling": "none", "latent_dim": 2}
 def test_a_run_cut_off_gives_the_same_as_a_whole_one(tiny_set, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     """With latents refined between epochs, so that what they become is part of the state."""
     path = tiny_set()
-    whole = train(small(path, tmp_path / "whole", epochs=3, refine_latents=True, **FREE))
-    train(small(path, tmp_path / "parts", epochs=1, refine_latents=True, **FREE))
-    parts = train(small(path, tmp_path / "parts", epochs=3, resume=True, refine_latents=True, **FREE))
+    whole = train(small(path, tmp_path / "whole", epochs=3, **FREE))
+    train(small(path, tmp_path / "parts", epochs=1, **FREE))
+    parts = train(small(path, tmp_path / "parts", epochs=3, resume=True, **FREE))
     assert same(weights(whole), weights(parts))
     encoder = load_model(whole).model.encoder
     assert isinstance(encoder, FreeLatents)
@@ -68,7 +68,7 @@ def test_beginning_with_what_an_encoder_found(tiny_set, tmp_path: Path, pooling:
     """The same volumes to begin with, of the particles that the other run knows too."""
     path = tiny_set()
     encoded = train(small(path, tmp_path / "encoded", pooling=pooling, latent_dim=2, epochs=2))
-    standing = {"learning_rate": 1e-12, "latent_learning_rate": 1e-12, "epochs": 1}
+    standing = {"learning_rate": 1e-12, "latent_learning_rate": 1e-12, "epochs": 1, "refine_latents": False}
     run = train(small(path, tmp_path / "run", init_from=encoded.path, **FREE, **standing))
     theirs, ours = load_model(encoded).model.decoder, load_model(run).model.decoder
     expected = theirs.latent_input(torch.from_numpy(encoded.latents().z_mean))
@@ -76,12 +76,7 @@ def test_beginning_with_what_an_encoder_found(tiny_set, tmp_path: Path, pooling:
     assert expected.abs().max() > 0
 
 
-def test_options_that_do_not_go_together(tiny_set, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    path = tiny_set()
-    with pytest.raises(
-        InputError, match="--refine-latents: is about latents without an encoder, and --pooling is mean"
-    ):
-        train(small(path, tmp_path / "run", pooling="mean", refine_latents=True))
+def test_a_decoder_alone_has_no_latents(tiny_set, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(InputError, match="--pooling none: is about latents, and --latent-dim 0"):
-        train(small(path, tmp_path / "run", pooling="none", latent_dim=0))
+        train(small(tiny_set(), tmp_path / "run", pooling="none", latent_dim=0))
     assert not (tmp_path / "run").exists()

@@ -97,3 +97,20 @@ def test_a_restored_prior_goes_on_as_if_nothing_had_happened() -> None:
     assert other.variance is not None
     assert torch.equal(one.variance, other.variance)
     assert torch.equal(one.penalty, other.penalty)
+
+
+def test_noise_of_another_variance_is_the_same_problem_in_other_units() -> None:
+    """Values and precisions as noise of variance 4 leaves them are those of variance 1, twice as large."""
+    k3 = torch.rand(200, 3, generator=torch.Generator().manual_seed(1)) / 2
+    real, imaginary, precision = torch.rand(3, 200, generator=torch.Generator().manual_seed(2))
+    one, other = (SpectralPrior(BOX, torch.device("cpu"), noise) for noise in (1.0, 4.0))
+    for _ in range(2):
+        for prior, unit in ((one, 1.0), (other, 2.0)):
+            see(prior, k3, unit * real, unit * imaginary, precision)
+            prior.end_epoch()
+    assert one.variance is not None
+    assert other.variance is not None
+    seen = one.penalty > 0
+    assert seen.sum() > 5
+    torch.testing.assert_close(other.penalty, one.penalty)
+    torch.testing.assert_close(other.variance[seen], 4 * one.variance[seen])

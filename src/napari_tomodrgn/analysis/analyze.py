@@ -17,7 +17,7 @@ from napari_tomodrgn.analysis.embeddings import principal_components, umap_embed
 from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, write_centres, write_labels
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_folder, atomic_open, atomic_path, refuse_existing
-from napari_tomodrgn.reconstruction.maps import read_map
+from napari_tomodrgn.particles.maps import read_map
 from napari_tomodrgn.reconstruction.volumes import SET_FILES, VolumesOptions, write_volumes
 from napari_tomodrgn.runs.latents import Latents
 from napari_tomodrgn.runs.run import Run

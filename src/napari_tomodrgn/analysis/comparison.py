@@ -11,8 +11,8 @@ import pandas as pd
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_open
+from napari_tomodrgn.particles.maps import write_map
 from napari_tomodrgn.reconstruction.fsc import correlation, fsc, resolution_at
-from napari_tomodrgn.reconstruction.maps import write_map
 from napari_tomodrgn.reconstruction.masks import soft_mask
 
 CURVES_FILE = "fsc.csv"

@@ -191,8 +191,8 @@ def compare_with_truth(analysis: "Analysis", data: Path) -> tuple[float, tuple[C
 
 def _match(volume: Path, data: Path, state: int) -> float:
     """Return the correlation of a map with the true map of a state."""
+    from napari_tomodrgn.particles.maps import read_map
     from napari_tomodrgn.reconstruction.fsc import correlation
-    from napari_tomodrgn.reconstruction.maps import read_map
 
     return correlation(read_map(volume).values, read_map(data / f"state_{state}.mrc").values)
 

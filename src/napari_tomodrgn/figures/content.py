@@ -13,7 +13,7 @@ from napari_tomodrgn.analysis.comparison import Comparison, read_comparison
 from napari_tomodrgn.analysis.composition import composition
 from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, read_centres, read_labels
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.reconstruction.maps import read_map
+from napari_tomodrgn.particles.maps import read_map
 from napari_tomodrgn.runs.run import Run
 
 

@@ -42,6 +42,7 @@ class TiltImages:
     pixel_size: float
     forward_model: ForwardModel
     contrast: Tensor | None = None  # (n,) what the transfer is multiplied by, where particles differ in it
+    noise_group: Tensor | None = None  # (n,) int64, images whose noise has one spectrum, where that was measured
 
     @classmethod
     def of(cls, particle_set: ParticleSet, *, dose_middle: bool = False) -> "TiltImages":

@@ -40,19 +40,18 @@ class Architecture:
         |z|; 0 is a homogeneous model: a decoder alone.
     tilts
         How many tilt images a particle has in the encoder where the pooling concatenates them, else 0.
-    particles
-        How many particles have latents of their own where there is no encoder (pooling ``none``), else 0.
     encoder_a, encoder_a_out, encoder_b, decoder
         Hidden layers of the perceptrons, and the length of what encoder A says about one tilt image.
     feature_sigma, seed
         Spread of the Gaussian features in units of half the box, and the seed of features and initial weights.
+    particles
+        How many particles have latents of their own where there is no encoder (pooling ``none``), else 0.
     """
 
     box: int
     latent_dim: int
     pooling: Pooling = "concatenate"
     tilts: int = 0
-    particles: int = 0
     encoder_a: Layers = DEFAULT_LAYERS
     encoder_a_out: int = 128
     encoder_b: Layers = DEFAULT_LAYERS
@@ -60,6 +59,7 @@ class Architecture:
     positional_encoding: PositionalEncoding = "gaussian"
     feature_sigma: float = 0.5
     seed: int = 0
+    particles: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON and checkpoints."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from napari_tomodrgn.imaging.hartley import pairs_to_complex
 from napari_tomodrgn.imaging.project import Projector
-from napari_tomodrgn.reconstruction.maps import Map, flip_hand
+from napari_tomodrgn.particles.maps import Map, flip_hand
 
 GRID = 32  # both maps are sampled on a grid of this size
 FINE_BOX = 24  # and compared up to shell 11, in the coarse search up to shell 7

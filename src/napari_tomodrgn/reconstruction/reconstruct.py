@@ -14,8 +14,8 @@ from pydantic.config import JsonDict
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_folder, atomic_open, refuse_existing
 from napari_tomodrgn.model.architecture import PositionalEncoding
+from napari_tomodrgn.particles.maps import Map, flip_hand, read_map, write_map
 from napari_tomodrgn.reconstruction.fsc import corrected_fsc, correlation, fsc, resolution_at
-from napari_tomodrgn.reconstruction.maps import Map, flip_hand, read_map, write_map
 from napari_tomodrgn.reconstruction.masks import soft_mask
 from napari_tomodrgn.seeds import LARGEST_SEED
 from napari_tomodrgn.stopping import StopRequest

@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_folder, atomic_open
+from napari_tomodrgn.particles.maps import flip_hand, write_map
 from napari_tomodrgn.particles.particle_set import ParticleId
 from napari_tomodrgn.particles.particle_table import read_particle_table
 from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.progress import track
-from napari_tomodrgn.reconstruction.maps import flip_hand, write_map
 from napari_tomodrgn.runs.run import Run
 
 # What this program writes into the folder of a set; such a folder may be replaced.

@@ -83,10 +83,13 @@ class Corrections:
         parts = [np.log(self.contrast)[:, None]] if self.unknowns.contrast else []
         return np.concatenate([*parts, *([self.turn, self.shift] if self.unknowns.moves else [])], axis=1)
 
-    def step(self, particles: npt.NDArray[np.int64], found: NormalEquations) -> Array:
-        """Return the step (B, n) that normal equations ask of particles (B,), within what may be at once."""
+    def step(self, particles: npt.NDArray[np.int64], found: NormalEquations, noise: float) -> Array:
+        """Return the step (B, n) that normal equations ask of particles (B,), within what may be at once.
+
+        ``noise`` is its variance where the loss weight is 1.
+        """
         deviations = self._deviations()
-        precision = torch.from_numpy(np.broadcast_to(deviations**-2, (len(particles), len(deviations))).copy())
+        precision = torch.from_numpy(np.broadcast_to(noise / deviations**2, (len(particles), len(deviations))).copy())
         step = solve(found.matrix, found.right, torch.from_numpy(self._values()[particles]), precision).numpy()
         limited: Array = np.clip(step, -LARGEST_STEP * deviations, LARGEST_STEP * deviations)
         return limited

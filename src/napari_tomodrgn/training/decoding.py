@@ -17,7 +17,17 @@ from napari_tomodrgn.model.decoder import Decoder
 from napari_tomodrgn.model.decoder_gradient import DecodedPoints, DecoderWeights, GradientSums, leave_gradient
 from napari_tomodrgn.training.device import Compute
 from napari_tomodrgn.training.drawing import DrawnPoints
-from napari_tomodrgn.training.points import BatchImages, Block, Weighting, blocks_of, dealt, points_of, shares
+from napari_tomodrgn.training.points import (
+    BatchImages,
+    Block,
+    Weighting,
+    blocks_of,
+    blocks_of_images,
+    dealt,
+    numbered,
+    points_of,
+    shares,
+)
 from napari_tomodrgn.training.spectral_prior import SpectralPrior
 from napari_tomodrgn.training.workers import in_threads
 
@@ -138,8 +148,12 @@ class Decoding:
 
         size = self.points_per_block
         cores = torch.get_num_threads() if kind == "cpu" else 1
-        edges = images.edges if drawn is None else drawn.edges
-        blocks = blocks_of(edges, size, one_particle=kind == "cpu", at_least=cores)
+        if self.weighting.focus is not None:
+            assert drawn is None  # refused where options are read
+            blocks = blocks_of_images(images, size, one_particle=kind == "cpu", at_least=cores)
+        else:
+            edges = images.edges if drawn is None else drawn.edges
+            blocks = blocks_of(edges, size, one_particle=kind == "cpu", at_least=cores)
         return in_threads(work, dealt(blocks, max(1, min(cores, len(blocks)))))
 
 
@@ -187,7 +201,13 @@ class _Share:
         real, imaginary = points.transfer * decoded.real, points.transfer * decoded.imaginary
         real -= points.real
         imaginary -= points.imaginary
-        error = weight * (real * real + imaginary * imaginary)
+        precision = points.weight
+        if decoding.weighting.focus is None:
+            error = weight * (real * real + imaginary * imaginary)
+        else:
+            inside_real, inside_imaginary, seen = self._focused(block, points.weight, real, imaginary)
+            error = share * (real * inside_real + imaginary * inside_imaginary)
+            real, imaginary, weight, precision = inside_real, inside_imaginary, share, points.weight * seen
         if points.owner is None:
             self.losses[own] += error.sum()
         else:
@@ -203,5 +223,19 @@ class _Share:
             real += penalty * decoded.real
             imaginary += penalty * decoded.imaginary
             power = decoded.real**2 + decoded.imaginary**2
-            self.prior_sums.add(shell, counted, power, points.weight * points.transfer**2)
+            self.prior_sums.add(shell, counted, power, precision * points.transfer**2)
         decoded.backward(real, imaginary, self.sums, None if self.latent is None else self.latent[own])
+
+    def _focused(self, block: Block, weight: Tensor, real: Tensor, imaginary: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return √w A √w times the residuals (m,) of a block of whole images, and the share of its image each sees."""
+        focus = self._decoding.weighting.focus
+        assert focus is not None
+        own, image, point = numbered(self._images, block)
+        root, there = weight.sqrt(), len(block)
+        residual = torch.complex(root * real, root * imaginary)[:there]
+        inside, seen = focus.within(residual, image, point, self._images.tilts.rotation[own])
+        idle = (0, len(weight) - there)  # what only fills the block has no weight
+        inside_real, inside_imaginary, seen = (
+            torch.nn.functional.pad(each, idle) for each in (inside.real, inside.imag, seen)
+        )
+        return root * inside_real, root * inside_imaginary, seen

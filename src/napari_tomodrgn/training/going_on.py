@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+from torch import Tensor
+
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.training.checkpoints import newest_checkpoint
+from napari_tomodrgn.training.focus import mask_fingerprint
 
 
 def state_to_restore(run: Run, epoch: int | None) -> Path | None:
@@ -27,6 +30,14 @@ def state_to_restore(run: Run, epoch: int | None) -> Path | None:
                     "move it elsewhere, or begin another run"
                 )
     return path
+
+
+def check_same_mask(run: Run, mask: Tensor | None) -> None:
+    """Raise where a run was begun with another mask than ``mask`` to look within, whatever the file is called."""
+    if run.document["data"].get("focus_mask") != mask_fingerprint(mask):
+        raise InputError(
+            f"{run.path}: was begun with another --focus-mask, or with none; give the same mask, or begin another run"
+        )
 
 
 def forget_after(run: Run, epoch: int) -> None:

@@ -22,6 +22,7 @@ from napari_tomodrgn.training.feeding import ImageSource, on_device
 from napari_tomodrgn.training.gauss_newton import fit_latents, normal_equations
 from napari_tomodrgn.training.objective import encode
 from napari_tomodrgn.training.points import BatchImages, Weighting
+from napari_tomodrgn.training.whitening import with_noise_spectra
 
 IMAGES_PER_BATCH = 512
 NYQUIST = 0.5  # cycles/px
@@ -58,6 +59,10 @@ class Images:
         """
         tilts, points = TiltImages.of(particle_set, dose_middle=dose_middle), lattice(particle_set.box)
         kept, deviation = weighting.kept(tilts, points), standard_deviation or source.standard_deviation
+        if weighting.whiten:
+            tilts, weighting = with_noise_spectra(
+                particle_set, source, tilts, points, weighting, kept, deviation, device
+            )
         return cls(source, tilts.to(device), points.to(device), weighting, kept, deviation, corrections)
 
     def of(self, batch: Batch, radius: float = NYQUIST) -> BatchImages:
@@ -179,6 +184,7 @@ def correct(
     corrections = images.corrections
     assert corrections is not None
     model.eval()
+    noise = 1.0 if images.weighting.spectra is None else images.weighting.spectra.level
     decoding = Decoding(model.decoder, images.lattice, images.weighting, compute)
     particles = sampler.split.particles
     own = particles[ranks.part(len(particles))]
@@ -186,7 +192,7 @@ def correct(
     for batch in _grouped(own.tolist(), [sampler.split.training[number] for number in own]):
         z = None if z_mean is None else torch.from_numpy(z_mean[batch.particles])
         found = normal_equations(decoding, images.of(batch), z, corrections.unknowns)
-        steps.append(corrections.step(batch.particles, found))
+        steps.append(corrections.step(batch.particles, found, noise))
     corrections.take(particles, ranks.together(torch.from_numpy(np.concatenate(steps)), len(particles)).numpy())
 
 

@@ -112,6 +112,8 @@ def encode(model: VAE, images: BatchImages, lattice: Lattice, weighting: Weighti
         mean, covariance = _solve(model.encoder, images, lattice, weighting)
         return mean, covariance.diagonal(dim1=1, dim2=2).log()
     signed = images.pairs * images.tilts.encoder_sign(lattice)[:, None, :]
+    if weighting.spectra is not None:
+        signed = signed * weighting.spectra.whitening(images.tilts, lattice)[:, None, :]
     mean, log_variance = model.encoder(signed, images.counts.to(signed.device))
     return mean, log_variance
 

@@ -19,7 +19,7 @@ LAYERS_METAVAR = "NODESxLAYERS"
 # hold the same particles is told by their fingerprint.
 FREE_ON_RESUME = (
     "epochs", "device", "workers", "resume", "resume_epoch", "overwrite", "dry_run", "outdir", "particles", "datadir",
-    "volume_series", "selection", "store_dir", "devices", "print_sbatch",
+    "volume_series", "selection", "focus_mask", "store_dir", "devices", "print_sbatch",
 )  # fmt: skip
 NOT_RECORDED = (
     "resume", "resume_epoch", "overwrite", "dry_run", "outdir", "store_dir", "devices", "print_sbatch"
@@ -123,7 +123,7 @@ class TrainOptions(ComputeOptions):
         json_schema_extra={"group": "Network"},
     )
     refine_latents: bool = Field(
-        False,
+        True,
         description="With --pooling none: after every epoch, also take each latent to where the loss would be lowest "
         "if the decoder were linear in it (a Gauss-Newton step; its cost grows with --latent-dim).",
         json_schema_extra={"group": "Network"},
@@ -217,6 +217,18 @@ class TrainOptions(ComputeOptions):
         False,
         description="After every epoch, fit small turns and shifts of each particle; the star's poses stay the start "
         "and are believed to within about 3 degrees and a pixel.",
+        json_schema_extra={"group": "Objective"},
+    )
+    whiten: bool = Field(
+        False,
+        description="Weight the loss by one over the noise's power at each resolution, as the images of each tilt show "
+        "it, and let the encoder see white noise.",
+        json_schema_extra={"group": "Objective"},
+    )
+    focus_mask: Path | None = Field(
+        None,
+        description="Soft mask (MRC, 0 to 1, the particles' box and pixel size, as maps are written): the loss counts "
+        "only what lies in its shadow. Encoders, and the latents that --pooling linear solves for, see whole images.",
         json_schema_extra={"group": "Objective"},
     )
     held_out_fraction: float = Field(
@@ -316,11 +328,6 @@ class TrainOptions(ComputeOptions):
         """Return the shape of the model for images of ``box`` px, ``tilts`` concatenated tilt images, and particles."""
         if not self.heterogeneous:
             self._refuse_what_needs_latents()
-        if self.refine_latents and self.pooling != "none":
-            raise InputError(
-                f"--refine-latents: is about latents without an encoder, and --pooling is {self.pooling}; give "
-                "--pooling none, or refine an encoder's by `napari-tomodrgn embed --polish`"
-            )
         if self.pooling == "linear" and self.latent_dim > LARGEST_LINEAR:
             raise InputError(
                 f"--latent-dim {self.latent_dim}: is more than --pooling linear can solve for, {LARGEST_LINEAR}; "

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from napari_tomodrgn.runs.lock import lock_holder
 from napari_tomodrgn.training.batches import Sampler
 from napari_tomodrgn.training.decoding import BlockSize, Decoding
 from napari_tomodrgn.training.device import Compute, choose_compute
+from napari_tomodrgn.training.focus import FocusMask, read_focus_mask
+from napari_tomodrgn.training.going_on import check_same_mask
 from napari_tomodrgn.training.options import TrainOptions
 from napari_tomodrgn.training.packed import Contents
 from napari_tomodrgn.training.points import BatchImages, Weighting
@@ -46,6 +49,9 @@ def plan(options: TrainOptions) -> dict[str, Any]:
         ImageStacks(particle_set)  # says which stack is missing, where the star doesn't give the box either
     if previous is not None and options.resume:
         state_to_go_on_from(previous, options, particle_set)
+    mask = read_focus_mask(options, particle_set)
+    if previous is not None and options.resume:
+        check_same_mask(previous, mask)
     sampler = make_sampler(particle_set, options)
     model = make_model(particle_set, options, sampler)
     tilts = TiltImages.of(particle_set, dose_middle=options.dose_middle)
@@ -75,7 +81,7 @@ def plan(options: TrainOptions) -> dict[str, Any]:
         "gflop_per_epoch": gflop,
         "store_bytes": stored.total_bytes,
         "memory_gb": _memory_gb(model, points, sampler, compute),
-        "seconds_per_epoch": _seconds_per_epoch(model, tilts, used, gflop, options, compute),
+        "seconds_per_epoch": _seconds_per_epoch(model, tilts, used, gflop, options, compute, mask),
         "device": str(compute.device),
         "amp": compute.amp,
         "dialect": particle_set.dialect,
@@ -124,14 +130,21 @@ def _memory_gb(model: VAE, points: float, sampler: Sampler, compute: Compute) ->
 
 
 def _seconds_per_epoch(
-    model: VAE, tilts: TiltImages, images: float, gflop: float, options: TrainOptions, compute: Compute
+    model: VAE,
+    tilts: TiltImages,
+    images: float,
+    gflop: float,
+    options: TrainOptions,
+    compute: Compute,
+    mask: torch.Tensor | None,
 ) -> float:
     """Return about how long an epoch takes, from decoding a few tilt images forward and backward on noise."""
     few = min(len(tilts), max(1, int(TRIAL_GFLOP / (gflop / images / options.point_fraction))))
     own, model = tilts[slice(0, few)].to(compute.device), model.to(compute.device)
     half_plane = lattice(model.architecture.box).to(compute.device)
     pairs = torch.randn(few, 2, half_plane.pairs, device=compute.device)
-    weighting = Weighting.of(options)
+    focus = None if mask is None else FocusMask(mask, compute.device)
+    weighting = replace(Weighting.of(options), focus=focus)
     batch = BatchImages(own, pairs, torch.tensor([few]), weighting.kept(own, half_plane))
     width = model.architecture.decoder.width
     latent_input = torch.zeros(1, width, device=compute.device) if options.latent_dim else None

@@ -15,23 +15,28 @@ from torch import Tensor
 
 from napari_tomodrgn.imaging.lattice import Lattice
 from napari_tomodrgn.imaging.tilt_images import TiltImages
+from napari_tomodrgn.training.focus import FocusMask
 from napari_tomodrgn.training.options import TrainOptions
+from napari_tomodrgn.training.whitening import NoiseSpectra
 
 TILTS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
 class Weighting:
-    """Which frequencies count, and how much."""
+    """Which frequencies count, how much, and where in the images."""
 
     dose_mask: bool = True
     dose_weight: bool = True
     tilt_weight: bool = True
+    whiten: bool = False
+    spectra: NoiseSpectra | None = None  # of the images' noise, once they were looked at
+    focus: FocusMask | None = None
 
     @classmethod
     def of(cls, options: TrainOptions) -> "Weighting":
         """Take the weighting from a training's options."""
-        return cls(options.dose_mask, options.dose_weight, options.tilt_weight)
+        return cls(options.dose_mask, options.dose_weight, options.tilt_weight, options.whiten)
 
     def kept(self, tilts: TiltImages, lattice: Lattice) -> npt.NDArray[np.int64]:
         """Return (M,): how many ±k pairs of each tilt image count, from the lowest frequency on."""
@@ -52,7 +57,8 @@ class Weighting:
 
     def within_mask(self, tilts: TiltImages, lattice: Lattice) -> Tensor:
         """Return the loss weights (n, P) of frequencies that are known to be kept."""
-        return tilts.weights(lattice, dose=self.dose_weight, tilt=self.tilt_weight)
+        weight = tilts.weights(lattice, dose=self.dose_weight, tilt=self.tilt_weight)
+        return weight if self.spectra is None else weight * self.spectra.factors(tilts, lattice)
 
 
 @dataclass(frozen=True)
@@ -131,6 +137,21 @@ def blocks_of(edges: npt.NDArray[np.int64], size: int, *, one_particle: bool, at
     return result
 
 
+def blocks_of_images(images: BatchImages, size: int, *, one_particle: bool, at_least: int = 1) -> list[Block]:
+    """Cut the points of a batch into blocks as :func:`blocks_of` does, but of whole images, one or more."""
+    first, owner = images.first_points, np.repeat(np.arange(len(images.counts)), images.counts.numpy())
+    size = max(1, min(size, -(-int(first[-1]) // at_least))) if one_particle else size
+    blocks, begin = [], 0
+    for image in range(1, len(owner) + 1):
+        last = image == len(owner)
+        if last or first[image + 1] - first[begin] > size or (one_particle and owner[image] != owner[begin]):
+            if first[image] > first[begin]:
+                own = range(int(owner[begin]), int(owner[image - 1]) + 1)
+                blocks.append(Block(int(first[begin]), int(first[image]), own))
+            begin = image
+    return blocks
+
+
 @dataclass(frozen=True)
 class Points:
     """The points of a block, m in all.
@@ -185,23 +206,27 @@ def points_of(images: BatchImages, block: Block, lattice: Lattice, weighting: We
     Their number is rounded up to a ``multiple`` by points that have no weight, so that a processor's library meets
     few different shapes.
     """
-    first = images.first_points
-    own = slice(
-        int(np.searchsorted(first, block.begin, side="right")) - 1, int(np.searchsorted(first, block.end, side="left"))
-    )
-    device = images.pairs.device
+    own, image, point = numbered(images, block)
     low = lattice.first(int(images.kept[own].max()))
-    ends = torch.from_numpy(first[own.start + 1 : own.stop + 1] - block.begin).to(device, non_blocking=True)
-    # the block's first image may begin before the block, so that its first points are left out
-    skipped = torch.from_numpy(first[own] - block.begin).to(device, non_blocking=True)
-    numbers = torch.arange(len(block), device=device)
-    image = torch.searchsorted(ends, numbers, right=True)
-    point = numbers - skipped[image]
     tilts = images.tilts[own]
     flat = image * low.pairs + point
     values = (tilts.transfer(low).flatten()[flat], weighting.within_mask(tilts, low).flatten()[flat])
     found = points_at(images, block, lattice, image + own.start, point, *values, torch.ones_like(values[0]))
     return found.filled(-len(block) % multiple)
+
+
+def numbered(images: BatchImages, block: Block) -> tuple[slice, Tensor, Tensor]:
+    """Return the images that a block has points of, and for each point (m,) which of them and which of the lattice."""
+    first, device = images.first_points, images.pairs.device
+    own = slice(
+        int(np.searchsorted(first, block.begin, side="right")) - 1, int(np.searchsorted(first, block.end, side="left"))
+    )
+    ends = torch.from_numpy(first[own.start + 1 : own.stop + 1] - block.begin).to(device, non_blocking=True)
+    # the block's first image may begin before the block, so that its first points are left out
+    skipped = torch.from_numpy(first[own] - block.begin).to(device, non_blocking=True)
+    numbers = torch.arange(len(block), device=device)
+    image = torch.searchsorted(ends, numbers, right=True)
+    return own, image, numbers - skipped[image]
 
 
 def points_at(

@@ -1,6 +1,7 @@
 """From options to a trainer: the same steps for a run that begins, goes on, or is only planned."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from napari_tomodrgn.training.corrections import Corrections
 from napari_tomodrgn.training.device import Compute
 from napari_tomodrgn.training.distributed import ALONE, Ranks
 from napari_tomodrgn.training.feeding import ImageSource
+from napari_tomodrgn.training.focus import FocusMask, read_focus_mask
 from napari_tomodrgn.training.gauss_newton import Unknowns
 from napari_tomodrgn.training.inference import Images
 from napari_tomodrgn.training.options import TrainOptions
@@ -72,11 +74,13 @@ def make_trainer(
 ) -> Trainer:
     """Return a trainer at the start of its run; images are divided by ``standard_deviation``, or the store's own."""
     unknowns = Unknowns(contrast=options.fit_contrast, moves=options.refine_poses)
+    mask = read_focus_mask(options, particle_set)
+    focus = None if mask is None else FocusMask(mask, compute.device)
     images = Images.on(
         compute.device,
         particle_set,
         store,
-        Weighting.of(options),
+        replace(Weighting.of(options), focus=focus),
         dose_middle=options.dose_middle,
         standard_deviation=standard_deviation,
         corrections=None if not unknowns.count(0) else Corrections.of(particle_set, unknowns),

@@ -39,10 +39,11 @@ class PriorSums:
 class SpectralPrior:
     """The variance of each shell, learned while a decoder is trained; without effect in the first epoch."""
 
-    def __init__(self, box: int, device: torch.device) -> None:
+    def __init__(self, box: int, device: torch.device, noise: float = 1.0) -> None:
+        """Know nothing yet; ``noise`` is its variance in the images where the loss weight is 1."""
         exact = torch.float32 if device.type == "mps" else torch.float64
         shells = torch.arange(box // 2 + 1, dtype=exact, device=device)
-        self.box = box
+        self.box, self.noise = box, noise
         self.voxels = FILLED * (2 * torch.pi * shells**2).clamp(min=1)  # of half a shell, one voxel thick
         self.variance: Tensor | None = None  # (D/2 + 1,)
         self.penalty = torch.zeros_like(shells)  # of |F|² at a point
@@ -78,10 +79,10 @@ class SpectralPrior:
         seen = self.points > 0
         power = self.power / self.points.clamp(min=1)
         before = power if self.variance is None else self.variance
-        left = 1 / (self.precision / self.voxels + 1 / before.clamp(min=1e-12))
+        left = 1 / (self.precision / (self.noise * self.voxels) + 1 / before.clamp(min=1e-12))
         self.variance = power + left
         per_voxel = self.points / self.voxels
-        self.penalty = torch.where(seen, 1 / (per_voxel * self.variance).clamp(min=1e-12), 0.0)
+        self.penalty = torch.where(seen, self.noise / (per_voxel * self.variance).clamp(min=1e-12), 0.0)
         for sums in (self.points, self.power, self.precision):
             sums.zero_()
 

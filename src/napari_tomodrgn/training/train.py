@@ -11,6 +11,7 @@ from platform import python_version
 from typing import Any
 
 from pydantic import ValidationError
+from torch import Tensor
 
 from napari_tomodrgn.errors import InputError, RunError
 from napari_tomodrgn.files import explain_os_error
@@ -29,7 +30,8 @@ from napari_tomodrgn.training.checkpoints import load_checkpoint, newest_checkpo
 from napari_tomodrgn.training.device import choose_compute
 from napari_tomodrgn.training.distributed import ALONE, Ranks
 from napari_tomodrgn.training.feeding import nearest_source
-from napari_tomodrgn.training.going_on import forget_after, state_to_restore
+from napari_tomodrgn.training.focus import mask_fingerprint, read_focus_mask
+from napari_tomodrgn.training.going_on import check_same_mask, forget_after, state_to_restore
 from napari_tomodrgn.training.options import FREE_ON_RESUME, NOT_RECORDED, TrainOptions
 from napari_tomodrgn.training.packed import open_packed
 from napari_tomodrgn.training.preparation import check_kept, fingerprint, make_sampler, make_trainer
@@ -87,7 +89,10 @@ def _lead(options: TrainOptions, stop: StopRequest, ranks: Ranks) -> Run:
         architecture = options.architecture(particle_set.box, sampler.tilts or 0, len(particle_set))
         if options.dose_mask:
             check_kept(particle_set, TiltImages.of(particle_set, dose_middle=options.dose_middle))
+        mask = read_focus_mask(options, particle_set)
         resumed = previous if options.resume else None
+        if resumed is not None:
+            check_same_mask(resumed, mask)
         state = None if resumed is None else state_to_go_on_from(resumed, options, particle_set)
         begin_from = None
         if options.init_from is not None and state is None:
@@ -107,7 +112,7 @@ def _lead(options: TrainOptions, stop: StopRequest, ranks: Ranks) -> Run:
             learned = options.pooling == "none" and begin_from.model.encoder is not None
             trainer.begin_from(begin_from, Run.open(options.init_from).latents() if learned else None)
         if resumed is None:
-            document = _document(options, particle_set, trainer)
+            document = _document(options, particle_set, trainer, mask)
             _remove_previous(options.outdir)
             run = Run.create(options.outdir, document)
         else:
@@ -187,7 +192,7 @@ def previous_run(options: TrainOptions) -> Run | None:
 def _refuse_input_inside(options: TrainOptions) -> None:
     """Raise where a run that replaces the one in the output folder is to be made from files there."""
     folder = options.outdir.resolve()
-    for path in (options.particles, options.selection, options.volume_series):
+    for path in (options.particles, options.selection, options.volume_series, options.focus_mask):
         if path is not None and path.resolve().is_relative_to(folder):
             raise InputError(f"{path}: lies in --outdir {options.outdir}, which begins anew; choose another --outdir")
 
@@ -286,7 +291,9 @@ def _remove_previous(outdir: Path) -> None:
         raise explain_os_error(error, outdir) from error
 
 
-def _document(options: TrainOptions, particle_set: ParticleSet, trainer: Trainer) -> dict[str, Any]:
+def _document(
+    options: TrainOptions, particle_set: ParticleSet, trainer: Trainer, mask: Tensor | None
+) -> dict[str, Any]:
     """Return what run.json says of a run that begins."""
     model = trainer.model
     return {
@@ -304,6 +311,7 @@ def _document(options: TrainOptions, particle_set: ParticleSet, trainer: Trainer
             "pixel_size": particle_set.pixel_size,
             "forward_model": particle_set.forward_model.as_dict(),
             "standard_deviation": trainer.images.standard_deviation,
+            "focus_mask": mask_fingerprint(mask),
         },
         "model": {
             **model.architecture.as_dict(),

@@ -95,7 +95,9 @@ class Trainer:
         self.posteriors: Posteriors | None = None  # of a linear encoder that looks at the same images at every visit
         self.prior = None
         if self.options.uses_spectral_prior:
-            self.prior = SpectralPrior(self.particle_set.box, self.compute.device)
+            spectra = self.images.weighting.spectra
+            noise = 1.0 if spectra is None else spectra.level
+            self.prior = SpectralPrior(self.particle_set.box, self.compute.device, noise)
 
     @property
     def _progress(self) -> float:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.reconstruction.maps import Map
+from napari_tomodrgn.particles.maps import Map
 
 MARGIN = 1.3  # of the model's largest extent
 BLUR = 0.6  # standard deviation, voxels

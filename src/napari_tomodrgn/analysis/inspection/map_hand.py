@@ -9,8 +9,8 @@ from napari_tomodrgn.analysis.inspection.examination import Examination
 from napari_tomodrgn.analysis.inspection.prediction import score
 from napari_tomodrgn.imaging.hartley import pairs_to_complex
 from napari_tomodrgn.imaging.project import Projector
+from napari_tomodrgn.particles.maps import Map
 from napari_tomodrgn.reconstruction.align import Fit, rotational_search
-from napari_tomodrgn.reconstruction.maps import Map
 
 HIGHEST_K = 0.35  # cycles/px
 MIRROR = np.diag([1.0, 1.0, -1.0])

@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.imaging.lattice import lattice
 from napari_tomodrgn.imaging.project import Projector
-from napari_tomodrgn.reconstruction.maps import flip_hand, read_map, write_map
+from napari_tomodrgn.particles.maps import flip_hand, read_map, write_map
 
 NUMBERS = np.arange(8**3).reshape(8, 8, 8) % 120
 NOT_A_NUMBER = np.float32("nan").tobytes()
