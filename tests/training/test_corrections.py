@@ -24,7 +24,7 @@ from .test_train import same, small, weights
 PARTICLES, TILTS, BOX, PIXEL_SIZE = 60, 11, 24, 8.0
 ANGLES = ["rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"]
 TRAINING: dict[str, Any] = {
-    "latent_dim": 0, "epochs": 10, "batch_size": 2, "decoder": "64x3", "learning_rate": 3e-3, "window": False,
+    "latent_dim": 0, "epochs": 16, "batch_size": 2, "decoder": "64x3", "learning_rate": 3e-3, "window": False,
 }  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """What particles' own contrasts and poses differ by from what the star says, as far as their images tell.
 
-After every epoch, one Gauss-Newton step from where they are, with the decoder as it is. Each number has a Gaussian
-prior around no difference, so that images that tell little change little. The mean over all particles is taken out: a
-volume may be brighter, turned or moved as a whole, and nothing in the images would tell.
+After every epoch, half of a Gauss-Newton step from where they are, with the decoder as it is. Each number has a
+Gaussian prior around no difference, so that images that tell little change little. The mean over all particles is taken
+out: a volume may be brighter, turned or moved as a whole, and nothing in the images would tell.
 """
 
 import csv
@@ -27,6 +27,7 @@ CONTRAST_DEVIATION = 0.2  # of its logarithm
 TURN_DEVIATION = np.deg2rad(3.0)
 SHIFT_DEVIATION = 1.0  # px
 LARGEST_STEP = 1.0  # in units of these
+PART_OF_STEP = 0.5  # that is taken: a decoder that is still learning tells turns with much noise
 
 Array = npt.NDArray[np.float64]
 
@@ -91,7 +92,7 @@ class Corrections:
         deviations = self._deviations()
         precision = torch.from_numpy(np.broadcast_to(noise / deviations**2, (len(particles), len(deviations))).copy())
         step = solve(found.matrix, found.right, torch.from_numpy(self._values()[particles]), precision).numpy()
-        limited: Array = np.clip(step, -LARGEST_STEP * deviations, LARGEST_STEP * deviations)
+        limited: Array = PART_OF_STEP * np.clip(step, -LARGEST_STEP * deviations, LARGEST_STEP * deviations)
         return limited
 
     def take(self, particles: npt.NDArray[np.int64], steps: Array) -> None:
