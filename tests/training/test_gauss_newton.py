@@ -70,9 +70,7 @@ def decoding_of(model: VAE) -> Decoding:
 
 def test_latents_are_found(tilts: TiltImages, model: VAE) -> None:
     z = torch.randn(3, 3, generator=torch.Generator().manual_seed(1)) * 0.5
-    found = fit_latents(
-        decoding_of(model), images_of(tilts, model, z), PLANE, torch.zeros(3, 3), 1e-6, torch.ones(3), 8
-    )
+    found = fit_latents(decoding_of(model), images_of(tilts, model, z), torch.zeros(3, 3), 1e-6, torch.ones(3), 8)
     assert float((found.mean - z).abs().max()) < 0.01
     assert float(found.covariance.diagonal(dim1=1, dim2=2).max()) < 1e-3
 

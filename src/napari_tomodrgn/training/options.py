@@ -124,7 +124,7 @@ class TrainOptions(ComputeOptions):
     )
     refine_latents: bool = Field(
         True,
-        description="With --pooling none: after every epoch, also take each latent to where the loss would be lowest "
+        description="Without an encoder: after every epoch, also take each latent to where the loss would be lowest "
         "if the decoder were linear in it (a Gauss-Newton step; its cost grows with --latent-dim).",
         json_schema_extra={"group": "Network"},
     )
@@ -228,7 +228,7 @@ class TrainOptions(ComputeOptions):
     focus_mask: Path | None = Field(
         None,
         description="Soft mask (MRC, 0 to 1, the particles' box and pixel size, as maps are written): the loss counts "
-        "only what lies in its shadow. Encoders, and the latents that --pooling linear solves for, see whole images.",
+        "only what lies in its shadow. Encoders, and the latents that the linear pooling solves for, see whole images.",
         json_schema_extra={"group": "Objective"},
     )
     held_out_fraction: float = Field(
