@@ -1,0 +1,138 @@
+"""Everything known of particles, a column each, in the order of the set: what views colour, plot, sort and filter by."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, read_labels
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
+from napari_tomodrgn.runs import layout
+from napari_tomodrgn.runs.latents import Latents
+from napari_tomodrgn.runs.run import Run
+
+NONE = -1  # the code of a particle that has no class
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A column of numbers (N,), NaN where a particle has none."""
+
+    values: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Classes:
+    """A column of classes: a code (N,) for each particle, -1 where it has none, and a name for each code."""
+
+    codes: npt.NDArray[np.int64]
+    names: tuple[str, ...]
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """How many particles each class has."""
+        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.names)).astype(np.int64)
+
+
+Column = Numbers | Classes
+Columns = dict[str, Column]
+
+
+def classes_of(values: Iterable[str]) -> Classes:
+    """Return text as classes, in the order of appearance."""
+    codes, names = pd.factorize(pd.Series(list(values), dtype="str"))
+    return Classes(codes.astype(np.int64), tuple(map(str, names)))
+
+
+def columns_of_set(particle_set: ParticleSet) -> Columns:
+    """Return what a data set itself says of its particles."""
+    table = particle_set.particles
+    found: Columns = {"tomogram": classes_of(table["tomogram"])}
+    for name in ("z", "y", "x", "rot", "tilt", "psi"):
+        found[name] = Numbers(table[name].to_numpy(np.float64))
+    found["tilt images"] = Numbers(particle_set.tilts_per_particle.astype(np.float64))
+    first = particle_set.first_tilt[:-1]
+    defocus = particle_set.tilt_images[["defocus_u", "defocus_v"]].to_numpy(np.float64).mean(axis=1)
+    found["defocus"] = Numbers(defocus[first])
+    return found
+
+
+def columns_of_run(run: Run, epoch: int, ids: Sequence[ParticleId]) -> Columns:
+    """Return what a run and the analyses of one of its epochs say of particles, in the order of ``ids``.
+
+    Particles that a file does not know have no value; files that are not there are left out.
+
+    Raises
+    ------
+    InputError
+        Where a file is there and can't be read.
+    """
+    rows = {particle: row for row, particle in enumerate(ids)}
+    found: Columns = {}
+    if run.latent_dim and layout.latents_path(run.path, epoch).is_file():
+        found |= _of_latents(run.latents(epoch), rows)
+    folder = AnalysisFolder(run.path, epoch)
+    if folder.embedding.is_file():
+        found |= _of_embedding(Embedding.load(folder.embedding), rows)
+    for labelling in folder.labellings():
+        found[labelling] = _of_labels(read_labels(folder.labels(labelling)), rows)
+    if (run.path / layout.CORRECTIONS).is_file():
+        found |= _of_table(run.path / layout.CORRECTIONS, rows)
+    return found
+
+
+def _placed(
+    ids: Iterable[ParticleId], values: npt.NDArray[np.floating], rows: dict[ParticleId, int]
+) -> npt.NDArray[np.float64]:
+    """Return values (n, d) of some particles as (N, d), NaN for those that are not among them."""
+    result = np.full((len(rows), values.shape[1]), np.nan)
+    for particle, own in zip(ids, values, strict=True):
+        row = rows.get(particle)
+        if row is not None:
+            result[row] = own
+    return result
+
+
+def _of_latents(latents: Latents, rows: dict[ParticleId, int]) -> Columns:
+    mean = _placed(latents.ids, latents.z_mean, rows)
+    spread = _placed(latents.ids, np.exp(latents.z_logvar.astype(np.float64) / 2), rows)
+    found: Columns = {f"z{number}": Numbers(own) for number, own in enumerate(mean.T)}
+    # one number: how far a particle's latent is from certain, over all dimensions
+    found["uncertainty"] = Numbers(np.sqrt((spread**2).mean(axis=1)))
+    kinds = classes_of(latents.split)
+    codes = _placed(latents.ids, kinds.codes[:, None].astype(np.float64), rows)[:, 0]
+    found["split"] = Classes(np.where(np.isnan(codes), NONE, codes).astype(np.int64), kinds.names)
+    return found
+
+
+def _of_embedding(embedding: Embedding, rows: dict[ParticleId, int]) -> Columns:
+    found: Columns = {}
+    if embedding.umap is not None:
+        for number, own in enumerate(_placed(embedding.ids, embedding.umap, rows).T, 1):
+            found[f"UMAP {number}"] = Numbers(own)
+    for number, own in enumerate(_placed(embedding.ids, embedding.pca, rows).T, 1):
+        found[f"PC {number}"] = Numbers(own)
+    return found
+
+
+def _of_labels(labels: dict[ParticleId, int], rows: dict[ParticleId, int]) -> Classes:
+    codes = np.full(len(rows), NONE)
+    for particle, label in labels.items():
+        row = rows.get(particle)
+        if row is not None:
+            codes[row] = label
+    return Classes(codes, tuple(f"class {label}" for label in range(int(codes.max(initial=-1)) + 1)))
+
+
+def _of_table(path: Path, rows: dict[ParticleId, int]) -> Columns:
+    try:
+        table = pd.read_csv(path, dtype={"tomogram": str, "particle": str}, keep_default_na=False)
+        ids = list(zip(table.pop("tomogram"), table.pop("particle"), strict=True))
+        values = _placed(ids, table.to_numpy(np.float64), rows)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path}: could not be read ({error}); remove it, or copy the run again") from error
+    return {name.replace("_", " "): Numbers(own) for name, own in zip(table.columns, values.T, strict=True)}

@@ -1,0 +1,312 @@
+"""What the viewer knows: particles, run, tomogram, colours, and the one selection that every view shows.
+
+Widgets and layers talk to the session and never to each other. It knows no Qt and no napari, so all of it can be tested
+without a window. What a person changes is a command that can be undone.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from psygnal import Signal
+
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
+from napari_tomodrgn.particles.reading import read_particles
+from napari_tomodrgn.particles.selection import Selection
+from napari_tomodrgn.runs.run import Run
+from napari_tomodrgn.viewer.colouring import ClassStyle, Colour, Colouring, colour_by
+from napari_tomodrgn.viewer.columns import Classes, Column, Columns, Numbers, columns_of_run, columns_of_set
+from napari_tomodrgn.viewer.history import Change, History
+
+How = Literal["replace", "add", "subtract", "intersect"]
+Mask = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.int64]
+PLAIN = "tomogram"  # the column that a data set without classes is coloured by
+
+
+class Session:
+    """The open data set and what is looked at in it.
+
+    Attributes
+    ----------
+    particle_set, run, epoch
+        What is open; a run and its epoch are ``None`` where a star was opened.
+    columns
+        All that is known of the particles, by name.
+    tomogram
+        The name of the open tomogram.
+    coloured_by, styles
+        The column that gives the colours, and the names and colours given to the classes of columns.
+    selected
+        (N,) which particles are selected.
+    rule
+        How the selection was made.
+    particle
+        The row of the particle that is looked at by itself.
+    """
+
+    data_changed = Signal()
+    columns_changed = Signal()
+    tomogram_changed = Signal()
+    colouring_changed = Signal()
+    selection_changed = Signal()
+    particle_changed = Signal()
+
+    def __init__(self) -> None:
+        self.particle_set: ParticleSet | None = None
+        self.run: Run | None = None
+        self.epoch: int | None = None
+        self.columns: Columns = {}
+        self.tomogram: str | None = None
+        self.coloured_by: str | None = None
+        self.styles: dict[str, ClassStyle] = {}
+        self.selected: Mask = np.zeros(0, dtype=bool)
+        self.rule: dict[str, Any] = {}
+        self.particle: int | None = None
+        self.history = History()
+        self._colouring: Colouring | None = None
+        self._rows: dict[ParticleId, int] = {}
+
+    # what is open
+
+    def open_star(self, path: Path) -> None:
+        """Open the particles of a star file; what was open is closed.
+
+        Raises
+        ------
+        InputError
+            Where it can't be read; what was open stays.
+        """
+        self._open(read_particles(path), None, None)
+
+    def open_run(self, path: Path, epoch: int | None = None) -> None:
+        """Open a run at an epoch (default: the chosen one, or none yet); what was open is closed.
+
+        Raises
+        ------
+        InputError
+            Where it can't be read; what was open stays.
+        """
+        run = Run.open(path)
+        if epoch is None:
+            epoch = run.chosen_epoch if run.epochs or run.document.get("chosen_epoch") is not None else None
+        self._open(run.particle_set(), run, epoch)
+
+    def _open(self, particle_set: ParticleSet, run: Run | None, epoch: int | None) -> None:
+        columns = columns_of_set(particle_set)
+        if run is not None and epoch is not None:
+            columns |= columns_of_run(run, epoch, particle_set.ids)
+        self.particle_set, self.run, self.epoch, self.columns = particle_set, run, epoch, columns
+        self._rows = {particle: row for row, particle in enumerate(particle_set.ids)}
+        self.selected, self.rule, self.particle = np.zeros(len(particle_set), dtype=bool), {}, None
+        self.styles, self.coloured_by = {}, self._first_colours()
+        self._colouring = None
+        self.tomogram = self.tomograms[0] if self.tomograms else None
+        self.history.clear()
+        self.data_changed.emit()
+
+    def _first_colours(self) -> str:
+        """Return the labelling with the fewest classes, or what there is without one."""
+        labellings = {name: own for name, own in self.columns.items() if isinstance(own, Classes) and "-" in name}
+        return min(labellings, key=lambda name: len(labellings[name].names), default=PLAIN)
+
+    def read_again(self) -> None:
+        """Read what the run's folder says now, for an epoch or an analysis that was not there before.
+
+        Raises
+        ------
+        InputError
+            Where it can't be read; what is shown stays.
+        """
+        if self.particle_set is None or self.run is None:
+            return
+        run = Run.open(self.run.path)
+        if run.document["data"]["fingerprint"] != self.run.document["data"]["fingerprint"]:
+            raise InputError(f"{run.path}: was replaced by a run on other particles; open it again")
+        columns = columns_of_set(self.particle_set)
+        if self.epoch is not None:
+            columns |= columns_of_run(run, self.epoch, self.particle_set.ids)
+        self.run, self.columns, self._colouring = run, columns, None
+        if self.coloured_by not in columns:
+            self.coloured_by = self._first_colours()
+        self.columns_changed.emit()
+        self.colouring_changed.emit()
+
+    def __len__(self) -> int:
+        return len(self.selected)
+
+    def row_of(self, particle: ParticleId) -> int | None:
+        """Return the row of a particle, ``None`` where it is not in the set."""
+        return self._rows.get(particle)
+
+    # tomograms
+
+    @property
+    def tomograms(self) -> list[str]:
+        """The names of the tomograms that particles are in, in the order of the set."""
+        column = self.columns.get("tomogram")
+        return list(column.names) if isinstance(column, Classes) else []
+
+    def open_tomogram(self, name: str) -> None:
+        """Look at another tomogram.
+
+        Raises
+        ------
+        InputError
+            Where the set has no particles in it.
+        """
+        if name not in self.tomograms:
+            raise InputError(f"tomogram {name}: has no particles in the open data set; choose one of its tomograms")
+        if name != self.tomogram:
+            self.tomogram = name
+            self.tomogram_changed.emit()
+
+    @property
+    def rows_here(self) -> Rows:
+        """(n,) the particles of the open tomogram that have a position."""
+        if self.particle_set is None or self.tomogram is None:
+            return np.zeros(0, np.int64)
+        tomograms = self.columns["tomogram"]
+        assert isinstance(tomograms, Classes)
+        here = tomograms.codes == tomograms.names.index(self.tomogram)
+        placed = self.particle_set.particles[["z", "y", "x"]].notna().all(axis=1).to_numpy()
+        return np.flatnonzero(here & placed)
+
+    # colours
+
+    @property
+    def colouring(self) -> Colouring:
+        """The colours of all particles."""
+        if self._colouring is None:
+            if self.coloured_by is None:
+                self._colouring = Colouring(np.zeros((0, 4), np.float32))
+            else:
+                style = self.styles.get(self.coloured_by)
+                self._colouring = colour_by(self.columns[self.coloured_by], style)
+        return self._colouring
+
+    def colour_by(self, column: str) -> None:
+        """Colour particles by another column.
+
+        Raises
+        ------
+        InputError
+            Where there is no such column.
+        """
+        self.column(column)
+        if column != self.coloured_by:
+            self.history.do(Change(f"colour by {column}", self._set_coloured_by, self.coloured_by, column))
+
+    def column(self, name: str) -> Column:
+        """Return a column.
+
+        Raises
+        ------
+        InputError
+            Where there is none of that name.
+        """
+        if name not in self.columns:
+            raise InputError(f"column {name}: is not known of these particles; choose one of {', '.join(self.columns)}")
+        return self.columns[name]
+
+    def _set_coloured_by(self, column: object) -> None:
+        self.coloured_by = str(column)
+        self._colouring = None
+        self.colouring_changed.emit()
+
+    def name_class(self, column: str, code: int, name: str) -> None:
+        """Give a class another name, in every view."""
+        style = self.styles.get(column, ClassStyle({}, {}))
+        self._restyle(f"name class {name}", column, replace(style, names={**style.names, code: name}))
+
+    def paint_class(self, column: str, code: int, colour: Colour) -> None:
+        """Give a class another colour (red, green, blue, alpha from 0 to 1), in every view; alpha 0 hides it."""
+        style = self.styles.get(column, ClassStyle({}, {}))
+        self._restyle("paint a class", column, replace(style, colours={**style.colours, code: colour}))
+
+    def _restyle(self, name: str, column: str, style: ClassStyle) -> None:
+        after = {**self.styles, column: style}
+        self.history.do(Change(name, self._set_styles, self.styles, after))
+
+    def _set_styles(self, styles: Any) -> None:
+        self.styles = styles
+        self._colouring = None
+        self.colouring_changed.emit()
+
+    # the selection
+
+    def select(self, mask: Mask, rule: dict[str, Any], how: How = "replace") -> None:
+        """Change the selection by the particles of a mask (N,), made by a ``rule`` that is kept with it."""
+        mask = np.asarray(mask, dtype=bool)
+        after = {
+            "replace": mask,
+            "add": self.selected | mask,
+            "subtract": self.selected & ~mask,
+            "intersect": self.selected & mask,
+        }[how]
+        if how != "replace" and self.selected.any():
+            rule = {"rule": how, "of": [self.rule, rule]}
+        if (after == self.selected).all():
+            return
+        name = f"select {int(after.sum())} particles"
+        self.history.do(Change(name, self._set_selected, (self.selected, self.rule), (after, rule)))
+
+    def select_rows(self, rows: Iterable[int], rule: dict[str, Any], how: How = "replace") -> None:
+        """Change the selection by the particles of some rows."""
+        mask = np.zeros(len(self), dtype=bool)
+        mask[np.fromiter(rows, np.int64)] = True
+        self.select(mask, rule, how)
+
+    def select_class(self, column: str, code: int, how: How = "replace") -> None:
+        """Change the selection by the particles of a class."""
+        classes = self.column(column)
+        assert isinstance(classes, Classes)
+        self.select(classes.codes == code, {"rule": "class", "column": column, "class": code}, how)
+
+    def select_between(self, column: str, low: float, high: float, how: How = "replace") -> None:
+        """Change the selection by the particles whose number lies within limits, ends included."""
+        numbers = self.column(column)
+        assert isinstance(numbers, Numbers)
+        inside = (numbers.values >= low) & (numbers.values <= high)
+        self.select(inside, {"rule": "between", "column": column, "low": low, "high": high}, how)
+
+    def invert(self) -> None:
+        """Select the particles that are not selected, and no others."""
+        self.select(~self.selected, {"rule": "invert", "of": [self.rule]})
+
+    def _set_selected(self, value: Any) -> None:
+        self.selected, self.rule = value
+        self.selection_changed.emit()
+
+    def as_selection(self, name: str) -> Selection:
+        """Return the selection under a name, by particle id."""
+        assert self.particle_set is not None
+        ids = self.particle_set.ids
+        chosen = frozenset(ids[row] for row in np.flatnonzero(self.selected))
+        return Selection(name, chosen, self.rule, run=None if self.run is None else str(self.run.path.absolute()))
+
+    def take_selection(self, selection: Selection) -> int:
+        """Select the particles of a selection, and return how many of them are not in the set."""
+        rows = [row for row in map(self.row_of, selection.ids) if row is not None]
+        self.select_rows(rows, {"rule": "selection", "name": selection.name})
+        return len(selection) - len(rows)
+
+    # one particle
+
+    def look_at(self, row: int | None) -> None:
+        """Look at one particle by itself, or at none."""
+        if row != self.particle:
+            self.particle = row
+            self.particle_changed.emit()
+
+    def undo(self) -> bool:
+        """Take the last change back, and return whether there was one."""
+        return self.history.undo()
+
+    def redo(self) -> bool:
+        """Make the change again that was last taken back, and return whether there was one."""
+        return self.history.redo()
