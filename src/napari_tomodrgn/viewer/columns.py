@@ -1,4 +1,4 @@
-"""Everything known of particles, a column each, in the order of the set: what views colour, plot, sort and filter by."""
+"""All that is known of particles, a column each, in the order of the set: what is coloured, plotted, sorted by."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
