@@ -166,15 +166,22 @@ class Session:
             self.tomogram_changed.emit()
 
     @property
+    def rows_in_tomogram(self) -> Rows:
+        """(n,) the particles of the open tomogram."""
+        tomograms = self.columns.get("tomogram")
+        if self.tomogram is None or not isinstance(tomograms, Classes):
+            return np.zeros(0, np.int64)
+        return np.flatnonzero(tomograms.codes == tomograms.names.index(self.tomogram))
+
+    @property
     def rows_here(self) -> Rows:
         """(n,) the particles of the open tomogram that have a position."""
-        if self.particle_set is None or self.tomogram is None:
-            return np.zeros(0, np.int64)
-        tomograms = self.columns["tomogram"]
-        assert isinstance(tomograms, Classes)
-        here = tomograms.codes == tomograms.names.index(self.tomogram)
-        placed = self.particle_set.particles[["z", "y", "x"]].notna().all(axis=1).to_numpy()
-        return np.flatnonzero(here & placed)
+        rows = self.rows_in_tomogram
+        if self.particle_set is None:
+            return rows
+        position = self.particle_set.particles[["z", "y", "x"]].to_numpy(np.float64)[rows]
+        placed: Rows = rows[np.isfinite(position).all(axis=1)]
+        return placed
 
     # colours
 

@@ -1,0 +1,248 @@
+"""The open tomogram in a napari viewer: particles as points, their orientations, and the image, as the session says.
+
+There is one layer of each kind, whose data are replaced when another tomogram is opened: layers that are removed keep
+their memory. Particles whose class is hidden are left out of the layer, as napari shows hidden points in 3D.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from napari_tomodrgn.particles.geometry import euler_matrices
+from napari_tomodrgn.viewer.columns import Classes, Numbers
+from napari_tomodrgn.viewer.layers import IN_ANGSTROM, TOMOGRAM
+from napari_tomodrgn.viewer.session import How, Rows, Session
+
+if TYPE_CHECKING:
+    from napari.layers import Points, Vectors
+
+PARTICLES, ORIENTATIONS = "particles", "orientations"
+SELECTED = (1.0, 1.0, 1.0, 1.0)
+BORDER = 0.12  # of a point's size, around selected ones
+TICK = 0.5  # of an arrow's length: the mark of the rotation about it
+NEAR_PX = 4  # that the mouse may move between press and release of a click
+MODIFIERS: dict[str, How] = {"Shift": "add", "Control": "subtract"}
+
+
+class Scene:
+    """What a viewer shows of a session, and what clicks in it tell the session."""
+
+    def __init__(self, viewer: Any, session: Session) -> None:
+        self.viewer, self.session = viewer, session
+        self.rows: Rows = np.zeros(0, np.int64)  # of the points, in their order
+        self.diameter = 100.0  # Å
+        self.arrow_length = 0.0  # Å; 0 shows none
+        self.points: Points | None = None
+        self.vectors: Vectors | None = None
+        self._taking_over = False
+        self._oriented: Rows = self.rows  # of the arrows
+        session.data_changed.connect(self._show_data)
+        session.tomogram_changed.connect(self._show_tomogram)
+        session.columns_changed.connect(self._show_tomogram)
+        session.colouring_changed.connect(self._show_colours)
+        session.selection_changed.connect(self._show_selection)
+        if session.particle_set is not None:
+            self._show_data()
+
+    def disconnect(self) -> None:
+        """Follow the session no longer."""
+        for name in ("data", "tomogram", "columns"):
+            getattr(self.session, f"{name}_changed").disconnect(
+                self._show_data if name == "data" else self._show_tomogram, missing_ok=True
+            )
+        self.session.colouring_changed.disconnect(self._show_colours, missing_ok=True)
+        self.session.selection_changed.disconnect(self._show_selection, missing_ok=True)
+
+    @contextmanager
+    def _own_change(self) -> Iterator[None]:
+        """Let what the layers tell of a change that the session asked for go unheard."""
+        before, self._taking_over = self._taking_over, True
+        try:
+            yield
+        finally:
+            self._taking_over = before
+
+    def _show_data(self) -> None:
+        particle_set = self.session.particle_set
+        if particle_set is not None and particle_set.box:
+            self.diameter = particle_set.box * particle_set.pixel_size / 2
+        self._show_tomogram()
+
+    def _show_tomogram(self) -> None:
+        """Give the layers the particles of the open tomogram."""
+        particle_set = self.session.particle_set
+        if particle_set is None:
+            return
+        here = self.session.rows_here
+        colours = self.session.colouring.rgba[here]
+        visible = colours[:, 3] > 0
+        self.rows = here[visible]
+        position = particle_set.particles[["z", "y", "x"]].to_numpy(np.float32)[self.rows]
+        with self._own_change():
+            points = self._points_layer()
+            points.selected_data = set()
+            points.data = position
+            points.features = self._features()
+            points.size = self.diameter
+            points.face_color = colours[visible] if len(self.rows) else points.face_color
+            points.metadata = {**points.metadata, TOMOGRAM: self.session.tomogram, **self._origin()}
+            self._mark_selected()
+        self._show_orientations()
+
+    def _origin(self) -> dict[str, str]:
+        """Return where the particles come from, for writers."""
+        if self.session.run is not None:
+            return {"run": str(self.session.run.path)}
+        assert self.session.particle_set is not None
+        return {"star": str(self.session.particle_set.source.path)}
+
+    def _features(self) -> pd.DataFrame:
+        """Return what is known of the particles shown: text for classes, numbers without NaN-prone colouring."""
+        assert self.session.particle_set is not None
+        names = self.session.particle_set.particles["name"].to_numpy()[self.rows]
+        table: dict[str, Any] = {"particle": names}
+        for name, column in self.session.columns.items():
+            if isinstance(column, Classes):
+                texts = np.array([*column.names, ""], dtype=object)
+                table[name] = texts[column.codes[self.rows]]
+            elif isinstance(column, Numbers):
+                table[name] = column.values[self.rows]
+        return pd.DataFrame(table)
+
+    def _points_layer(self) -> "Points":
+        """Return the layer of the particles, made anew where a person removed it."""
+        if self.points is None or self.points not in self.viewer.layers:
+            self.points = self.viewer.add_points(
+                np.zeros((0, 3), np.float32), name=PARTICLES, size=self.diameter, out_of_slice_display=True,
+                border_width=BORDER, border_width_is_relative=True, **IN_ANGSTROM,
+            )  # fmt: skip
+            assert self.points is not None
+            self.points.selected_data.events.items_changed.connect(self._take_selection)
+            self.points.mouse_drag_callbacks.append(self._clicked)
+        return self.points
+
+    def _show_colours(self) -> None:
+        if self.session.particle_set is None or self.points is None:
+            return
+        here = self.session.rows_here
+        colours = self.session.colouring.rgba[here]
+        visible = here[colours[:, 3] > 0]
+        if not np.array_equal(visible, self.rows) or self.points not in self.viewer.layers:
+            self._show_tomogram()  # a class was hidden or shown
+            return
+        if len(self.rows):
+            with self._own_change():
+                self.points.face_color = colours
+        self._colour_orientations()
+
+    # the selection
+
+    def _show_selection(self) -> None:
+        if self._taking_over or self.points is None or self.points not in self.viewer.layers:
+            return
+        with self._own_change():
+            self._mark_selected()
+
+    def _mark_selected(self) -> None:
+        """Show in the layer which particles are selected: its own selection, and a border that stays in every mode."""
+        assert self.points is not None
+        chosen = self.session.selected[self.rows]
+        self.points.selected_data = set(np.flatnonzero(chosen).tolist())
+        if len(self.rows):
+            border = self.session.colouring.rgba[self.rows].copy()
+            border[chosen] = SELECTED
+            self.points.border_color = border
+
+    def _take_selection(self) -> None:
+        """Tell the session which points were selected; particles of other tomograms stay as they were."""
+        if self._taking_over or self.points is None:
+            return
+        chosen = [index for index in self.points.selected_data if index < len(self.rows)]
+        mask = self.session.selected.copy()
+        mask[self.rows] = False
+        mask[self.rows[chosen]] = True
+        with self._own_change():
+            self.session.select(mask, {"rule": "points", "tomogram": self.session.tomogram})
+            self._mark_selected()
+
+    def _clicked(self, layer: "Points", event: Any) -> Iterator[None]:
+        """Look at the particle that is clicked while the camera has the mouse, and select it."""
+        if str(layer.mode) != "pan_zoom" or event.button != 1:
+            return
+        pressed = np.array(event.pos)
+        yield
+        while event.type == "mouse_move":
+            yield
+        if np.abs(np.array(event.pos) - pressed).max() > NEAR_PX:
+            return
+        row = self.row_at(event.position, event.view_direction, list(event.dims_displayed))
+        if row is None:
+            return
+        held = [str(getattr(each, "name", each)) for each in event.modifiers]
+        how: How = next((MODIFIERS[each] for each in held if each in MODIFIERS), "replace")
+        self.session.look_at(row)
+        self.session.select_rows([row], {"rule": "click"}, how)
+
+    def row_at(self, position: Any, view_direction: Any, dims_displayed: list[int]) -> int | None:
+        """Return the particle under a position (world coordinates), ``None`` where there is none."""
+        assert self.points is not None
+        index = self.points.get_value(
+            position, view_direction=view_direction, dims_displayed=dims_displayed, world=True
+        )
+        return None if index is None else int(self.rows[int(index)])
+
+    # orientations
+
+    def show_orientations(self, length: float) -> None:
+        """Show the particles' z axes as arrows of a length in Å, with a tick along their x axes; 0 hides them."""
+        self.arrow_length = length
+        self._show_orientations()
+
+    def _show_orientations(self) -> None:
+        particle_set = self.session.particle_set
+        present = self.vectors is not None and self.vectors in self.viewer.layers
+        if particle_set is None or (not self.arrow_length and not present):
+            return
+        if not self.arrow_length:
+            assert self.vectors is not None
+            self.vectors.visible = False
+            return
+        table = particle_set.particles
+        angles = table[["rot", "tilt", "psi"]].to_numpy(np.float64)[self.rows]
+        known = np.isfinite(angles).all(axis=1)
+        position = table[["z", "y", "x"]].to_numpy(np.float32)[self.rows]
+        arrows = orientation_arrows(position[known], angles[known], self.arrow_length)
+        if not present:
+            self.vectors = self.viewer.add_vectors(
+                np.zeros((0, 2, 3), np.float32), name=ORIENTATIONS, vector_style="arrow", length=1, **IN_ANGSTROM
+            )
+        assert self.vectors is not None
+        self.vectors.data = arrows
+        self.vectors.edge_width = self.arrow_length / 12
+        self.vectors.visible = True
+        self._oriented = self.rows[known]
+        self._colour_orientations()
+
+    def _colour_orientations(self) -> None:
+        if self.vectors is None or self.vectors not in self.viewer.layers or not len(self.vectors.data):
+            return
+        colours = self.session.colouring.rgba[self._oriented]
+        self.vectors.edge_color = np.concatenate([colours, colours])
+
+
+def orientation_arrows(
+    position: npt.NDArray[np.floating],  # (n, 3) z, y, x in Å
+    angles: npt.NDArray[np.floating],  # (n, 3) rot, tilt, psi in degrees
+    length: float,  # Å
+) -> npt.NDArray[np.float32]:
+    """Return (2n, 2, 3) start and direction, z, y, x in Å, of the particles' z axes and, shorter, their x axes.
+
+    The matrix of an orientation takes reference vectors into the tomogram, so its columns are the particle's axes.
+    """
+    matrices = euler_matrices(*np.asarray(angles, dtype=np.float64).T)
+    directions = [length * matrices[:, ::-1, 2], length * TICK * matrices[:, ::-1, 0]]
+    return np.concatenate([np.stack([position, direction], axis=1) for direction in directions]).astype(np.float32)

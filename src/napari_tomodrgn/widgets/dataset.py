@@ -1,0 +1,199 @@
+"""What is open: the data set or run, its epoch, and its tomograms with how many particles of each class they have."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_tomodrgn.runs import layout
+from napari_tomodrgn.viewer.columns import Classes
+from napari_tomodrgn.viewer.layers import tomogram_label
+from napari_tomodrgn.viewer.session import Session
+from napari_tomodrgn.widgets.telling import tell
+
+
+class Count(QTableWidgetItem):
+    """A number that is sorted as one."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(str(number))
+        self.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+
+    def __lt__(self, other: QTableWidgetItem) -> bool:
+        return int(self.text()) < int(other.text())
+
+
+class Dataset(QWidget):
+    """Opens data sets and runs, and shows what is open."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("dataset")
+        self.session = session
+        self.open_star_button = QPushButton("Open star …")
+        self.open_star_button.setToolTip("Particles of a star file or optimisation set")
+        self.open_run_button = QPushButton("Open run …")
+        self.open_run_button.setToolTip("The folder that a training wrote")
+        self.again_button = QPushButton("Read again")
+        self.again_button.setToolTip("Look for epochs and analyses that were not there before")
+        self.title = QLabel("Nothing is open. Open a star file or a run, or drop one on the window.")
+        self.title.setWordWrap(True)
+        self.title.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.epochs = QComboBox()
+        self.epochs.setToolTip("Epoch of the run")
+        self.table = QTableWidget(0, 2)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.verticalHeader().hide()
+
+        buttons, epoch = QHBoxLayout(), QHBoxLayout()
+        for button in (self.open_star_button, self.open_run_button, self.again_button):
+            buttons.addWidget(button)
+        self.epoch_label = QLabel("epoch")
+        epoch.addWidget(self.epoch_label)
+        epoch.addWidget(self.epochs, 1)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(4, 4, 4, 4)
+        box.addLayout(buttons)
+        box.addWidget(self.title)
+        box.addLayout(epoch)
+        box.addWidget(self.table, 1)
+
+        self.open_star_button.clicked.connect(self._ask_star)
+        self.open_run_button.clicked.connect(self._ask_run)
+        self.again_button.clicked.connect(lambda: tell(self.session.read_again))
+        self.epochs.activated.connect(self._take_epoch)
+        self.table.itemSelectionChanged.connect(self._take_tomogram)
+        self._connections = [
+            (session.data_changed, self._show),
+            (session.columns_changed, self._show),
+            (session.colouring_changed, self._show_tomograms),
+            (session.tomogram_changed, self._mark_tomogram),
+        ]
+        for signal, slot in self._connections:
+            signal.connect(slot)
+        self._taking_over = False
+        self._show()
+
+    def open(self, path: Path) -> None:
+        """Open a star file or a run, or say why that can't be done."""
+        is_run = path.name == layout.DOCUMENT or (path / layout.DOCUMENT).is_file() or path.is_dir()
+        tell(lambda: self.session.open_run(path) if is_run else self.session.open_star(path))
+
+    def _ask_star(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Open particles", "", "Star files (*.star)")
+        if path:
+            self.open(Path(path))
+
+    def _ask_run(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Open a run")
+        if path:
+            self.open(Path(path))
+
+    def _take_epoch(self) -> None:
+        run, epoch = self.session.run, self.epochs.currentData()
+        if run is not None and epoch is not None and epoch != self.session.epoch:
+            tell(lambda: self.session.open_run(run.path, int(epoch)))
+            self._show()
+
+    def _take_tomogram(self) -> None:
+        rows = self.table.selectionModel().selectedRows()
+        if self._taking_over or not rows:
+            return
+        name = self._name_at(rows[0].row())
+        tell(lambda: self.session.open_tomogram(name))
+
+    def _name_at(self, row: int) -> str:
+        """Return the tomogram in a row of the table."""
+        item = self.table.item(row, 0)
+        return "" if item is None else str(item.data(Qt.ItemDataRole.UserRole))
+
+    def _show(self) -> None:
+        session = self.session
+        there = session.particle_set is not None
+        self.again_button.setEnabled(session.run is not None)
+        self.epoch_label.setVisible(session.run is not None)
+        self.epochs.setVisible(session.run is not None)
+        self.table.setVisible(there)
+        if session.particle_set is None:
+            return
+        path = session.run.path if session.run is not None else session.particle_set.source.path
+        kind = f"run, {session.run.status}" if session.run is not None else f"star, {session.particle_set.dialect}"
+        text = f"<b>{path.name}</b> ({kind})<br>{len(session)} particles in {len(session.tomograms)} tomograms"
+        if session.particle_set.pixel_size:
+            text += f", {session.particle_set.box} px of {session.particle_set.pixel_size:.4g} Å"
+        self.title.setText(text + "".join(f"<br>⚠ {each}" for each in session.particle_set.warnings))
+        self.title.setToolTip(str(path))
+        self.epochs.clear()
+        if session.run is not None:
+            for epoch in layout.latent_epochs(session.run.path) or session.run.epochs:
+                self.epochs.addItem(f"{epoch}", epoch)
+            self.epochs.setCurrentIndex(self.epochs.findData(session.epoch))
+        self._show_tomograms()
+
+    def _show_tomograms(self) -> None:
+        """List the tomograms, and how many particles of each class of the colouring they have."""
+        session = self.session
+        tomograms = session.columns.get("tomogram")
+        if not isinstance(tomograms, Classes):
+            return
+        column = session.columns.get(session.coloured_by or "")
+        classes = session.colouring.classes if session.coloured_by != "tomogram" else ()
+        counts = np.zeros((len(tomograms.names), len(classes)), np.int64)
+        if isinstance(column, Classes) and classes:
+            known = column.codes >= 0
+            np.add.at(counts, (tomograms.codes[known], column.codes[known]), 1)
+        self._taking_over = True
+        self.table.setSortingEnabled(False)
+        self.table.setColumnCount(2 + len(classes))
+        self.table.setHorizontalHeaderLabels(["tomogram", "particles"])
+        for number, entry in enumerate(classes, 2):
+            head = QTableWidgetItem(entry.name)
+            head.setForeground(QColor.fromRgbF(*entry.colour[:3]))
+            self.table.setHorizontalHeaderItem(number, head)
+        self.table.setRowCount(len(tomograms.names))
+        for row, (name, size) in enumerate(zip(tomograms.names, tomograms.sizes, strict=True)):
+            first = QTableWidgetItem(tomogram_label(name))
+            first.setData(Qt.ItemDataRole.UserRole, name)
+            first.setToolTip(name)
+            self.table.setItem(row, 0, first)
+            for number, count in enumerate((size, *counts[row]), 1):
+                self.table.setItem(row, number, Count(int(count)))
+        header: Any = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.table.setSortingEnabled(True)
+        self._taking_over = False
+        self._mark_tomogram()
+
+    def _mark_tomogram(self) -> None:
+        self._taking_over = True
+        for row in range(self.table.rowCount()):
+            if self._name_at(row) == self.session.tomogram:
+                self.table.selectRow(row)
+        self._taking_over = False
+
+    def disconnect_session(self) -> None:
+        """Follow the session no longer."""
+        for signal, slot in self._connections:
+            signal.disconnect(slot, missing_ok=True)
+
+    def closeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Follow the session no longer."""
+        self.disconnect_session()
+        super().closeEvent(event)
