@@ -2,10 +2,14 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+
+if TYPE_CHECKING:
+    from napari_tomodrgn.runs.run import Run
 
 # The workers share the cores: more threads than cores wait for each other in OpenMP's spin locks.
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
@@ -48,6 +52,26 @@ def chiral_map() -> npt.NDArray[np.float32]:
         distance = (z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2]) ** 2
         values += generator.uniform(0.5, 2) * np.exp(-distance / (2 * 1.5**2))
     return values.astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def analysed_run(tmp_path_factory: pytest.TempPathFactory) -> "Run":
+    """A run on 24 particles in two tomograms, with classes and principal components; tests read it or copy it."""
+    from napari_tomodrgn.analysis.analyze import AnalyzeOptions, analyze
+    from napari_tomodrgn.runs.run import Run
+    from napari_tomodrgn.simulation.options import SimulateOptions
+    from napari_tomodrgn.simulation.simulate import simulate
+    from napari_tomodrgn.training.options import TrainOptions
+    from napari_tomodrgn.training.train import train
+
+    folder = tmp_path_factory.mktemp("analysed")
+    star = simulate(SimulateOptions(outdir=folder / "particles", particles=24, box=16, pixel_size=12.0, tilts=5))
+    options = TrainOptions(
+        particles=star, outdir=folder / "run", latent_dim=3, pooling="linear", decoder="16x1", epochs=2, batch_size=4
+    )
+    run = train(options)
+    analyze(AnalyzeOptions(run=run.path, clusters=3, umap=False, figures=False, box=16))
+    return Run.open(run.path)
 
 
 def _skipped_without_gpu_excuse(config: pytest.Config) -> list[str]:

@@ -222,8 +222,7 @@ class Session:
 
     def _set_coloured_by(self, column: object) -> None:
         self.coloured_by = str(column)
-        self._colouring = None
-        self.colouring_changed.emit()
+        self.restyled()
 
     def name_class(self, column: str, code: int, name: str) -> None:
         """Give a class another name, in every view."""
@@ -241,6 +240,10 @@ class Session:
 
     def _set_styles(self, styles: Any) -> None:
         self.styles = styles
+        self.restyled()
+
+    def restyled(self) -> None:
+        """Work the colours out anew and tell the views."""
         self._colouring = None
         self.colouring_changed.emit()
 

@@ -1,0 +1,133 @@
+"""A session as a file beside its run, ``sessions/NAME.json``: reopened, it looks as it did."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.files import atomic_open
+from napari_tomodrgn.particles.particle_set import ParticleId
+from napari_tomodrgn.viewer.colouring import ClassStyle, Colour
+from napari_tomodrgn.viewer.session import Session
+
+FORMAT = 1
+FOLDER = "sessions"
+AUTOSAVED = "last"
+
+
+class _Style(BaseModel):
+    """Names and colours given to the classes of a column, by code."""
+
+    names: dict[int, str] = {}
+    colours: dict[int, Colour] = {}
+
+
+class _Document(BaseModel):
+    """What the file holds."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    format: int
+    run: str | None = None
+    star: str | None = None
+    epoch: int | None = None
+    tomogram: str | None = None
+    coloured_by: str | None = None
+    styles: dict[str, _Style] = {}
+    selected: list[ParticleId] = []
+    rule: dict[str, Any] = {}
+    particle: ParticleId | None = None
+    view: dict[str, Any] = {}
+
+
+def save_session(session: Session, path: Path, view: dict[str, Any] | None = None) -> None:
+    """Write a session; ``view`` is what the viewer adds to it, plain values.
+
+    A run is named by its path relative to the file where it holds the file, so that both can be moved together.
+
+    Raises
+    ------
+    InputError
+        Where nothing is open, or the file can't be written.
+    """
+    if session.particle_set is None:
+        raise InputError(f"{path}: there is nothing to save; open a star file or a run first")
+    ids = session.particle_set.ids
+    run = None
+    if session.run is not None:
+        folder, own = path.absolute().parent, session.run.path.absolute()
+        run = ".." if folder == own / FOLDER else str(own)
+    document = _Document(
+        format=FORMAT,
+        run=run,
+        star=None if session.run is not None else str(session.particle_set.source.path.absolute()),
+        epoch=session.epoch,
+        tomogram=session.tomogram,
+        coloured_by=session.coloured_by,
+        styles={name: _Style(names=own.names, colours=own.colours) for name, own in session.styles.items()},
+        selected=[ids[row] for row in session.selected.nonzero()[0]],
+        rule=session.rule,
+        particle=None if session.particle is None else ids[session.particle],
+        view=view or {},
+    )
+    with atomic_open(path) as stream:
+        json.dump(document.model_dump(), stream, indent=1)
+
+
+def load_session(session: Session, path: Path) -> tuple[dict[str, Any], list[str]]:
+    """Open what a saved session had open, as it was; return what the viewer had added, and what could not be kept.
+
+    Raises
+    ------
+    InputError
+        Where the file can't be read, or the run or star that it names; what is open stays.
+    """
+    document = _read(path)
+    if document.run is not None:
+        session.open_run((path.absolute().parent / document.run).resolve(), document.epoch)
+    elif document.star is not None:
+        session.open_star(Path(document.star))
+    else:
+        raise InputError(f"{path}: names neither a run nor a star file; save the session again")
+    lost: list[str] = []
+    if document.tomogram in session.tomograms:
+        session.open_tomogram(str(document.tomogram))
+    elif document.tomogram is not None:
+        lost.append(f"tomogram {document.tomogram} is not in the data set any more")
+    styles = {name: ClassStyle(own.names, own.colours) for name, own in document.styles.items()}
+    session.styles = {name: own for name, own in styles.items() if name in session.columns}
+    if document.coloured_by is not None and document.coloured_by not in session.columns:
+        lost.append(f"column {document.coloured_by} is not known any more")
+    else:
+        session.coloured_by = document.coloured_by
+    rows = [session.row_of(particle) for particle in document.selected]
+    known = [row for row in rows if row is not None]
+    if len(known) < len(rows):
+        lost.append(f"{len(rows) - len(known)} selected particles are not in the data set any more")
+    session.restyled()
+    session.select_rows(known, document.rule)
+    session.history.clear()
+    if document.particle is not None:
+        session.look_at(session.row_of(document.particle))
+    return document.view, lost
+
+
+def _read(path: Path) -> _Document:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        found = values.get("format") if isinstance(values, dict) else None
+        if isinstance(found, int) and found > FORMAT:
+            raise InputError(f"{path}: has format {found}, this version reads up to {FORMAT}; update napari-tomodrgn")
+        return _Document.model_validate(values)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such session; choose one of the run's {FOLDER} folder") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(
+            f"{path}: {'.'.join(map(str, first['loc'])) or 'it'} is not as a session has it ({first['msg']}); save it "
+            "again"
+        ) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: is not a readable session ({error}); save it again") from error
