@@ -88,7 +88,8 @@ class Scene:
             points.data = position
             points.features = self._features()
             points.size = self.diameter
-            points.face_color = colours[visible] if len(self.rows) else points.face_color
+            if len(self.rows):  # napari takes no colours for no points
+                points.face_color = colours[visible]
             points.metadata = {**points.metadata, TOMOGRAM: self.session.tomogram, **self._origin()}
             self._mark_selected()
         self._show_orientations()
@@ -117,7 +118,7 @@ class Scene:
         """Return the layer of the particles, made anew where a person removed it."""
         if self.points is None or self.points not in self.viewer.layers:
             self.points = self.viewer.add_points(
-                np.zeros((0, 3), np.float32), name=PARTICLES, size=self.diameter, out_of_slice_display=True,
+                np.zeros((0, 3), np.float32), name=PARTICLES, size=self.diameter, projection_mode="rescale_spherical",
                 border_width=BORDER, border_width_is_relative=True, **IN_ANGSTROM,
             )  # fmt: skip
             assert self.points is not None
