@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_path, refuse_existing
-from napari_tomodrgn.particles.mrc_header import HEADER_BYTES, MrcHeader, read_header
+from napari_tomodrgn.particles.mrc_header import MrcHeader, read_header
 
 
 @dataclass(frozen=True)
@@ -69,30 +69,26 @@ def flip_hand(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.roll(values[::-1], 1, axis=0)
 
 
-def _words(path: Path, header: MrcHeader, kind: str) -> npt.NDArray[np.generic]:
-    """Return the 256 four-byte words of the header as integers (``"i4"``) or numbers (``"f4"``)."""
-    little = np.fromfile(path, dtype="<i4", count=HEADER_BYTES // 4)
-    order = "<" if tuple(little[:3]) == header.shape[::-1] else ">"
-    return np.fromfile(path, dtype=f"{order}{kind}", count=HEADER_BYTES // 4)
-
-
 def _in_zyx_order(values: npt.NDArray[np.float32], header: MrcHeader, path: Path) -> npt.NDArray[np.float32]:
     """Turn (section, row, column) into (z, y, x) by the header's axis numbers (1 is x)."""
-    axes = [int(axis) for axis in _words(path, header, "i4")[[18, 17, 16]]]
-    if axes == [0, 0, 0]:
-        return values
+    return np.ascontiguousarray(values.transpose(zyx_order(header, path)))
+
+
+def zyx_order(header: MrcHeader, path: Path) -> tuple[int, int, int]:
+    """Return the order of (section, row, column) that is (z, y, x), for ``transpose``."""
+    axes = header.axes
+    if axes == (0, 0, 0):
+        return (0, 1, 2)
     if sorted(axes) != [1, 2, 3]:
-        raise InputError(f"{path}: has axis numbers {axes[::-1]} in its header; expected an order of 1, 2 and 3")
-    return np.ascontiguousarray(values.transpose([axes.index(axis) for axis in (3, 2, 1)]))
+        raise InputError(f"{path}: has axis numbers {list(axes[::-1])} in its header; expected an order of 1, 2 and 3")
+    return axes.index(3), axes.index(2), axes.index(1)
 
 
 def _voxel_side(header: MrcHeader, path: Path) -> float:
     """Return the voxel side in Å, or 0 where the header has none."""
-    counts = _words(path, header, "i4")[7:10].astype(np.float64)
-    lengths = _words(path, header, "f4")[10:13].astype(np.float64)
-    if not (np.isfinite(lengths).all() and (lengths > 0).all() and (counts > 0).all()):
+    if header.voxel_sides is None:
         return 0.0
-    sides = lengths / counts
+    sides = np.array(header.voxel_sides[::-1])
     if sides.max() > 1.01 * sides.min():
         found = " x ".join(f"{side:.4g}" for side in sides)
         raise InputError(f"{path}: has voxels of {found} Å; expected equal sides, so resample it first")

@@ -85,13 +85,49 @@ def particle_layers(particle_set: ParticleSet, metadata: dict[str, Any]) -> list
 
 def image_layer(
     name: str,
-    values: npt.NDArray[Any],  # (z, y, x)
+    values: Any,  # (z, y, x)
+    pixel_size: float | None,  # Å
+    *,
+    inverted: bool = False,
+    **attributes: Any,
+) -> LayerData:
+    """Return a tomogram or map as an Image layer; without a pixel size it is shown in voxels.
+
+    ``inverted`` shows high values dark, for tomograms whose protein is bright.
+    """
+    return (
+        values,
+        {"colormap": "gray_r" if inverted else "gray", "rgb": False, **_named(name, pixel_size), **attributes},
+        "image",
+    )
+
+
+def segmentation_layer(
+    name: str,
+    values: Any,  # (z, y, x), whole numbers
     pixel_size: float | None,  # Å
     **attributes: Any,
 ) -> LayerData:
-    """Return a tomogram or map as an Image layer; without a pixel size it is shown in voxels."""
+    """Return a segmentation as a Labels layer; without a pixel size it is shown in voxels."""
+    return values, {"opacity": 0.4, **_named(name, pixel_size), **attributes}, "labels"
+
+
+def _named(name: str, pixel_size: float | None) -> dict[str, Any]:
     physical = (
         {"scale": (pixel_size,) * 3, **IN_ANGSTROM} if pixel_size else {"axis_labels": IN_ANGSTROM["axis_labels"]}
     )
-    metadata = {TOMOGRAM: tomogram_label(name)}
-    return values, {"name": name, "colormap": "gray", "metadata": metadata, **physical, **attributes}, "image"
+    return {"name": name, "multiscale": False, "metadata": {TOMOGRAM: tomogram_label(name)}, **physical}
+
+
+def set_pixel_size(layer: Any, pixel_size: float) -> None:
+    """Give a napari layer that is shown in voxels its pixel size in Å, or another one.
+
+    Raises
+    ------
+    InputError
+        If it is no number above 0.
+    """
+    if not (np.isfinite(pixel_size) and pixel_size > 0):
+        raise InputError(f"pixel size of {layer.name}: is {pixel_size}; expected a number above 0, in Å")
+    layer.scale = (pixel_size,) * layer.ndim
+    layer.units = ("angstrom",) * layer.ndim

@@ -1,17 +1,13 @@
 """Readers for File ▸ Open and for what is dropped on napari: star files, runs, tomograms and maps."""
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-import mrcfile
-import numpy as np
-
-from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.reading import read_particles
 from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.viewer.layers import LayerData, image_layer, particle_layers
+from napari_tomodrgn.viewer.mrc_volume import SUFFIXES, contrast_limits, open_mrc
 
 MOST_TOMOGRAMS = 32  # layers that napari still takes quickly
 
@@ -33,7 +29,7 @@ def get_run_reader(path: Paths) -> Reader | None:
 
 def get_map_reader(path: Paths) -> Reader | None:
     """Return a reader of three-dimensional MRC files, if that is what was given."""
-    return _reader_of_each(path, lambda each: each.suffix.lower() in (".mrc", ".rec", ".map"), read_mrc)
+    return _reader_of_each(path, lambda each: each.suffix.lower() in SUFFIXES, read_mrc)
 
 
 def _reader_of_each(
@@ -75,25 +71,17 @@ def _first_tomograms(layers: list[LayerData], path: Path) -> list[LayerData]:
 def read_mrc(path: Path) -> list[LayerData]:
     """Return a tomogram or map as an Image layer, memory-mapped, with the header's pixel size.
 
+    Where the header has no pixel size that can be right it is shown in voxels, and a warning says so.
+
     Raises
     ------
     InputError
-        If it is no MRC file, is cut short, is not three-dimensional, or has voxels that are not cubes.
+        If it is missing, no MRC file, or cut short.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # missing MAP tags and machine stamps are common in this field
-        try:
-            mrc = mrcfile.mmap(path, mode="r", permissive=True)
-        except (ValueError, OSError) as error:
-            raise InputError(f"{path}: could not be read as an MRC file ({error}); write or copy it again") from error
-    values = mrc.data
-    if values is None:
-        raise InputError(f"{path}: is shorter than its header says; copy it again")
-    if values.ndim != 3:
-        raise InputError(f"{path}: has {values.ndim} dimensions; expected a tomogram or map with 3")
-    voxel = np.array([mrc.voxel_size.z, mrc.voxel_size.y, mrc.voxel_size.x], dtype=np.float64)
-    if np.ptp(voxel) > 1e-3 * voxel.max():
-        raise InputError(f"{path}: has voxels of {voxel} Å (z, y, x); expected cubes, so mend its header")
-    if not values.dtype.isnative:
-        values = values.astype(values.dtype.newbyteorder("="))
-    return [image_layer(path.stem, values, float(voxel.mean()) or None)]
+    volume = open_mrc(path)
+    if volume.trouble is not None:
+        from napari.utils.notifications import show_warning
+
+        show_warning(volume.trouble)
+    limits = contrast_limits(volume.values)
+    return [image_layer(path.stem, volume.values, volume.pixel_size, contrast_limits=limits)]

@@ -1,0 +1,124 @@
+"""Tomograms and maps in MRC files of any size: opened without being read, converted where they are looked at."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_tomodrgn.particles.maps import zyx_order
+from napari_tomodrgn.particles.mrc_header import read_header
+
+SUFFIXES = (".mrc", ".rec", ".map")
+UNEQUAL = 1.01  # voxel sides that differ by more are no rounding
+SHOWN = (0.5, 99.5)  # percentiles between black and white
+_SLICES, _MOST_PIXELS = 5, 512 * 512  # that the percentiles are taken of, and of each of them
+
+
+class ConvertedVolume:
+    """A volume that is converted to another type slice by slice, as it is indexed; napari takes it like an array.
+
+    Parameters
+    ----------
+    stored
+        (Z, Y, X) in any type and byte order, memory-mapped.
+    dtype
+        What it is seen as.
+    """
+
+    def __init__(self, stored: npt.NDArray[Any], dtype: npt.DTypeLike) -> None:
+        self.stored = stored
+        self.dtype = np.dtype(dtype)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(Z, Y, X)."""
+        return self.stored.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self.stored.ndim
+
+    @property
+    def size(self) -> int:
+        """Number of voxels."""
+        return self.stored.size
+
+    def __getitem__(self, key: Any) -> Any:
+        return np.asarray(self.stored[key]).astype(self.dtype)[()]
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        return np.asarray(self.stored).astype(self.dtype if dtype is None else dtype)
+
+
+Volume = npt.NDArray[Any] | ConvertedVolume
+
+
+@dataclass(frozen=True)
+class MrcVolume:
+    """A volume in an MRC file.
+
+    Attributes
+    ----------
+    path
+        The file.
+    values
+        (Z, Y, X), memory-mapped, in the machine's byte order.
+    pixel_size
+        Å per voxel, ``None`` where the header has none that can be right.
+    trouble
+        What is wrong with the header's voxel size, as a sentence.
+    """
+
+    path: Path
+    values: Volume
+    pixel_size: float | None
+    trouble: str | None = None
+
+
+def open_mrc(path: Path) -> MrcVolume:
+    """Open a tomogram or map of MRC mode 0, 1, 2, 6 or 12, of either byte order and any axis order, without reading it.
+
+    Raises
+    ------
+    InputError
+        If it is missing, no MRC file, or cut short.
+    """
+    header = read_header(path)
+    stored = np.memmap(path, header.dtype, "r", header.offset, header.shape).transpose(zyx_order(header, path))
+    values: Volume = stored
+    if not header.dtype.isnative:
+        values = ConvertedVolume(stored, header.dtype.newbyteorder("="))
+    sides = header.voxel_sides
+    if sides is None:
+        shown = "its header has no voxel size, so it is shown in voxels; set its pixel size"
+        return MrcVolume(path, values, None, f"{path}: {shown}")
+    if max(sides) > UNEQUAL * min(sides):
+        found = " x ".join(f"{side:.4g}" for side in sides[::-1])
+        shown = f"its header has voxels of {found} Å and not cubes, so it is shown in voxels; set its pixel size"
+        return MrcVolume(path, values, None, f"{path}: {shown}")
+    return MrcVolume(path, values, float(np.mean(sides)))
+
+
+def contrast_limits(values: Volume) -> tuple[float, float]:
+    """Return what is black and what is white: percentiles of a few slices about the middle of (Z, Y, X).
+
+    Taken from the whole of a file, or from its darkest and brightest voxel, they would need all of it to be read, and
+    gold beads would decide on them.
+    """
+    depth, height, width = values.shape
+    first, last = depth // 3, max(depth // 3, depth - 1 - depth // 3)
+    rows = slice(height // 2 - min(height, 512) // 2, height // 2 + (min(height, 512) + 1) // 2)
+    step = max(1, width * min(height, 512) // _MOST_PIXELS)
+    slices = [
+        np.asarray(values[int(index), rows, ::step], dtype=np.float32)
+        for index in np.unique(np.linspace(first, last, _SLICES).round())
+    ]
+    sample = np.concatenate([each.ravel() for each in slices])
+    sample = sample[np.isfinite(sample)]
+    if not sample.size:
+        return 0.0, 1.0
+    low, high = (float(each) for each in np.percentile(sample, SHOWN))
+    return (low, high) if high > low else (low, low + 1.0)

@@ -1,0 +1,235 @@
+"""Which files show which tomogram: matched by name, never guessed, and for a person to change."""
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.viewer.layers import tomogram_label
+
+SUFFIXES = (".mrc", ".rec", ".map", ".tif", ".tiff", ".zarr")
+RAW, DENOISED, SEGMENTATION, EVEN, ODD = VERSIONS = ("raw", "denoised", "segmentation", "even", "odd")
+DEEPEST = 2  # folders below a given one that are looked into
+# how the field's programs name what they made of a tomogram: beginnings of words in the name of a file or its folder
+_WORDS = {
+    SEGMENTATION: ("seg", "label", "mask", "membrane", "memb"),
+    EVEN: ("even", "evn"),
+    ODD: ("odd",),
+    DENOISED: ("denois", "deconv", "cryocare", "isonet", "topaz", "ddw", "corrected"),
+}
+_WORD = re.compile(r"[^\W_]+")
+_PIXEL_SIZE = re.compile(r"_\d+(\.\d+)?Apx")
+
+
+class TomogramFiles:
+    """The files of tomograms: of each tomogram one file a version (raw, denoised, segmentation, even, odd, …).
+
+    Attributes
+    ----------
+    tomograms
+        Names as the data set writes them.
+    files
+        Versions of each tomogram that has any, and their files.
+    unassigned
+        Files that belong to no tomogram so far, and why.
+    pixel_size
+        Å per voxel of files whose header has none.
+    """
+
+    def __init__(self, tomograms: Sequence[str]) -> None:
+        self.tomograms = tuple(tomograms)
+        self.files: dict[str, dict[str, Path]] = {}
+        self.unassigned: dict[Path, str] = {}
+        self.pixel_size: float | None = None
+        self._named: dict[str, list[str]] = defaultdict(list)
+        for name in self.tomograms:
+            self._named[tomogram_label(name)].append(name)
+
+    def add(self, paths: Iterable[Path | str]) -> int:
+        """Match files, and the files in folders, to tomograms; return how many were newly matched.
+
+        Those that match none, or more than one, are in ``unassigned`` afterwards; what was assigned stays.
+
+        Raises
+        ------
+        InputError
+            Where a path is not there.
+        """
+        matched = 0
+        for path in _files_in(paths):
+            if self.tomogram_of(path) is not None:
+                continue
+            found = self.match(path)
+            if isinstance(found, str):
+                self.unassigned[path] = found
+                continue
+            self.assign(path, *found)
+            matched += 1
+        return matched
+
+    def match(self, path: Path) -> tuple[str, str] | str:
+        """Return the tomogram that a file's name says and the version, or why there is none.
+
+        The longest of the tomograms' names that stands in the file's between other signs than letters and digits. A
+        number beside it could be part of another tomogram's name, so such a file is left to a person.
+        """
+        stem = tomogram_label(_PIXEL_SIZE.sub("", path.stem))
+        spans = [found.span() for found in _WORD.finditer(stem)]
+        candidates = [(start, end) for start, _ in spans for _, end in spans if start < end]
+        places = [place for place in candidates if stem[slice(*place)] in self._named]
+        if stem in self._named:  # also a name that begins or ends with another sign
+            places.append((0, len(stem)))
+        if not places:
+            return "its name holds that of no tomogram"
+        longest = max(end - start for start, end in places)
+        best = {stem[slice(*place)]: place for place in places if place[1] - place[0] == longest}
+        names = [name for label in best for name in self._named[label]]
+        if len(names) > 1:
+            return f"its name holds those of {' and '.join(names)}"
+        (label, (start, end)), (name,) = next(iter(best.items())), names
+        before, after = _WORD.findall(stem[:start]), _WORD.findall(stem[end:])
+        if (after and after[0].isdigit()) or (before and before[-1].isdigit() and label[0].isdigit()):
+            return f"its name holds {label} beside another number"
+        return name, self._free_version(name, path, [*before, *after])
+
+    def _free_version(self, tomogram: str, path: Path, words: list[str]) -> str:
+        """Return the version that words of the name say, else the folder's; told apart where there is one already."""
+        version = _version_of(words) or _version_of(_WORD.findall(path.parent.name)) or RAW
+        taken = self.files.get(tomogram, {})
+        if version not in taken:
+            return version
+        additions = filter(None, ("_".join(words), path.parent.name, *map(str, range(2, len(taken) + 3))))
+        return next(each for each in (f"{version} ({addition})" for addition in additions) if each not in taken)
+
+    def assign(self, path: Path | str, tomogram: str, version: str = RAW) -> None:
+        """Say which tomogram a file shows and as which version; another file of that version becomes unassigned.
+
+        Raises
+        ------
+        InputError
+            Where there is no such tomogram.
+        """
+        if tomogram not in self.tomograms:
+            raise InputError(f"{path}: can't show {tomogram}, which is no tomogram of the data set; choose one of its")
+        path = Path(path).absolute()
+        self.remove(path)
+        versions = self.files.setdefault(tomogram, {})
+        if version in versions:
+            self.unassigned[versions[version]] = f"was replaced by {path.name}"
+        versions[version] = path
+        self.unassigned.pop(path, None)
+
+    def unassign(self, path: Path | str) -> None:
+        """Take a file from its tomogram, and keep it among those without one."""
+        path = Path(path).absolute()
+        self.remove(path)
+        self.unassigned[path] = "was taken from its tomogram"
+
+    def remove(self, path: Path | str) -> None:
+        """Forget a file."""
+        path = Path(path).absolute()
+        self.unassigned.pop(path, None)
+        for tomogram, versions in list(self.files.items()):
+            kept = {version: each for version, each in versions.items() if each != path}
+            if kept:
+                self.files[tomogram] = kept
+            else:
+                del self.files[tomogram]
+
+    def tomogram_of(self, path: Path | str) -> str | None:
+        """Return the tomogram that a file shows."""
+        path = Path(path).absolute()
+        return next((name for name, versions in self.files.items() if path in versions.values()), None)
+
+    def versions(self, tomogram: str) -> dict[str, Path]:
+        """Return the versions of a tomogram and their files."""
+        return dict(self.files.get(tomogram, {}))
+
+    def missing(self) -> str | None:
+        """Return in one sentence which assigned files are not there (any more), ``None`` where all are."""
+        paths = [path for versions in self.files.values() for path in versions.values()]
+        gone = [path for path in paths if not path.exists()]
+        if not gone:
+            return None
+        others = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
+        return (
+            f"{gone[0]}{others}: {'are' if others else 'is'} not there of {len(paths)} tomogram files; add the folder "
+            "where they are now"
+        )
+
+    def relocate(self, paths: Iterable[Path | str]) -> int:
+        """Replace files that are missing by those of the same name among files and folders; return how many."""
+        there: dict[str, list[Path]] = defaultdict(list)
+        for path in _files_in(paths):
+            there[path.name].append(path)
+        found = 0
+        for versions in self.files.values():
+            for version, path in versions.items():
+                if not path.exists() and len(there[path.name]) == 1:
+                    versions[version] = there[path.name][0]
+                    self.unassigned.pop(versions[version], None)
+                    found += 1
+        return found
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all of it as plain values for JSON."""
+        return {
+            "pixel_size": self.pixel_size,
+            "files": {name: {key: str(path) for key, path in own.items()} for name, own in self.files.items()},
+            "unassigned": {str(path): why for path, why in self.unassigned.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, tomograms: Sequence[str], document: Any) -> "TomogramFiles":
+        """Return what :meth:`as_dict` gave; files of tomograms that are no longer there are unassigned.
+
+        Raises
+        ------
+        InputError
+            Where it has another form.
+        """
+        result = cls(tomograms)
+        try:
+            size = document["pixel_size"]
+            result.pixel_size = None if size is None else float(size)
+            result.unassigned = {Path(path): str(why) for path, why in document["unassigned"].items()}
+            for name, versions in document["files"].items():
+                for version, path in versions.items():
+                    if name in result.tomograms:
+                        result.assign(path, name, version)
+                    else:
+                        result.unassigned[Path(path)] = f"showed {name}, which the data set has no more"
+        except (TypeError, KeyError, ValueError, AttributeError) as error:
+            raise InputError(
+                f"tomogram files: could not be read ({error!r}); add the tomograms' folder again"
+            ) from error
+        return result
+
+
+def _files_in(paths: Iterable[Path | str]) -> Iterator[Path]:
+    """Yield the files that could be tomograms, those in folders by name; an OME-Zarr is a folder and one of them."""
+    for each in paths:
+        path = Path(each).absolute()
+        if not path.exists():
+            raise InputError(f"{path}: is not there; give the folder of the tomograms, or their files")
+        if path.is_file() or path.suffix.lower() == ".zarr":
+            yield path
+            continue
+        for folder, folders, names in os.walk(path):
+            here = Path(folder)
+            images = [name for name in folders if name.lower().endswith(".zarr")]
+            deep = len(here.relative_to(path).parts) >= DEEPEST
+            folders[:] = [] if deep else sorted(name for name in folders if name not in images and name[0] != ".")
+            wanted = (name for name in [*names, *images] if name[0] != "." and name.lower().endswith(SUFFIXES))
+            yield from (here / name for name in sorted(wanted))
+
+
+def _version_of(words: Iterable[str]) -> str | None:
+    lowered = [word.lower() for word in words]
+    for version, beginnings in _WORDS.items():
+        if any(word.startswith(beginnings) for word in lowered):
+            return version
+    return None
