@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.viewer.columns import Classes
-from napari_tomodrgn.viewer.scene import Scene, orientation_arrows
+from napari_tomodrgn.viewer.scene import Scene
 from napari_tomodrgn.viewer.session import Session
 
 
@@ -138,10 +138,6 @@ def test_arrows_are_the_axes_that_scipy_turns(scene: Scene) -> None:
     assert len(scene.vectors.data) == 2 * len(scene.rows)
     scene.show_orientations(0)
     assert not scene.vectors.visible
-
-
-def test_arrows_of_no_particles() -> None:
-    assert orientation_arrows(np.zeros((0, 3)), np.zeros((0, 3)), 10.0).shape == (0, 2, 3)
 
 
 def test_a_star_without_positions_leaves_the_scene_empty(scene: Scene, class_e_star: Any) -> None:

@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from napari_tomodrgn.particles.geometry import euler_matrices
 from napari_tomodrgn.viewer.columns import Classes, Numbers
 from napari_tomodrgn.viewer.layers import IN_ANGSTROM, TOMOGRAM
+from napari_tomodrgn.viewer.placement import Poses
 from napari_tomodrgn.viewer.session import How, Rows, Session
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 PARTICLES, ORIENTATIONS = "particles", "orientations"
 SELECTED = (1.0, 1.0, 1.0, 1.0)
 BORDER = 0.12  # of a point's size, around selected ones
-TICK = 0.5  # of an arrow's length: the mark of the rotation about it
 NEAR_PX = 4  # that the mouse may move between press and release of a click
 MODIFIERS: dict[str, How] = {"Shift": "add", "Control": "subtract"}
 
@@ -212,11 +210,9 @@ class Scene:
             assert self.vectors is not None
             self.vectors.visible = False
             return
-        table = particle_set.particles
-        angles = table[["rot", "tilt", "psi"]].to_numpy(np.float64)[self.rows]
-        known = np.isfinite(angles).all(axis=1)
-        position = table[["z", "y", "x"]].to_numpy(np.float32)[self.rows]
-        arrows = orientation_arrows(position[known], angles[known], self.arrow_length)
+        poses = Poses.of(particle_set)
+        self._oriented = self.rows[poses.known[self.rows]]
+        arrows = poses.arrows(self._oriented, self.arrow_length)
         if not present:
             self.vectors = self.viewer.add_vectors(
                 np.zeros((0, 2, 3), np.float32), name=ORIENTATIONS, vector_style="arrow", length=1, **IN_ANGSTROM
@@ -225,7 +221,6 @@ class Scene:
         self.vectors.data = arrows
         self.vectors.edge_width = self.arrow_length / 12
         self.vectors.visible = True
-        self._oriented = self.rows[known]
         self._colour_orientations()
 
     def _colour_orientations(self) -> None:
@@ -233,17 +228,3 @@ class Scene:
             return
         colours = self.session.colouring.rgba[self._oriented]
         self.vectors.edge_color = np.concatenate([colours, colours])
-
-
-def orientation_arrows(
-    position: npt.NDArray[np.floating],  # (n, 3) z, y, x in Å
-    angles: npt.NDArray[np.floating],  # (n, 3) rot, tilt, psi in degrees
-    length: float,  # Å
-) -> npt.NDArray[np.float32]:
-    """Return (2n, 2, 3) start and direction, z, y, x in Å, of the particles' z axes and, shorter, their x axes.
-
-    The matrix of an orientation takes reference vectors into the tomogram, so its columns are the particle's axes.
-    """
-    matrices = euler_matrices(*np.asarray(angles, dtype=np.float64).T)
-    directions = [length * matrices[:, ::-1, 2], length * TICK * matrices[:, ::-1, 0]]
-    return np.concatenate([np.stack([position, direction], axis=1) for direction in directions]).astype(np.float32)
