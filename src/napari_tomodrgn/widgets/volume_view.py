@@ -13,6 +13,7 @@ from napari_tomodrgn.viewer.shaded import Matrix, Picture, shaded, turned_by_dra
 
 FRONT = np.eye(3)
 BACKGROUND = (0.10, 0.11, 0.13)
+MORE, LESS = (0.34, 0.71, 0.91), (0.90, 0.62, 0.0)  # sky blue and orange
 LARGEST_PX = 256  # of the surface's picture before it is stretched
 GREYS = (1.0, 99.5)  # percentiles that slices span
 
@@ -41,6 +42,7 @@ class VolumeView(QWidget):
         self.slices = False
         self._volume: Volume | None = None
         self._density = 0.0
+        self._less = False
         self._colour = (0.8, 0.8, 0.8)
         self._pixmap: QPixmap | None = None
         self._pressed: QPoint | None = None
@@ -51,10 +53,21 @@ class VolumeView(QWidget):
         return self._volume
 
     def show_volume(
-        self, volume: Volume | None, density: float, colour: tuple[float, float, float], caption: str = ""
+        self,
+        volume: Volume | None,
+        density: float,
+        colour: tuple[float, float, float],
+        caption: str = "",
+        *,
+        less: bool = False,
     ) -> None:
-        """Show a volume (D, D, D), z, y, x, at a density; ``None`` shows nothing."""
+        """Show a volume (D, D, D), z, y, x, at a density; ``None`` shows nothing.
+
+        With ``less`` it is a difference: in one colour where it is above the density, in another where below its
+        negative.
+        """
         self._volume, self._density, self._colour, self.caption = volume, density, colour, caption
+        self._less = less
         self._draw()
 
     def set_turn(self, turn: Matrix) -> None:
@@ -73,7 +86,11 @@ class VolumeView(QWidget):
         if self._volume is None:
             return None
         scale = max(1, min(4, LARGEST_PX // len(self._volume)))
-        surface = shaded(self._volume, self._density, self.turn, self._colour, BACKGROUND, scale)
+        if self._less:
+            more = shaded(self._volume, self._density, self.turn, MORE, scale=scale)
+            surface = np.maximum(more, shaded(-self._volume, self._density, self.turn, LESS, BACKGROUND, scale))
+        else:
+            surface = shaded(self._volume, self._density, self.turn, self._colour, BACKGROUND, scale)
         if not self.slices:
             return surface
         side = len(surface) // 3
