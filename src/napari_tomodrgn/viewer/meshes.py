@@ -35,7 +35,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Mesh:
-    """Triangles, seen from outside counter-clockwise where the columns are taken as they are.
+    """Triangles, counter-clockwise as seen from outside (in right-handed x, y, z).
 
     Attributes
     ----------

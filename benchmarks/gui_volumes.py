@@ -1,0 +1,174 @@
+"""Placed volumes of 500 particles: decoding, surfaces, the cache, colours in a napari window, and morphing.
+
+Prints one JSON object of medians: seconds from opening a run until the first and the first 16 volumes at 64³ stand at
+their poses, until all 500 do, and until all are there again from the cache; milliseconds of a recolouring in a window,
+by itself and with the frame drawn after it; and surfaces a second along a path of latents at 32³. The run is a short
+training on simulated particles, or the one given with --run. Needs a screen (``xvfb-run`` where there is none).
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from measuring import in_turns, machine, seconds
+from napari_tomodrgn.runs.run import Run
+from napari_tomodrgn.simulation.options import SimulateOptions
+from napari_tomodrgn.simulation.placement import random_orientations, random_positions
+from napari_tomodrgn.simulation.simulate import simulate
+from napari_tomodrgn.training.device import choose_compute
+from napari_tomodrgn.training.options import TrainOptions
+from napari_tomodrgn.training.train import train
+from napari_tomodrgn.viewer.array_cache import ArrayCache
+from napari_tomodrgn.viewer.meshes import Look
+from napari_tomodrgn.viewer.placed_volumes import FINEST_STEP, PlacedMesh, build, merge, own_volumes
+from napari_tomodrgn.viewer.placement import Poses
+from napari_tomodrgn.viewer.surface_layer import VolumeLayers
+from napari_tomodrgn.viewer.volume_source import VolumeSource
+
+PARTICLES, FIRST, PREVIEW_BOX = 500, 16, 32
+FIELD = (8000.0, 8000.0, 2000.0)  # Å, x y z
+LOOK = Look()
+
+
+def small_run(folder: Path) -> Run:
+    """Return a run at box 64 with networks of the default size, trained as long as it takes to have a surface."""
+    star = simulate(SimulateOptions(outdir=folder / "data", particles=32, box=64, pixel_size=4.0, tilts=9, noise=False))
+    return train(TrainOptions(particles=star, outdir=folder / "run", latent_dim=8, pooling="mean", epochs=8))
+
+
+def latents_like(run: Run, count: int, generator: np.random.Generator) -> np.ndarray:
+    """Return latents (count, |z|) between pairs of the run's own."""
+    own = run.latents().z_mean
+    first, second = generator.integers(0, len(own), (2, count))
+    share = generator.uniform(0, 1, (count, 1)).astype(np.float32)
+    return own[first] * share + own[second] * (1 - share)
+
+
+class Opened:
+    """500 particles' volumes from a run's checkpoint, as a click on a button opens them."""
+
+    def __init__(self, run: Run, latents: np.ndarray, poses: Poses, cache: ArrayCache | None, box: int | None = None):
+        self.run, self.latents, self.poses, self.cache, self.box = run, latents, poses, cache, box
+
+    def source(self) -> VolumeSource:
+        """Return the volumes, with the latents of 500 in place of the run's few particles."""
+        ids = self.run.latents().ids
+        source = VolumeSource.of_run(
+            self.run, self.run.chosen_epoch, ids, box=self.box, compute=choose_compute("cpu", "auto"), cache=self.cache
+        )
+        source.latents = self.latents
+        return source
+
+    def placed(self, count: int, order: np.ndarray) -> list[PlacedMesh]:
+        """Return the first of the volumes to be placed."""
+        source = self.source()
+        building = build(order, self.poses, own_volumes(source, LOOK), source.pixel_size)
+        return [next(building) for _ in range(count)]
+
+
+def opening(opened: Opened, folder: Path, repeats: int) -> tuple[dict[str, Any], list[PlacedMesh]]:
+    """Return how long it takes until volumes are there, without and from the cache, and all of them."""
+    order = np.arange(PARTICLES)
+    found = in_turns(
+        {
+            "first_volume_s": lambda: opened.placed(1, order),
+            "first_16_volumes_s": lambda: merge(opened.placed(FIRST, order)),
+        },
+        repeats,
+    )
+    cold: list[float] = []
+    for turn in range(2):
+        opened.cache = ArrayCache(folder / f"cache-{turn}")
+        cold.append(seconds(lambda: merge(opened.placed(PARTICLES, order))))
+    found["all_500_s"] = statistics.median(cold)
+    found["again_from_cache_s"] = statistics.median(
+        seconds(lambda: merge(opened.placed(PARTICLES, order))) for _ in range(repeats)
+    )
+    placed = opened.placed(PARTICLES, order)
+    faces = [len(each.faces) for each in placed]
+    size = sum(path.stat().st_size for path in opened.cache.folder.iterdir()) if opened.cache else 0
+    return {**found, "faces": sum(faces), "finest_step": FINEST_STEP, "cache_mb": size / 1e6}, placed
+
+
+def recolouring(placed: list[PlacedMesh], repeats: int) -> dict[str, float]:
+    """Return how long another colouring takes in a window."""
+    import napari
+    from qtpy.QtWidgets import QApplication
+
+    viewer = napari.Viewer(ndisplay=3)
+    layers = VolumeLayers(viewer)
+    generator = np.random.default_rng(1)
+    rgba = np.ones((PARTICLES, 4), dtype=np.float32)
+    layers.begin("benchmark", rgba)
+    began = time.perf_counter()
+    layers._coming = placed[:-1]  # all but one came before
+    layers.add(placed[-1])
+    layers.draw()
+    adding = time.perf_counter() - began
+    viewer.reset_view()
+    QApplication.processEvents()
+
+    def recolour() -> None:
+        rgba[:, :3] = generator.uniform(0, 1, (PARTICLES, 3))
+        layers.recolour(rgba)
+
+    alone, drawn = [], []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        recolour()
+        alone.append(time.perf_counter() - began)
+        QApplication.processEvents()
+        drawn.append(time.perf_counter() - began)
+    viewer.close()
+    return {
+        "add_to_window_ms": adding * 1e3,
+        "recolour_ms": statistics.median(alone) * 1e3,
+        "recolour_and_frame_ms": statistics.median(drawn) * 1e3,
+    }
+
+
+def morphing(opened: Opened, steps: int = 40) -> float:
+    """Return how many surfaces a second come along a straight path between two latents."""
+    opened.box, opened.cache = PREVIEW_BOX, None
+    source = opened.source()
+    begin, end = opened.latents[:2]
+    times = [
+        seconds(lambda share=share: source.mesh(begin + share * (end - begin), LOOK))  # type: ignore[misc]
+        for share in np.linspace(0, 1, steps, dtype=np.float32)
+    ]
+    return 1 / statistics.median(times)
+
+
+def measure(run_path: Path | None, repeats: int) -> dict[str, Any]:
+    """Return everything measured."""
+    generator = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        run = Run.open(run_path) if run_path else small_run(folder)
+        position = random_positions(PARTICLES, FIELD, 200.0, generator)[:, ::-1]
+        poses = Poses(position, random_orientations(PARTICLES, generator))
+        opened = Opened(run, latents_like(run, PARTICLES, generator), poses, None)
+        found, placed = opening(opened, folder, repeats)
+        found |= recolouring(placed, 5 * repeats)
+        found["morph_per_s"] = morphing(opened)
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", type=Path, help="a run at box 64; none: a short training")
+    parser.add_argument("--repeats", type=int, default=5)
+    given = parser.parse_args()
+    sys.stdout.write(json.dumps({**measure(given.run, given.repeats), **machine()}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

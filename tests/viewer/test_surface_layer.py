@@ -1,0 +1,139 @@
+"""Placed volumes in a napari window."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_tomodrgn.viewer import surface_layer
+from napari_tomodrgn.viewer.meshes import EMPTY, Mesh
+from napari_tomodrgn.viewer.placed_volumes import build
+from napari_tomodrgn.viewer.placement import Poses
+from napari_tomodrgn.viewer.surface_layer import VolumeLayers
+
+TETRAHEDRON = Mesh(
+    np.array([[-1, -1, -1], [1, 1, -1], [1, -1, 1], [-1, 1, 1]], dtype=np.float32),
+    np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]], dtype=np.int32),
+)
+
+
+@pytest.fixture
+def viewer(make_napari_viewer_proxy: Callable[..., Any]) -> Any:
+    viewer = make_napari_viewer_proxy(show=True)
+    viewer.dims.ndisplay = 3
+    return viewer
+
+
+def in_a_grid(count: int, spacing: float = 100.0) -> Poses:
+    """Particles side by side in y and x."""
+    side = int(np.ceil(np.sqrt(count)))
+    numbers = np.arange(count)
+    position = np.stack([np.zeros(count), numbers // side * spacing, numbers % side * spacing], axis=1)
+    return Poses(position, np.zeros((count, 3)))
+
+
+def fill(layers: VolumeLayers, count: int, mesh: Mesh = TETRAHEDRON) -> None:
+    for placed in build(range(count), in_a_grid(count), lambda *_: mesh, 45.0):
+        layers.add(placed)
+    layers.draw()
+
+
+def distinct(count: int) -> np.ndarray:
+    """As many colours as asked for, no two the same in 8 bits."""
+    numbers = np.arange(count)
+    return np.stack([numbers % 16 * 17, numbers // 16 % 16 * 17, numbers // 256 * 85, np.full(count, 255)], 1) / 255
+
+
+def seen(viewer: Any) -> set[tuple[int, ...]]:
+    picture = viewer.screenshot(canvas_only=True, flash=False)
+    return {tuple(colour) for colour in np.unique(picture.reshape(-1, 4)[:, :3], axis=0).tolist()}
+
+
+@pytest.mark.parametrize("count", [1, 7, 512])
+def test_every_particle_has_its_colour_exactly_and_recolouring_touches_no_geometry(viewer: Any, count: int) -> None:
+    layers = VolumeLayers(viewer)
+    first = distinct(count)
+    layers.begin("TS_01", first)
+    fill(layers, count)
+    (layer,) = layers.layers
+    layer.shading = "none"
+    viewer.reset_view()
+    assert {tuple(each) for each in np.round(first[:, :3] * 255).astype(int).tolist()} - seen(viewer) <= {(0, 0, 0)}
+
+    vertices = layer.vertices
+    other = first[::-1].copy()
+    other[::3, 3] = 0
+    layers.recolour(other)
+    assert layer.vertices is vertices
+    shown = {tuple(each) for each in np.round(other[other[:, 3] > 0, :3] * 255).astype(int).tolist()}
+    hidden = {tuple(each) for each in np.round(other[other[:, 3] == 0, :3] * 255).astype(int).tolist()}
+    found = seen(viewer)
+    assert shown - found <= {(0, 0, 0)}
+    assert not (hidden - {(0, 0, 0)}) & found
+
+
+def test_more_than_512_particles_take_another_layer_and_the_next_tomogram_the_same_ones(viewer: Any) -> None:
+    layers = VolumeLayers(viewer)
+    rgba = distinct(600)
+    layers.begin("TS_01", rgba)
+    fill(layers, 600)
+    assert [layer.name for layer in layers.layers] == ["volumes of TS_01", "volumes of TS_01 (2)"]
+    assert layers.rows.tolist() == list(range(600))
+    used = [layer.unique_id for layer in layers.layers]
+
+    layers.begin("TS_02.tomostar", rgba)
+    assert layers.layers == []
+    assert not any(layer.visible for layer in viewer.layers)
+    assert all(len(layer.faces) == 1 for layer in viewer.layers)  # no memory held
+    fill(layers, 3)
+    (layer,) = layers.layers
+    assert layer.unique_id == used[0]
+    assert len(viewer.layers) == 2
+    assert layer.name == "volumes of TS_02"
+    assert layer.metadata["experiment_id"] == "TS_02.tomostar"
+    assert str(layer.units[0]) == "angstrom"
+    assert len(layer.faces) == 12
+    np.testing.assert_allclose(layer.extent.world[:, 2], [-45, 145], atol=0.1)
+
+
+def test_a_surface_does_not_become_the_active_layer(viewer: Any) -> None:
+    points = viewer.add_points(np.zeros((1, 3)), name="particles")
+    layers = VolumeLayers(viewer)
+    layers.begin("TS_01", distinct(2))
+    fill(layers, 2)
+    assert viewer.layers.selection.active.name == points.name
+
+
+def test_layers_that_were_removed_by_hand_come_back(viewer: Any) -> None:
+    layers = VolumeLayers(viewer)
+    layers.begin("TS_01", distinct(2))
+    fill(layers, 2)
+    viewer.layers.clear()
+    layers.recolour(distinct(2))
+    layers.begin("TS_01", distinct(2))
+    fill(layers, 2)
+    assert [layer.name for layer in viewer.layers] == ["volumes of TS_01"]
+
+
+def test_volumes_are_drawn_as_they_come_but_not_each_by_itself(viewer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(surface_layer.time, "monotonic", lambda: now[0])
+    layers = VolumeLayers(viewer)
+    layers.begin("TS_01", distinct(10))
+    shown = []
+    for placed in build(range(10), in_a_grid(10), lambda *_: TETRAHEDRON, 45.0):
+        layers.add(placed)
+        shown.append(len(layers.layers[0].faces) // 4)
+        now[0] += 0.1
+    assert shown == [1, 1, 1, 4, 4, 4, 7, 7, 7, 10]
+
+
+def test_particles_without_a_surface_are_no_error(viewer: Any) -> None:
+    layers = VolumeLayers(viewer)
+    layers.begin("TS_01", distinct(3))
+    fill(layers, 3, EMPTY)
+    layers.recolour(distinct(3)[::-1])
+    assert layers.rows.tolist() == [0, 1, 2]
+    layers.clear()
+    assert layers.rows.tolist() == []
