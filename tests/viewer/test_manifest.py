@@ -17,6 +17,7 @@ def test_every_command_can_be_imported(manifest: PluginManifest) -> None:
         "napari-tomodrgn.read_map",
         "napari-tomodrgn.write_star",
         "napari-tomodrgn.simulated_tomogram",
+        "napari-tomodrgn.trained_run",
     }
 
 
