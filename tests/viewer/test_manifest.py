@@ -15,11 +15,14 @@ def test_every_command_can_be_imported(manifest: PluginManifest) -> None:
         "napari-tomodrgn.read_particles",
         "napari-tomodrgn.read_run",
         "napari-tomodrgn.read_map",
+        "napari-tomodrgn.write_star",
         "napari-tomodrgn.simulated_tomogram",
+        "napari-tomodrgn.trained_run",
     }
 
 
 def test_each_contribution_calls_a_command_that_is_there(manifest: PluginManifest) -> None:
     commands = {command.id for command in manifest.contributions.commands}
-    used = [*manifest.contributions.readers, *manifest.contributions.sample_data]
+    given = manifest.contributions
+    used = [*given.readers, *given.writers, *given.sample_data]
     assert {contribution.command for contribution in used} == commands

@@ -14,6 +14,8 @@ LayerData = tuple[Any, dict[str, Any], str]
 
 IN_ANGSTROM: dict[str, Any] = {"units": ("angstrom",) * 3, "axis_labels": ("z", "y", "x")}
 TOMOGRAM = "experiment_id"  # the metadata key under which layers carry the name of their tomogram
+STAR, RUN = "star", "run"  # the metadata keys of what a layer of particles was opened from
+PARTICLE = "particle"  # the feature that holds particles' names
 _DECORATION = re.compile(r"(_\d+(\.\d+)?Apx|\.tomostar)$")
 
 
@@ -37,6 +39,7 @@ def points_layer(
         {
             "name": f"particles of {tomogram_label(tomogram)}",
             "features": features.reset_index(drop=True),
+            **_defaults(features),
             "size": diameter_angstrom,
             "metadata": {TOMOGRAM: tomogram},
             **IN_ANGSTROM,
@@ -44,6 +47,13 @@ def points_layer(
         },
         "points",
     )
+
+
+def _defaults(features: pd.DataFrame) -> dict[str, Any]:
+    """Return what a point that a person adds is given: napari would name it as a particle that is there."""
+    if PARTICLE not in features or features.empty:
+        return {}
+    return {"feature_defaults": {**features.iloc[0].to_dict(), PARTICLE: ""}}
 
 
 def particle_layers(particle_set: ParticleSet, metadata: dict[str, Any]) -> list[LayerData]:
@@ -74,7 +84,7 @@ def particle_layers(particle_set: ParticleSet, metadata: dict[str, Any]) -> list
             points_layer(
                 str(tomogram),
                 group[["z", "y", "x"]].to_numpy(),
-                group[["name", "rot", "tilt", "psi", "tilt_images"]].rename(columns={"name": "particle"}),
+                group[["name", "rot", "tilt", "psi", "tilt_images"]].rename(columns={"name": PARTICLE}),
                 diameter_angstrom=particle_set.box * particle_set.pixel_size / 2,
                 metadata={TOMOGRAM: str(tomogram), **metadata},
                 visible=not layers,

@@ -6,7 +6,7 @@ from pathlib import Path
 from napari_tomodrgn.particles.reading import read_particles
 from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.run import Run
-from napari_tomodrgn.viewer.layers import LayerData, image_layer, particle_layers
+from napari_tomodrgn.viewer.layers import RUN, STAR, LayerData, image_layer, particle_layers
 from napari_tomodrgn.viewer.mrc_volume import SUFFIXES, contrast_limits, open_mrc
 
 MOST_TOMOGRAMS = 32  # layers that napari still takes quickly
@@ -48,13 +48,13 @@ def _reader_of_each(
 
 def read_star(path: Path) -> list[LayerData]:
     """Return the particles of a star file, one Points layer a tomogram, positions in Å."""
-    return _first_tomograms(particle_layers(read_particles(path), metadata={"star": str(path)}), path)
+    return _first_tomograms(particle_layers(read_particles(path), metadata={STAR: str(path)}), path)
 
 
 def read_run(path: Path) -> list[LayerData]:
     """Return the particles that a run was trained on, one Points layer a tomogram, positions in Å."""
     run = Run.open(path)
-    return _first_tomograms(particle_layers(run.particle_set(), metadata={"run": str(run.path)}), run.path)
+    return _first_tomograms(particle_layers(run.particle_set(), metadata={RUN: str(run.path)}), run.path)
 
 
 def _first_tomograms(layers: list[LayerData], path: Path) -> list[LayerData]:

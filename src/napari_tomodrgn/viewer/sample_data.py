@@ -1,13 +1,21 @@
-"""Sample data for File ▸ Open Sample: a tomogram that is made on the spot and needs no file."""
+"""Sample data for File ▸ Open Sample: made on the spot, without any file and without a network."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.ndimage import affine_transform
 
+from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.simulation.placement import matrices, random_orientations, random_positions
 from napari_tomodrgn.simulation.shapes import LARGEST_SHARE, STATES, four_state_complex
-from napari_tomodrgn.viewer.layers import LayerData, image_layer, points_layer
+from napari_tomodrgn.viewer import sample_run
+from napari_tomodrgn.viewer.colouring import colour_by
+from napari_tomodrgn.viewer.columns import columns_of_run
+from napari_tomodrgn.viewer.layers import RUN, TOMOGRAM, LayerData, image_layer, particle_layers, points_layer
+from napari_tomodrgn.viewer.tomogram_view import open_tomogram
 
 NAME = "simulated"
 PIXEL_SIZE = 10.0  # Å
@@ -15,6 +23,7 @@ BOX = 32  # px
 SHAPE = (64, 192, 192)  # px, z, y, x
 PARTICLES = 40
 NOISE = 0.3  # standard deviation, in units of the complex's largest density
+BETWEEN_LOOKS = 0.05  # s
 STATE_COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44")
 
 
@@ -61,3 +70,39 @@ def add_particle(
     into = tuple(slice(*each) for each in zip(begin, end, strict=True))
     out_of = tuple(slice(*each) for each in zip(begin - corner, end - corner, strict=True))
     tomogram[into] += turned[out_of]
+
+
+def trained_run() -> list[LayerData]:
+    """Return the first tomogram of the sample with a trained run, and its particles coloured by class.
+
+    Made when it is first asked for, which takes about ten seconds; napari shows how far it is and stays responsive.
+    """
+    sample = _with_progress()
+    run = Run.open(sample.run)
+    particle_set = run.particle_set()
+    column = columns_of_run(run, run.chosen_epoch, particle_set.ids)[f"kmeans-{sample_run.CLASSES}"]
+    colours = colour_by(column).rgba
+    points = particle_layers(particle_set, metadata={RUN: str(run.path)})[0]
+    tomogram = points[1]["metadata"][TOMOGRAM]
+    points[1]["face_color"] = colours[(particle_set.particles["tomogram"] == tomogram).to_numpy()]
+    points[1]["opacity"] = 0.5
+    return [open_tomogram(sample.tomograms[tomogram], tomogram).layer, points]
+
+
+def _with_progress() -> sample_run.SampleRun:
+    """Return the sample, made in another thread where it is not there yet, while this one lets napari draw."""
+    from napari.utils import progress
+
+    folder = sample_run.sample_folder()
+    if (found := sample_run.find_sample_run(folder)) is not None:
+        return found
+    told = [(0.0, "making the sample")]
+    with progress(total=100, desc=told[0][1]) as bar, ThreadPoolExecutor(1) as pool:
+        making = pool.submit(sample_run.make_sample_run, folder, lambda share, what: told.append((share, what)))
+        while not making.done():
+            time.sleep(BETWEEN_LOOKS)
+            share, what = told[-1]
+            if bar.desc != what:
+                bar.set_description(what)
+            bar.update(round(100 * share) - bar.n)  # also where it is 0: napari draws then
+        return making.result()
