@@ -67,7 +67,16 @@ def analysed_run(tmp_path_factory: pytest.TempPathFactory) -> "Run":
     folder = tmp_path_factory.mktemp("analysed")
     star = simulate(SimulateOptions(outdir=folder / "particles", particles=24, box=16, pixel_size=12.0, tilts=5))
     options = TrainOptions(
-        particles=star, outdir=folder / "run", latent_dim=3, pooling="linear", decoder="16x1", epochs=2, batch_size=4
+        particles=star,
+        outdir=folder / "run",
+        latent_dim=3,
+        pooling="mean",
+        encoder_a="16x1",
+        encoder_b="16x1",
+        decoder="32x1",
+        learning_rate=3e-3,
+        epochs=2,
+        batch_size=1,
     )
     run = train(options)
     analyze(AnalyzeOptions(run=run.path, clusters=3, umap=False, figures=False, box=16))

@@ -62,8 +62,8 @@ class Volumes(QWidget):
             box.addWidget(part)
         session.particle_changed.connect(self._take_particle)
         session.data_changed.connect(self._offer_ways)
-        session.colouring_changed.connect(self._drawing.start)
-        panel.changed.connect(self._drawing.start)
+        session.colouring_changed.connect(self._draw_soon)
+        panel.changed.connect(self._draw_soon)
         self._offer_ways()
 
     # parts
@@ -189,6 +189,9 @@ class Volumes(QWidget):
 
     def _say_level(self) -> None:
         self.level_text.setText(f"{self.panel.level:.2f} σ")
+
+    def _draw_soon(self) -> None:
+        self._drawing.start()
 
     def draw(self) -> None:
         """Draw what is looked at."""
@@ -341,8 +344,8 @@ class Volumes(QWidget):
         for signal, slot in (
             (self.session.particle_changed, self._take_particle),
             (self.session.data_changed, self._offer_ways),
-            (self.session.colouring_changed, self._drawing.start),
-            (self.panel.changed, self._drawing.start),
+            (self.session.colouring_changed, self._draw_soon),
+            (self.panel.changed, self._draw_soon),
         ):
             signal.disconnect(slot, missing_ok=True)
         self.placed.disconnect()

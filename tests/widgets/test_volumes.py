@@ -1,0 +1,198 @@
+"""The Volumes widget in a real viewer: own volumes, levels, comparison, morphing, and all volumes at their poses."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import mrcfile
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_tomodrgn.reconstruction.decode import decode_volumes
+from napari_tomodrgn.runs.run import Run
+from napari_tomodrgn.training.checkpoints import load_model
+from napari_tomodrgn.viewer import notifications
+from napari_tomodrgn.viewer.all_volumes import AllVolumes
+from napari_tomodrgn.viewer.paths import LatentPath, along_component
+from napari_tomodrgn.viewer.session import Session
+from napari_tomodrgn.viewer.volume_panel import VolumePanel
+from napari_tomodrgn.widgets import telling, volumes
+from napari_tomodrgn.widgets.volumes import Volumes
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    messages: list[str] = []
+    for module in (notifications, telling, volumes):
+        monkeypatch.setattr(module, "show_error", messages.append)
+    return messages
+
+
+@pytest.fixture
+def widget(
+    make_napari_viewer_proxy: Callable[..., Any], qtbot: Any, analysed_run: Run, told: list[str]
+) -> Iterator[Volumes]:
+    viewer, session = make_napari_viewer_proxy(show=True), Session()
+    panel = VolumePanel(session)
+    widget = Volumes(session, panel, AllVolumes(viewer, session, panel))
+    qtbot.addWidget(widget)
+    widget.resize(500, 700)
+    widget.show()
+    session.open_run(analysed_run.path)
+    yield widget
+    widget.disconnect_session()
+
+
+def drawn(qtbot: Any, widget: Volumes) -> np.ndarray:
+    qtbot.waitUntil(lambda: not widget._drawing.isActive() and widget.view.volume is not None)
+    assert widget.view.volume is not None
+    return widget.view.volume
+
+
+def decoded(run: Run, z: np.ndarray) -> np.ndarray:
+    trained = load_model(run)
+    (volume,) = decode_volumes(trained.model.decoder, z[None], standard_deviation=trained.standard_deviation)
+    return volume
+
+
+def latents_in_order(widget: Volumes, run: Run) -> np.ndarray:
+    latents = run.latents()
+    row_of = {particle: row for row, particle in enumerate(latents.ids)}
+    assert widget.session.particle_set is not None
+    return latents.z_mean[[row_of[particle] for particle in widget.session.particle_set.ids]]
+
+
+def test_a_particle_that_is_looked_at_shows_its_own_volume(qtbot: Any, widget: Volumes, analysed_run: Run) -> None:
+    z = latents_in_order(widget, analysed_run)
+    for row in (5, 11):
+        widget.session.look_at(row)
+        volume = drawn(qtbot, widget)
+        expected = decoded(analysed_run, z[row])
+        assert np.corrcoef(volume.ravel(), expected.ravel())[0, 1] > 0.999
+        assert widget.session.particle_set is not None
+        assert widget.session.particle_set.ids[row][1] in widget.view.caption
+    assert not np.allclose(decoded(analysed_run, z[5]), decoded(analysed_run, z[11]))
+
+
+def test_one_level_for_all_volumes_or_each_its_own(qtbot: Any, widget: Volumes) -> None:
+    densities: dict[bool, list[float]] = {True: [], False: []}
+    for shared in densities:
+        widget.shared.setChecked(shared)
+        for row in (0, 7):
+            widget.session.look_at(row)
+            drawn(qtbot, widget)
+            densities[shared].append(widget.view._density)
+    assert densities[True][0] == densities[True][1]
+    assert densities[False][0] != densities[False][1]
+    before = widget.view._density
+    widget.level.setValue(widget.level.value() + 40)
+    qtbot.waitUntil(lambda: widget.view._density > before)
+
+
+def test_difference_of_two_that_were_pinned(qtbot: Any, widget: Volumes, analysed_run: Run, told: list[str]) -> None:
+    qtbot.mouseClick(widget.difference, LEFT)
+    assert told == ["difference: needs two volumes; look at one and pin it as A, then another and pin it as B"]
+    z = latents_in_order(widget, analysed_run)
+    for row, name in ((2, "A"), (9, "B")):
+        widget.session.look_at(row)
+        drawn(qtbot, widget)
+        qtbot.mouseClick(widget.pin_buttons[name], LEFT)  # type: ignore[index]
+    qtbot.mouseClick(widget.difference, LEFT)
+    qtbot.waitUntil(lambda: widget.view.caption.startswith("B − A"))
+    expected = decoded(analysed_run, z[9]) - decoded(analysed_run, z[2])
+    found = drawn(qtbot, widget)
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.98
+
+
+def test_the_morph_goes_along_a_component(qtbot: Any, widget: Volumes, analysed_run: Run) -> None:
+    z = latents_in_order(widget, analysed_run)
+    widget.ways.setCurrentIndex(widget.ways.findText("PC 1"))
+    widget.ways.activated.emit(0)
+    volumes = []
+    for place in (0, 100, 200):
+        widget.along.setValue(place)
+        volumes.append(drawn(qtbot, widget).copy())
+    path = along_component(z, 1)
+    for share, volume in zip((0, 0.5, 1), volumes, strict=True):
+        expected = decoded(analysed_run, path.at(share))
+        assert np.corrcoef(volume.ravel(), expected.ravel())[0, 1] > 0.999
+    qtbot.mouseClick(widget.play, LEFT)
+    place = widget.along.value()
+    qtbot.waitUntil(lambda: widget.along.value() != place)
+    qtbot.mouseClick(widget.play, LEFT)
+    assert not widget._playing.isActive()
+
+
+def test_between_two_selected_particles(qtbot: Any, widget: Volumes, analysed_run: Run, told: list[str]) -> None:
+    index = widget.ways.findText("two selected particles")
+    widget.ways.setCurrentIndex(index)
+    widget.ways.activated.emit(index)
+    assert told == ["two selected particles: 0 are selected; select two"]
+    widget.session.select_rows([3, 8], {"rule": "click"})
+    widget.ways.activated.emit(index)
+    widget.along.setValue(200)
+    z = latents_in_order(widget, analysed_run)
+    found = drawn(qtbot, widget)
+    assert np.corrcoef(found.ravel(), decoded(analysed_run, z[8]).ravel())[0, 1] > 0.999
+
+
+def test_places_on_a_way_are_as_far_apart_as_shares_say() -> None:
+    path = LatentPath(np.array([[0, 0], [3, 0], [3, 1]], np.float32), "corner")
+    np.testing.assert_allclose(path.at(0.5), [2, 0])
+    np.testing.assert_allclose(path.at(0.875), [3, 0.5])
+    np.testing.assert_allclose(path.at(2), [3, 1])
+    assert LatentPath(path.corners[:1], "one").at(0.3).tolist() == [0, 0]
+
+
+def test_all_volumes_are_placed_recoloured_and_cleared(qtbot: Any, widget: Volumes, told: list[str]) -> None:
+    widget.level.setValue(30)
+    qtbot.mouseClick(widget.place_button, LEFT)
+    qtbot.waitUntil(lambda: widget.work is not None and not widget.work.running, timeout=20000)
+    assert told == []
+    layers = widget.placed.layers
+    assert sorted(layers.rows) == sorted(widget.session.rows_here)
+    (surface,) = layers.layers
+    assert len(surface.data[1]) > 100
+    np.testing.assert_allclose(surface.colormap.colors, widget.session.colouring.rgba[layers.rows], atol=1e-6)
+    widget.session.paint_class("kmeans-3", 0, (1.0, 0.0, 0.0, 1.0))
+    np.testing.assert_allclose(surface.colormap.colors, widget.session.colouring.rgba[layers.rows], atol=1e-6)
+    qtbot.mouseClick(widget.clear_button, LEFT)
+    assert len(layers.rows) == 0
+
+    widget.kind.setCurrentIndex(1)
+    widget.session.select_rows(widget.session.rows_here[:3], {"rule": "click"})
+    widget.which.setCurrentIndex(1)
+    qtbot.mouseClick(widget.place_button, LEFT)
+    qtbot.waitUntil(lambda: widget.work is not None and not widget.work.running, timeout=20000)
+    assert sorted(layers.rows) == sorted(widget.session.rows_here[:3])
+    widget.session.open_tomogram(widget.session.tomograms[1])
+    assert len(layers.rows) == 0
+
+
+def test_placing_can_be_cut_off(qtbot: Any, widget: Volumes) -> None:
+    qtbot.mouseClick(widget.place_button, LEFT)
+    assert widget.place_button.text() == "Cancel"
+    qtbot.mouseClick(widget.place_button, LEFT)
+    assert widget.work is not None
+    assert not widget.work.running
+    assert widget.place_button.text() == "Place"
+    assert widget.progress.isHidden()
+
+
+def test_what_is_shown_is_saved(qtbot: Any, widget: Volumes, tmp_path: Path) -> None:
+    widget.session.look_at(4)
+    volume = drawn(qtbot, widget)
+    widget.panel.save(tmp_path / "volume.mrc")
+    with mrcfile.open(tmp_path / "volume.mrc") as file:
+        np.testing.assert_array_equal(file.data, volume)
+        assert float(file.voxel_size.x) == pytest.approx(12.0)
+
+
+def test_a_run_that_is_gone_is_said(widget: Volumes, told: list[str], class_e_star: Path, qtbot: Any) -> None:
+    widget.session.open_star(class_e_star)
+    qtbot.mouseClick(widget.place_button, LEFT)
+    assert told == ["volumes need a run that has finished an epoch; open one (Dataset ▸ Open run)"]
+    assert not widget.play.isEnabled()
