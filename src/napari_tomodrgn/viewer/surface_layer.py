@@ -91,10 +91,13 @@ class VolumeLayers:
     def _colormap(self, rows: npt.NDArray[np.int64]) -> Any:
         from napari.utils import Colormap
 
+        colours = colour_table(self._rgba[rows])
+        if len(colours) == 1:  # a table needs two
+            colours = np.repeat(colours, 2, axis=0)
         return Colormap(
-            colour_table(self._rgba[rows]),
+            colours,
             name="particles",
-            controls=np.linspace(0, 1, len(rows) + 1),
+            controls=np.linspace(0, 1, len(colours) + 1),
             interpolation="zero",
         )
 
