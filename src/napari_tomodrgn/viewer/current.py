@@ -1,19 +1,52 @@
-"""The session of a napari window."""
+"""What belongs to a napari window: its session, and what shows it there."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from napari_tomodrgn.viewer.array_cache import ArrayCache, cache_folder
+from napari_tomodrgn.viewer.scene import Scene
 from napari_tomodrgn.viewer.session import Session
+from napari_tomodrgn.viewer.volume_panel import VolumePanel
 
 if TYPE_CHECKING:
     import napari
 
 _SESSIONS: "WeakKeyDictionary[napari.Viewer, Session]" = WeakKeyDictionary()
+_SCENES: "WeakKeyDictionary[napari.Viewer, Scene]" = WeakKeyDictionary()
+_PANELS: "WeakKeyDictionary[napari.Viewer, VolumePanel]" = WeakKeyDictionary()
+
+
+def _behind(viewer: Any) -> Any:
+    """Return the viewer behind a proxy: plugin widgets get one each, which is soon gone."""
+    return getattr(viewer, "__wrapped__", viewer)
 
 
 def session_of(viewer: "napari.Viewer") -> Session:
-    """Return the one session of a viewer, a new one at the first call; it goes when the viewer goes.
+    """Return the one session of a viewer, a new one at the first call; it goes when the viewer goes."""
+    viewer = _behind(viewer)
+    if viewer not in _SESSIONS:
+        _SESSIONS[viewer] = Session()
+    return _SESSIONS[viewer]
 
-    Plugin widgets get a proxy of the viewer, each its own and soon gone, so the viewer behind it is what is remembered.
-    """
-    return _SESSIONS.setdefault(getattr(viewer, "__wrapped__", viewer), Session())
+
+def scene_of(viewer: "napari.Viewer") -> Scene:
+    """Return what shows a viewer's session in its layers."""
+    viewer = _behind(viewer)
+    if viewer not in _SCENES:
+        _SCENES[viewer] = Scene(viewer, session_of(viewer))
+    return _SCENES[viewer]
+
+
+def panel_of(viewer: "napari.Viewer") -> VolumePanel:
+    """Return what a viewer knows of volumes; they are kept on the disk for the next time."""
+    viewer = _behind(viewer)
+    if viewer not in _PANELS:
+        _PANELS[viewer] = VolumePanel(session_of(viewer), ArrayCache(cache_folder()))
+    return _PANELS[viewer]
+
+
+def current_viewer() -> Any:
+    """Return the viewer in use, ``None`` where there is none."""
+    import napari
+
+    return napari.current_viewer()

@@ -7,6 +7,7 @@ their memory. Particles whose class is hidden are left out of the layer, as napa
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 import pandas as pd
@@ -30,7 +31,8 @@ class Scene:
     """What a viewer shows of a session, and what clicks in it tell the session."""
 
     def __init__(self, viewer: Any, session: Session) -> None:
-        self.viewer, self.session = viewer, session
+        self._viewer = ref(getattr(viewer, "__wrapped__", viewer))  # which is not kept by what belongs to it
+        self.session = session
         self.rows: Rows = np.zeros(0, np.int64)  # of the points, in their order
         self.diameter = 100.0  # Å
         self.arrow_length = 0.0  # Å; 0 shows none
@@ -45,6 +47,11 @@ class Scene:
         session.selection_changed.connect(self._show_selection)
         if session.particle_set is not None:
             self._show_data()
+
+    @property
+    def viewer(self) -> Any:
+        """The viewer."""
+        return self._viewer()
 
     def disconnect(self) -> None:
         """Follow the session no longer."""

@@ -1,0 +1,35 @@
+"""The widgets as napari docks them: each is given a viewer, and finds its session."""
+
+from typing import Any
+
+from napari_tomodrgn.viewer.all_volumes import AllVolumes
+from napari_tomodrgn.viewer.current import panel_of, scene_of, session_of
+from napari_tomodrgn.widgets.dataset import Dataset
+from napari_tomodrgn.widgets.particle_table import ParticleTable
+from napari_tomodrgn.widgets.volumes import Volumes
+
+
+class DatasetDock(Dataset):
+    """What is open, in a viewer."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        scene_of(napari_viewer)  # so that what is opened is seen
+        super().__init__(session_of(napari_viewer))
+
+
+class ParticleTableDock(ParticleTable):
+    """The particles of the open tomogram, in a viewer."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        scene_of(napari_viewer)
+        super().__init__(session_of(napari_viewer))
+
+
+class VolumesDock(Volumes):
+    """Volumes, in a viewer."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        scene_of(napari_viewer)
+        session, panel = session_of(napari_viewer), panel_of(napari_viewer)
+        viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        super().__init__(session, panel, AllVolumes(viewer, session, panel))

@@ -1,0 +1,35 @@
+"""All widgets in one window, arranged: the data set and the latent space left, volumes right, the table below."""
+
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDockWidget, QMainWindow
+
+from napari_tomodrgn.viewer.current import current_viewer
+
+PLUGIN = "napari-tomodrgn"
+LEFT, RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
+BOTTOM = Qt.DockWidgetArea.BottomDockWidgetArea
+PLACES = {"Dataset": RIGHT, "Volumes": RIGHT, "Particles": BOTTOM}
+SIDE_PX, BOTTOM_PX = 460, 200
+
+
+def open_workspace(viewer: Any = None) -> dict[str, Any]:
+    """Open all widgets of the plugin in a viewer, those that are not open yet, and return them by name."""
+    viewer = current_viewer() if viewer is None else viewer
+    if viewer is None:
+        return {}
+    widgets, docks = {}, {}
+    for name, area in PLACES.items():
+        dock, widgets[name] = viewer.window.add_plugin_dock_widget(PLUGIN, name)
+        docks[name] = dock
+        window = dock.window()
+        if isinstance(window, QMainWindow) and isinstance(dock, QDockWidget):
+            window.addDockWidget(area, dock)
+    window = docks["Dataset"].window()
+    if isinstance(window, QMainWindow):
+        window.tabifyDockWidget(docks["Dataset"], docks["Volumes"])
+        docks["Dataset"].raise_()
+        window.resizeDocks([docks["Dataset"]], [SIDE_PX], Qt.Orientation.Horizontal)
+        window.resizeDocks([docks["Particles"]], [BOTTOM_PX], Qt.Orientation.Vertical)
+    return widgets
