@@ -151,6 +151,17 @@ def quality(results: Json) -> str:
     return table("seed | ARI of the oracle | time | ARI then | plain steps | ARI then | times faster", rows)
 
 
+def choices(results: Json) -> str:
+    """Return what options of training do to time and quality, a row a choice."""
+    rows = []
+    for name, seeds in results["choices"]["choices"].items():
+        for each in seeds:
+            last = each["epochs"][-1]
+            measured = [f"{last[key]:.3f}" for key in ("ari", "cc", "difference_cc")]
+            rows.append([name, last["epoch"], f"{last['seconds']:.0f} s", *measured])
+    return table("trained | epochs | time | ARI | CC, worst class | CC of differences, worst", rows)
+
+
 def precision(results: Json) -> str:
     """Return what is found at reduced and at full precision, a row a seed and way."""
     names = {"reduced": "bf16, stored in float16", "full": "float32, stored in float32"}
@@ -174,7 +185,7 @@ def memory(results: Json) -> str:
 
 TABLES = {
     each.__name__: each
-    for each in (states, controls, motion, junk, ablations, given, engine, quality, precision, memory)
+    for each in (states, controls, motion, junk, ablations, given, engine, quality, choices, precision, memory)
 }
 
 
