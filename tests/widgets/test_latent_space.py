@@ -9,15 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mouse import ALT, CTRL, LEFT, PLAIN, SHIFT, around, drag, place_of
+from mouse import ALT, CTRL, LEFT, PLAIN, SHIFT, around, drag, everything, place_of
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QEvent, QPoint, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QColorDialog, QLineEdit, QMenu, QTreeWidget, QWidget
 
-from napari_tomodrgn.simulation.options import SimulateOptions
-from napari_tomodrgn.simulation.simulate import simulate
 from napari_tomodrgn.viewer.columns import Classes, Numbers
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.widgets.latent_space import LatentSpace, first_axes
@@ -131,7 +129,7 @@ def test_columns_without_values_are_counted_in_the_status(widget: LatentSpace, s
     session.colour_by("half")
     caught_up(widget)
     assert widget.legend.bar.missing == 5
-    QTest.keyClicks(widget.x_box, "none")
+    QTest.keyClicks(widget.y_box, "none")
     session.colour_by("none")
     caught_up(widget)
     assert widget.status.text().endswith(f"· {len(session)} without a value")
@@ -267,7 +265,7 @@ def test_the_box_hides_and_shows_a_class(widget: LatentSpace, session: Session, 
     caught_up(widget)
     assert selected(session) == []
     assert (session.colouring.rgba[of == 1, 3] == 0).all()
-    drag(widget.scatter, [QPoint(0, 0), QPoint(900, 0), QPoint(900, 900), QPoint(0, 900)])
+    drag(widget.scatter, everything(widget.scatter))
     assert selected(session) == np.flatnonzero(of != 1).tolist()
     QTest.mouseClick(tree.viewport(), LEFT, PLAIN, inside_box)
     caught_up(widget)
@@ -404,7 +402,7 @@ def test_the_tooltip_names_the_particle(widget: LatentSpace, session: Session, l
 
 
 def test_an_empty_session_is_shown_and_then_data_and_fewer_data(
-    shown: Shown, run_folder: Path, tmp_path: Path, labelling: str
+    shown: Shown, run_folder: Path, star_of: Callable[[int], Path], labelling: str
 ) -> None:
     session = Session()
     widget = LatentSpace(session)
@@ -417,8 +415,7 @@ def test_an_empty_session_is_shown_and_then_data_and_fewer_data(
     caught_up(widget)
     assert widget.scatter.names == ("PC 1", "PC 2")
     session.select_class(labelling, 0)
-    star = simulate(SimulateOptions(outdir=tmp_path / "one", particles=1, box=16, pixel_size=12.0, tilts=3))
-    session.open_star(star)
+    session.open_star(star_of(1))
     # between opening and the next turn of the event loop, what is shown is of the set before
     drag(widget.scatter, [QPoint(80, 50), QPoint(200, 50), QPoint(200, 200)])
     caught_up(widget)
@@ -429,15 +426,13 @@ def test_an_empty_session_is_shown_and_then_data_and_fewer_data(
     widget.grab()
 
 
-def test_ten_particles_are_large(shown: Shown, tmp_path: Path) -> None:
+def test_ten_particles_are_large(shown: Shown, star_of: Callable[[int], Path]) -> None:
     session = Session()
-    session.open_star(
-        simulate(SimulateOptions(outdir=tmp_path / "ten", particles=10, box=16, pixel_size=12.0, tilts=3))
-    )
+    session.open_star(star_of(10))
     widget = LatentSpace(session)
     shown(widget)
     assert widget.scatter.size_px == 9
-    drag(widget.scatter, [QPoint(0, 0), QPoint(900, 0), QPoint(900, 900), QPoint(0, 900)])
+    drag(widget.scatter, everything(widget.scatter))
     assert len(selected(session)) == 10
 
 
@@ -457,7 +452,7 @@ def test_a_new_analysis_keeps_the_view(widget: LatentSpace, session: Session, ru
 @pytest.mark.parametrize("how", ["deleted", "dropped"])
 def test_nothing_is_left_of_a_closed_widget(session: Session, qapp: QApplication, how: str) -> None:
     gc.collect()
-    before = len(qapp.topLevelWidgets())
+    before = set(map(id, qapp.topLevelWidgets()))
     listening = _listeners(session)
     widget = LatentSpace(session)
     widget.show()
@@ -473,11 +468,11 @@ def test_nothing_is_left_of_a_closed_widget(session: Session, qapp: QApplication
     del widget
     for _ in range(3):
         gc.collect()
-        qapp.sendPostedEvents(None, 52)  # DeferredDelete
+        qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
         qapp.processEvents()
     assert [ref() for ref in dead] == [None] * 4
     assert _listeners(session) == listening
-    assert len(qapp.topLevelWidgets()) == before
+    assert set(map(id, qapp.topLevelWidgets())) <= before
     session.select_rows([3], {"rule": "table"})
     session.colour_by("z0")
     qapp.processEvents()

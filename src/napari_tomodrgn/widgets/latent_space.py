@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtGui import QKeyEvent, QKeySequence
 from qtpy.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -153,13 +153,6 @@ class LatentSpace(QWidget):
         self.along_y.clicked.connect(self.path_along_y)
         self.undo_button.clicked.connect(self._undo)
         self.redo_button.clicked.connect(self._redo)
-        for key, slot in (
-            (QKeySequence.StandardKey.Undo, self._undo),
-            (QKeySequence.StandardKey.Redo, self._redo),
-        ):
-            shortcut = QShortcut(QKeySequence(key), self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(slot)
         scatter.picked.connect(self._pick)
         scatter.clicked.connect(self._look_at)
         scatter.path_drawn.connect(self.path_drawn)
@@ -282,6 +275,15 @@ class LatentSpace(QWidget):
 
     def _redo(self) -> None:
         self.session.redo()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        """Undo and redo by the system's keys, where no text is being edited."""
+        if event.matches(QKeySequence.StandardKey.Undo):
+            self.session.undo()
+        elif event.matches(QKeySequence.StandardKey.Redo):
+            self.session.redo()
+        else:
+            super().keyPressEvent(event)
 
     def path_along_x(self) -> None:
         """Take a path along the horizontal axis, through the middle of the particles."""
