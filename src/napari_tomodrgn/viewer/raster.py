@@ -17,7 +17,7 @@ Rows = npt.NDArray[np.int64]
 Picture = npt.NDArray[np.uint8]
 Counts = npt.NDArray[np.int64]
 
-DIMMED = 0.18  # share of their opacity that particles keep that are not selected: they fade into any background
+DIMMED = 0.28  # share of their opacity that particles keep that are not selected: they fade into any background
 # ends of the colour map that a density uses: its darkest part can't be told from a dark background
 DENSITY_SHARE = (0.2, 1.0)
 MOST_SIZE = 25

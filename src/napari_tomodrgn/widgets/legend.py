@@ -1,0 +1,290 @@
+"""What colours mean: the classes with their colours, names and sizes, or a bar for numbers."""
+
+import matplotlib
+import numpy as np
+from qtpy.QtCore import QPoint, QRectF, QSize, Qt
+from qtpy.QtGui import QColor, QFont, QIcon, QImage, QPainter, QPaintEvent, QPixmap
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QApplication,
+    QColorDialog,
+    QHeaderView,
+    QLabel,
+    QMenu,
+    QStackedLayout,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_tomodrgn.viewer.colouring import CONTINUOUS, WITHOUT, Colour, LegendEntry
+from napari_tomodrgn.viewer.columns import Classes, Numbers
+from napari_tomodrgn.viewer.frame import ticks
+from napari_tomodrgn.viewer.raster import DENSITY_SHARE
+from napari_tomodrgn.viewer.session import Session
+from napari_tomodrgn.widgets.following import Follower
+from napari_tomodrgn.widgets.scatter import how_of
+
+SHOWN, SWATCH, NAME, SIZE = range(4)
+CODE = Qt.ItemDataRole.UserRole
+NO_VALUE = "no value"
+
+
+def to_qcolor(colour: Colour) -> QColor:
+    """Return a colour, 0 to 1, as Qt's."""
+    return QColor.fromRgbF(*map(float, colour))
+
+
+def swatch(colour: Colour, size: int) -> QIcon:
+    """Return a square of a colour, whole even where the class is hidden, with an edge seen on any background."""
+    pixmap = QPixmap(size, size)
+    pixmap.fill(to_qcolor((*colour[:3], 1.0)))
+    painter = QPainter(pixmap)
+    painter.setPen(QColor(128, 128, 128))
+    painter.drawRect(0, 0, size - 1, size - 1)
+    painter.end()
+    return QIcon(pixmap)
+
+
+class Legend(QWidget):
+    """The legend of the session's colours.
+
+    A click on a class selects it (with the modifiers of the scatter), a double click on its name renames it, a click on
+    its colour changes that, and the box before it hides and shows it.
+    """
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.title = QLabel(self)
+        self.title.setWordWrap(True)
+        font = QFont(self.title.font())
+        font.setBold(True)
+        self.title.setFont(font)
+        self.tree = _tree(self)
+        self.bar = ColourBar(self)
+        self.dialog: QColorDialog | None = None
+        self._painted = 0  # the class whose colour is being chosen
+        self._filling = False
+        self._column: str | None = None
+        self._entries: tuple[LegendEntry, ...] = ()
+        self._density = False
+        self._stack = QStackedLayout()
+        self._stack.addWidget(self.tree)
+        self._stack.addWidget(self.bar)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.title)
+        layout.addLayout(self._stack, 1)
+
+        self.tree.itemClicked.connect(self._clicked)
+        self.tree.itemChanged.connect(self._edited)
+        self.tree.itemDoubleClicked.connect(self._double_clicked)
+        self.tree.customContextMenuRequested.connect(self._menu)
+        follower = Follower(self)
+        for signal in (session.data_changed, session.columns_changed, session.colouring_changed):
+            follower.follow(signal, self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show what the session's colours mean now."""
+        session = self.session
+        if self._density:
+            self.title.setText("particles at a place")
+            self.bar.show_words("few", "many")
+            self._stack.setCurrentWidget(self.bar)
+            return
+        column = session.columns.get(session.coloured_by or "")
+        self.title.setText(session.coloured_by or "")
+        if isinstance(column, Numbers):
+            missing = int((~np.isfinite(column.values)).sum())
+            self.bar.show_limits(session.colouring.limits, missing)
+            self._stack.setCurrentWidget(self.bar)
+            return
+        self._stack.setCurrentWidget(self.tree)
+        entries = session.colouring.classes
+        self._filling = True
+        if self._column != session.coloured_by or len(entries) != len(self._entries):
+            self.tree.clear()
+            self.tree.addTopLevelItems([_item(entry) for entry in entries])
+            missing = int((column.codes < 0).sum()) if isinstance(column, Classes) else 0
+            if missing:
+                self.tree.addTopLevelItem(_item_without(missing))
+        for number, entry in enumerate(entries):
+            item = self.tree.topLevelItem(number)
+            if item is not None:
+                _fill(item, entry, self.fontMetrics().height() - 4)
+        self._column, self._entries = session.coloured_by, entries
+        self._filling = False
+
+    def set_density(self, on: bool) -> None:
+        """Explain the colours of a density, or those of particles."""
+        self._density = on
+        self.refresh()
+
+    def _entry(self, item: QTreeWidgetItem) -> LegendEntry | None:
+        code = item.data(NAME, CODE)
+        return None if code is None or code >= len(self._entries) else self._entries[code]
+
+    def _clicked(self, item: QTreeWidgetItem, place: int) -> None:
+        entry = self._entry(item)
+        if entry is None or self._column is None:
+            return
+        if place == SWATCH:
+            self.choose_colour(entry)
+        elif place in (NAME, SIZE):
+            self.session.select_class(self._column, entry.code, how_of(QApplication.keyboardModifiers()))
+
+    def _double_clicked(self, item: QTreeWidgetItem, place: int) -> None:
+        if place in (NAME, SIZE) and self._entry(item) is not None:
+            self.tree.editItem(item, NAME)
+
+    def _edited(self, item: QTreeWidgetItem, place: int) -> None:
+        entry = self._entry(item)
+        if self._filling or entry is None or self._column is None:
+            return
+        name = item.text(NAME).strip()
+        if place == SHOWN:
+            shown = item.checkState(SHOWN) == Qt.CheckState.Checked
+            if shown != (entry.colour[3] > 0):
+                self.session.paint_class(self._column, entry.code, (*entry.colour[:3], float(shown)))
+        elif place == NAME and name and name != entry.name:
+            self.session.name_class(self._column, entry.code, name)
+        elif place == NAME:
+            self.refresh()  # an empty name, or the same with spaces
+
+    def _menu(self, at: QPoint) -> None:
+        item = self.tree.itemAt(at)
+        entry = None if item is None else self._entry(item)
+        if item is None or entry is None:
+            return
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction("Colour…", lambda: self.choose_colour(entry))
+        menu.addAction("Rename", lambda: self.tree.editItem(item, NAME))
+        menu.popup(self.tree.viewport().mapToGlobal(at))
+
+    def choose_colour(self, entry: LegendEntry) -> None:
+        """Let a person choose the colour of a class."""
+        self.dialog = dialog = QColorDialog(to_qcolor((*entry.colour[:3], 1.0)), self)
+        dialog.setWindowTitle(f"Colour of {entry.name}")
+        dialog.setOption(QColorDialog.ColorDialogOption.DontUseNativeDialog)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._painted = entry.code
+        dialog.colorSelected.connect(self._paint)
+        dialog.open()
+
+    def _paint(self, colour: QColor) -> None:
+        if self._column is not None:
+            rgba = (colour.redF(), colour.greenF(), colour.blueF(), 1.0)
+            self.session.paint_class(self._column, self._painted, rgba)
+
+
+def _tree(parent: QWidget) -> QTreeWidget:
+    tree = QTreeWidget(parent)
+    tree.setColumnCount(4)
+    tree.setHeaderHidden(True)
+    tree.setRootIsDecorated(False)
+    tree.setUniformRowHeights(True)
+    tree.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+    tree.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+    tree.setToolTip(
+        "Click: select the class (Shift adds, Alt or Ctrl removes). Double click: rename. "
+        "Colour: change it. Box: hide or show."
+    )
+    header = tree.header()
+    header.setStretchLastSection(False)
+    header.setMinimumSectionSize(20)
+    for place in (SHOWN, SWATCH, SIZE):
+        header.setSectionResizeMode(place, QHeaderView.ResizeMode.ResizeToContents)
+    header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
+    return tree
+
+
+def _item(entry: LegendEntry) -> QTreeWidgetItem:
+    item = QTreeWidgetItem()
+    item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable | Qt.ItemFlag.ItemIsUserCheckable)
+    item.setData(NAME, CODE, entry.code)
+    item.setTextAlignment(SIZE, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    return item
+
+
+def _item_without(missing: int) -> QTreeWidgetItem:
+    item = QTreeWidgetItem(["", "", NO_VALUE, f"{missing:,}"])
+    item.setFlags(Qt.ItemFlag.ItemIsEnabled)
+    item.setIcon(SWATCH, swatch(WITHOUT, 12))
+    item.setTextAlignment(SIZE, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+    return item
+
+
+def _fill(item: QTreeWidgetItem, entry: LegendEntry, swatch_size: int) -> None:
+    item.setCheckState(SHOWN, Qt.CheckState.Checked if entry.colour[3] > 0 else Qt.CheckState.Unchecked)
+    item.setIcon(SWATCH, swatch(entry.colour, swatch_size))
+    item.setText(NAME, entry.name)
+    item.setToolTip(NAME, entry.name)
+    item.setText(SIZE, f"{entry.size:,}")
+
+
+class ColourBar(QWidget):
+    """A bar of the colours of numbers, with the limits that its ends stand for."""
+
+    WIDTH = 18
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.limits: tuple[float, float] | None = None
+        self.missing = 0
+        self._words: tuple[str, str] | None = None
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Return the size that the numbers need."""
+        return QSize(110, 220)
+
+    def show_limits(self, limits: tuple[float, float] | None, missing: int) -> None:
+        """Show what the ends stand for, and how many particles have no value."""
+        self.limits, self.missing, self._words = limits, missing, None
+        self.update()
+
+    def show_words(self, low: str, high: str) -> None:
+        """Show words at the ends, for a density."""
+        self.limits, self.missing, self._words = (0.0, 1.0), 0, (low, high)
+        self.update()
+
+    def _labels(self) -> list[tuple[float, str]]:
+        """Return what stands at the bar, by its share of the height."""
+        if self._words is not None:
+            return list(zip((0.0, 1.0), self._words, strict=True))
+        assert self.limits is not None
+        low, high = self.limits
+        if high <= low:
+            return [(0.5, f"{low:.6g}")]
+        return [((value - low) / (high - low), label) for value, label in ticks(self.limits, 5)]
+
+    def _colours(self) -> QImage:
+        begin, end = DENSITY_SHARE if self._words is not None else (0.0, 1.0)
+        table = matplotlib.colormaps[CONTINUOUS](np.linspace(end, begin, 256))
+        return QImage((table * 255).astype(np.uint8).tobytes(), 1, 256, 4, QImage.Format.Format_RGBA8888).copy()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        """Draw the bar, its numbers, and the colour of particles without a value."""
+        if self.limits is None:
+            return
+        painter, metrics = QPainter(self), self.fontMetrics()
+        high, text = metrics.height(), self.palette().text().color()
+        below = 2 * high if self.missing else 0
+        bar = QRectF(4, high, self.WIDTH, min(self.height() - 2 * high - below, 260))
+        painter.drawImage(bar, self._colours())
+        painter.setPen(text)
+        painter.drawRect(bar)
+        for share, label in self._labels():
+            y = bar.bottom() - share * bar.height()
+            painter.drawLine(int(bar.right()), int(y), int(bar.right()) + 4, int(y))
+            painter.drawText(QRectF(bar.right() + 8, y - high / 2, 80, high), int(Qt.AlignmentFlag.AlignVCenter), label)
+        if self.missing:
+            box = QRectF(4, bar.bottom() + high, high - 4, high - 4)
+            painter.fillRect(box, to_qcolor(WITHOUT))
+            place = QRectF(box.right() + 6, box.top() - 2, self.width() - box.right() - 6, high)
+            label = f"{NO_VALUE}: {self.missing:,}"
+            painter.drawText(place, int(Qt.AlignmentFlag.AlignVCenter), label)
