@@ -91,12 +91,8 @@ class VolumeLayers:
     def _colormap(self, rows: npt.NDArray[np.int64]) -> Any:
         from napari.utils import Colormap
 
-        return Colormap(
-            colour_table(self._rgba[rows]),
-            name="particles",
-            controls=np.linspace(0, 1, len(rows) + 1),
-            interpolation="zero",
-        )
+        table = colour_table(self._rgba[rows])
+        return Colormap(table, name="particles", controls=np.linspace(0, 1, len(table) + 1), interpolation="zero")
 
     def _show(self, number: int, batch: Batch) -> None:
         data = (batch.vertices, batch.faces, batch.numbers) if len(batch.faces) else NOTHING
