@@ -125,7 +125,7 @@ def test_volumes_are_drawn_as_they_come_but_not_each_by_itself(viewer: Any, monk
     for placed in build(range(10), in_a_grid(10), lambda *_: TETRAHEDRON, 45.0):
         layers.add(placed)
         shown.append(len(layers.layers[0].faces) // 4)
-        now[0] += 0.1
+        now[0] += 0.125
     assert shown == [1, 1, 1, 4, 4, 4, 7, 7, 7, 10]
 
 

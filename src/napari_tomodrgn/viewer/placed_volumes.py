@@ -16,6 +16,7 @@ from napari_tomodrgn.viewer.placement import Floats, Poses, Vertices
 from napari_tomodrgn.viewer.volume_source import VolumeSource
 
 MOST_IN_BATCH = 512  # entries of a table of colours that are told apart exactly
+FEWEST_COLOURS = 2  # in a table
 MOST_FACES = 2_000_000
 FINEST_STEP = 2
 COARSEST_STEP = 16
@@ -56,7 +57,7 @@ class Batch:
     @property
     def limits(self) -> tuple[float, float]:
         """What the ends of the table of colours stand for."""
-        return -0.5, len(self.rows) - 0.5
+        return -0.5, max(len(self.rows), FEWEST_COLOURS) - 0.5
 
 
 def decoding_order(
@@ -171,11 +172,12 @@ def merge(placed: Sequence[PlacedMesh]) -> Batch:
 
 
 def colour_table(rgba: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-    """Return the colours (n, 4) of a batch's particles as surfaces take them: opaque, or not there at all (alpha 0).
+    """Return the table (n, or 2 for one, 4) of a batch's particles' colours: opaque, or not there at all (alpha 0).
 
     What is half seen through would have to be drawn from back to front, which one merged surface can't be.
     """
-    table = np.array(rgba, dtype=np.float32)
+    table = np.zeros((max(len(rgba), FEWEST_COLOURS), 4), dtype=np.float32)
+    table[: len(rgba)] = rgba
     table[:, 3] = table[:, 3] > 0
     return table
 

@@ -91,15 +91,8 @@ class VolumeLayers:
     def _colormap(self, rows: npt.NDArray[np.int64]) -> Any:
         from napari.utils import Colormap
 
-        colours = colour_table(self._rgba[rows])
-        if len(colours) == 1:  # a table needs two
-            colours = np.repeat(colours, 2, axis=0)
-        return Colormap(
-            colours,
-            name="particles",
-            controls=np.linspace(0, 1, len(colours) + 1),
-            interpolation="zero",
-        )
+        table = colour_table(self._rgba[rows])
+        return Colormap(table, name="particles", controls=np.linspace(0, 1, len(table) + 1), interpolation="zero")
 
     def _show(self, number: int, batch: Batch) -> None:
         data = (batch.vertices, batch.faces, batch.numbers) if len(batch.faces) else NOTHING
