@@ -25,7 +25,7 @@ class ObliquePlane:
     image
         (h, w) float32, NaN outside the volume.
     affine
-        (4, 4) maps (0, row, column) to z, y, x in Å: what napari needs to show ``image[None]`` in place.
+        (4, 4) maps (0, row, column) to z, y, x in Å, as napari's layers have it.
     pixel_size
         Å per pixel.
     """
@@ -35,14 +35,21 @@ class ObliquePlane:
     pixel_size: float
 
     def layer(self, name: str, **attributes: Any) -> LayerData:
-        """Return the plane in its place in the tomogram, for views in 3D; outside the volume it is black."""
-        low = float(np.nanmin(self.image)) if np.isfinite(self.image).any() else 0.0
-        shown = np.nan_to_num(self.image, nan=low)[None]
-        return (
-            shown,
-            {"name": name, "colormap": "gray", "rgb": False, "affine": self.affine, **IN_ANGSTROM, **attributes},
-            "image",
-        )
+        """Return the plane as a layer for views in 3D; it stands at (0, 0, 0) until it is given to :meth:`place`."""
+        return self._shown(), {"name": name, "colormap": "gray", "rgb": False, **IN_ANGSTROM, **attributes}, "image"
+
+    def place(self, layer: Any) -> None:
+        """Show the plane, in its place, by a layer made of this or of another one.
+
+        To be called while the viewer shows 3D: in 2D napari can't cut a turned layer, and warns; hide it there.
+        """
+        layer.data = self._shown()
+        layer.affine = self.affine
+
+    def _shown(self) -> npt.NDArray[np.float32]:
+        """Return (1, h, w), outside the volume as dark as its darkest pixel."""
+        inside = self.image[np.isfinite(self.image)]
+        return np.nan_to_num(self.image, nan=float(inside.min()) if inside.size else 0.0)[None]
 
     def flat_layer(self, name: str, **attributes: Any) -> LayerData:
         """Return the plane as an image by itself, from (0, 0) Å, for views in 2D."""

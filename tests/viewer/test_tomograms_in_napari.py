@@ -1,0 +1,102 @@
+"""Tomograms, slabs, planes and stars in a napari window."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mrcfile
+import numpy as np
+import pytest
+from napari.utils.notifications import notification_manager
+
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.particles.reading import read_particles
+from napari_tomodrgn.viewer.oblique_plane import oblique_plane
+from napari_tomodrgn.viewer.slab import SlabVolume
+from napari_tomodrgn.viewer.tomogram_view import open_tomogram
+
+
+@pytest.fixture
+def viewer(make_napari_viewer_proxy: Callable[..., Any]) -> Any:
+    return make_napari_viewer_proxy(show=True)
+
+
+def tomogram(path: Path, kind: str) -> Path:
+    """A dark field with a bright square in its middle, 10 Å/px."""
+    values = np.zeros((20, 60, 60), dtype=kind)
+    values[:, 20:40, 20:40] = 100
+    values[::2, ::2, ::2] += np.asarray(20).astype(kind)
+    with mrcfile.new(path) as mrc:
+        mrc.set_data(values)
+        mrc.voxel_size = 10.0
+    return path
+
+
+def brightness(viewer: Any) -> tuple[float, float]:
+    """Return the mean of the canvas' middle and of its whole, from 0 to 255."""
+    picture = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(float)
+    height, width = picture.shape[:2]
+    middle = picture[height // 2 - 10 : height // 2 + 10, width // 2 - 10 : width // 2 + 10]
+    return float(middle.mean()), float(picture.mean())
+
+
+@pytest.mark.parametrize("kind", ["i1", "<f4", ">f4", "f2", ">i2", "u2"])
+def test_every_type_is_drawn_in_two_and_three_dimensions(viewer: Any, tmp_path: Path, kind: str) -> None:
+    (layer,) = viewer.open(tomogram(tmp_path / "tomogram.mrc", kind), plugin="napari-tomodrgn")
+    assert type(layer).__name__ == "Image"
+    assert layer.contrast_limits[1] >= 100
+    for displayed in (2, 3):
+        viewer.dims.ndisplay = displayed
+        middle, whole = brightness(viewer)
+        assert middle > 2 * whole
+
+
+def test_a_slab_follows_the_slider(viewer: Any, tmp_path: Path) -> None:
+    opened = open_tomogram(tomogram(tmp_path / "tomogram.mrc", ">f4"), "a")
+    values, attributes, _ = opened.layer
+    layer = viewer.add_image(SlabVolume(values, half=2, low_pass=30.0, pixel_size=10.0), **attributes)
+    viewer.dims.set_current_step(0, 7)
+    middle, whole = brightness(viewer)
+    assert middle > 2 * whole
+    assert layer.get_value((70.0, 300.0, 300.0), world=True) == pytest.approx(100, abs=15)
+    layer.data = values
+    assert viewer.layers[0].data.dtype == np.float32
+
+
+def test_a_plane_is_drawn_where_it_lies(viewer: Any, tmp_path: Path) -> None:
+    opened = open_tomogram(tomogram(tmp_path / "tomogram.mrc", "f4"), "a")
+    plane = oblique_plane(opened.volume.values, 10.0, (95.0, 295.0, 295.0), (1.0, 0.3, 0.2), 600.0)
+    viewer.dims.ndisplay = 3
+    values, attributes, _ = plane.layer("plane")
+    layer = viewer.add_image(values, **attributes)
+    plane.place(layer)
+    viewer.reset_view()
+    middle, whole = brightness(viewer)
+    assert middle > 2 * whole
+    world = np.asarray(layer.data_to_world((0, *(np.array(plane.image.shape) - 1) / 2)))
+    np.testing.assert_allclose(world, [95.0, 295.0, 295.0], atol=1e-6)
+    assert {str(unit) for unit in layer.units} == {"angstrom"}
+
+
+def test_a_segmentation_is_drawn_as_labels(viewer: Any, tmp_path: Path) -> None:
+    values, attributes, kind = open_tomogram(tomogram(tmp_path / "seg.mrc", "f4"), "a", segmentation=True).layer
+    layer = getattr(viewer, f"add_{kind}")(values, **attributes)
+    viewer.dims.set_current_step(0, 3)
+    assert layer.get_value((30.0, 300.0, 300.0), world=True) == 100
+    middle, whole = brightness(viewer)
+    assert middle > whole
+
+
+def test_layers_are_saved_as_a_star_with_the_counts(viewer: Any, warptools_set: Path, tmp_path: Path) -> None:
+    layers = viewer.open(warptools_set, plugin="napari-tomodrgn")
+    viewer.layers.selection = set(layers[:2])
+    layers[0].selected_data = {1, 2, 3}
+    layers[0].remove_selected()
+    path = tmp_path / "kept.star"
+    with notification_manager:
+        viewer.layers.save(str(path), selected=True)
+        said = notification_manager.records[-1].message
+    assert "wrote 17 of 40 particles" in said
+    assert len(read_particles(path)) == 17
+    with pytest.raises(InputError, match="exists already"):
+        viewer.layers.save(str(path), selected=True)
