@@ -113,4 +113,3 @@ def test_nothing_open(qtbot: Any) -> None:
     table = ParticleTable(Session())
     qtbot.addWidget(table)
     assert table.model.rowCount() == 0
-    table.disconnect_session()

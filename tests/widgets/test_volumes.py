@@ -43,7 +43,7 @@ def widget(
     widget.show()
     session.open_run(analysed_run.path)
     yield widget
-    widget.disconnect_session()
+    widget.close_down()
 
 
 def drawn(qtbot: Any, widget: Volumes) -> np.ndarray:

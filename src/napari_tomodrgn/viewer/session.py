@@ -47,6 +47,8 @@ class Session:
         How the selection was made.
     particle
         The row of the particle that is looked at by itself.
+    path
+        Rows of particles along a way through latent space that was drawn last, in its order.
     """
 
     data_changed = Signal()
@@ -55,6 +57,7 @@ class Session:
     colouring_changed = Signal()
     selection_changed = Signal()
     particle_changed = Signal()
+    path_changed = Signal()
 
     def __init__(self) -> None:
         self.particle_set: ParticleSet | None = None
@@ -67,6 +70,7 @@ class Session:
         self.selected: Mask = np.zeros(0, dtype=bool)
         self.rule: dict[str, Any] = {}
         self.particle: int | None = None
+        self.path: Rows | None = None
         self.history = History()
         self._colouring: Colouring | None = None
         self._rows: dict[ParticleId, int] = {}
@@ -102,7 +106,8 @@ class Session:
             columns |= columns_of_run(run, epoch, particle_set.ids)
         self.particle_set, self.run, self.epoch, self.columns = particle_set, run, epoch, columns
         self._rows = {particle: row for row, particle in enumerate(particle_set.ids)}
-        self.selected, self.rule, self.particle = np.zeros(len(particle_set), dtype=bool), {}, None
+        self.selected, self.rule = np.zeros(len(particle_set), dtype=bool), {}
+        self.particle = self.path = None
         self.styles, self.coloured_by = {}, self._first_colours()
         self._colouring = None
         self.tomogram = self.tomograms[0] if self.tomograms else None
@@ -312,6 +317,11 @@ class Session:
         if row != self.particle:
             self.particle = row
             self.particle_changed.emit()
+
+    def go_along(self, rows: Iterable[int]) -> None:
+        """Go along a way through particles, given by row."""
+        self.path = np.fromiter(rows, np.int64)
+        self.path_changed.emit()
 
     def undo(self) -> bool:
         """Take the last change back, and return whether there was one."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QColor
+from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -24,6 +24,7 @@ from napari_tomodrgn.runs import layout
 from napari_tomodrgn.viewer.columns import Classes
 from napari_tomodrgn.viewer.layers import tomogram_label
 from napari_tomodrgn.viewer.session import Session
+from napari_tomodrgn.widgets.following import follow_at_once
 from napari_tomodrgn.widgets.telling import tell
 
 
@@ -61,6 +62,7 @@ class Dataset(QWidget):
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.verticalHeader().hide()
+        self.table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
 
         buttons, epoch = QHBoxLayout(), QHBoxLayout()
         for button in (self.open_star_button, self.open_run_button, self.again_button):
@@ -80,14 +82,13 @@ class Dataset(QWidget):
         self.again_button.clicked.connect(lambda: tell(self.session.read_again))
         self.epochs.activated.connect(self._take_epoch)
         self.table.itemSelectionChanged.connect(self._take_tomogram)
-        self._connections = [
+        for signal, method in (
             (session.data_changed, self._show),
             (session.columns_changed, self._show),
             (session.colouring_changed, self._show_tomograms),
             (session.tomogram_changed, self._mark_tomogram),
-        ]
-        for signal, slot in self._connections:
-            signal.connect(slot)
+        ):
+            follow_at_once(self, signal, method)
         self._taking_over = False
         self._show()
 
@@ -165,7 +166,9 @@ class Dataset(QWidget):
         self.table.setHorizontalHeaderLabels(["tomogram", "particles"])
         for number, entry in enumerate(classes, 2):
             head = QTableWidgetItem(entry.name)
-            head.setForeground(QColor.fromRgbF(*entry.colour[:3]))
+            swatch = QPixmap(12, 12)
+            swatch.fill(QColor.fromRgbF(*entry.colour[:3]))
+            head.setIcon(QIcon(swatch))
             self.table.setHorizontalHeaderItem(number, head)
         self.table.setRowCount(len(tomograms.names))
         for row, (name, size) in enumerate(zip(tomograms.names, tomograms.sizes, strict=True)):
@@ -178,6 +181,8 @@ class Dataset(QWidget):
         header: Any = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.table.setSortingEnabled(True)
+        if self.table.horizontalHeader().sortIndicatorSection() < 0:
+            self.table.sortItems(0)
         self._taking_over = False
         self._mark_tomogram()
 
@@ -187,13 +192,3 @@ class Dataset(QWidget):
             if self._name_at(row) == self.session.tomogram:
                 self.table.selectRow(row)
         self._taking_over = False
-
-    def disconnect_session(self) -> None:
-        """Follow the session no longer."""
-        for signal, slot in self._connections:
-            signal.disconnect(slot, missing_ok=True)
-
-    def closeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Follow the session no longer."""
-        self.disconnect_session()
-        super().closeEvent(event)

@@ -5,6 +5,7 @@ from typing import Any
 from napari_tomodrgn.viewer.all_volumes import AllVolumes
 from napari_tomodrgn.viewer.current import panel_of, scene_of, session_of
 from napari_tomodrgn.widgets.dataset import Dataset
+from napari_tomodrgn.widgets.latent_space import LatentSpace
 from napari_tomodrgn.widgets.particle_table import ParticleTable
 from napari_tomodrgn.widgets.volumes import Volumes
 
@@ -15,6 +16,15 @@ class DatasetDock(Dataset):
     def __init__(self, napari_viewer: Any) -> None:
         scene_of(napari_viewer)  # so that what is opened is seen
         super().__init__(session_of(napari_viewer))
+
+
+class LatentSpaceDock(LatentSpace):
+    """The latent space, in a viewer."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        scene_of(napari_viewer)
+        super().__init__(session_of(napari_viewer))
+        self.path_drawn.connect(self.session.go_along)
 
 
 class ParticleTableDock(ParticleTable):

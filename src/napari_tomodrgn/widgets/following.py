@@ -10,6 +10,19 @@ from qtpy.QtCore import QObject, QTimer
 Work = Callable[[], None]
 
 
+def follow_at_once(owner: QObject, signal: SignalInstance, method: Work) -> None:
+    """Call a bound method of a widget whenever a signal is emitted, until the widget is destroyed."""
+    work = WeakMethod(method)
+
+    def heard() -> None:
+        found = work()
+        if found is not None:
+            found()
+
+    signal.connect(heard)
+    owner.destroyed.connect(partial(_disconnect, signal, heard))
+
+
 class Follower(QObject):
     """Calls methods of a widget soon after signals of the session, until the widget is destroyed.
 

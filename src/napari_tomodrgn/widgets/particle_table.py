@@ -11,8 +11,9 @@ from qtpy.QtWidgets import QAbstractItemView, QApplication, QLabel, QTableView, 
 from napari_tomodrgn.viewer.columns import Classes
 from napari_tomodrgn.viewer.geometry import relation
 from napari_tomodrgn.viewer.session import Session
+from napari_tomodrgn.widgets.following import follow_at_once
 
-NUMBER = ".6g"
+NUMBER = ".5g"
 
 
 class ParticleModel(QAbstractTableModel):
@@ -132,11 +133,10 @@ class ParticleTable(QWidget):
         self.view.selectionModel().selectionChanged.connect(self._take_selection)
         self.view.doubleClicked.connect(lambda index: session.look_at(int(self.model.order[index.row()])))
         self.model.layoutChanged.connect(self._show_selection)
-        session.data_changed.connect(self._refresh)
-        session.columns_changed.connect(self._refresh)
-        session.tomogram_changed.connect(self._refresh)
-        session.colouring_changed.connect(self.model.colours_changed)
-        session.selection_changed.connect(self._show_selection)
+        for signal in (session.data_changed, session.columns_changed, session.tomogram_changed):
+            follow_at_once(self, signal, self._refresh)
+        follow_at_once(self, session.colouring_changed, self.model.colours_changed)
+        follow_at_once(self, session.selection_changed, self._show_selection)
         self._refresh()
 
     def _refresh(self) -> None:
@@ -202,19 +202,3 @@ class ParticleTable(QWidget):
             QApplication.clipboard().setText(self.selected_text())
             return True
         return bool(super().eventFilter(watched, event))
-
-    def closeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Follow the session no longer."""
-        self.disconnect_session()
-        super().closeEvent(event)
-
-    def disconnect_session(self) -> None:
-        """Follow the session no longer."""
-        for signal, slot in (
-            (self.session.data_changed, self._refresh),
-            (self.session.columns_changed, self._refresh),
-            (self.session.tomogram_changed, self._refresh),
-            (self.session.colouring_changed, self.model.colours_changed),
-            (self.session.selection_changed, self._show_selection),
-        ):
-            signal.disconnect(slot, missing_ok=True)

@@ -28,6 +28,7 @@ from napari_tomodrgn.viewer.notifications import show_error
 from napari_tomodrgn.viewer.paths import LatentPath, along_component, between, through
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.volume_panel import Pin, VolumePanel
+from napari_tomodrgn.widgets.following import follow_at_once
 from napari_tomodrgn.widgets.telling import tell
 from napari_tomodrgn.widgets.volume_view import VolumeView
 from napari_tomodrgn.widgets.work import Work
@@ -60,10 +61,15 @@ class Volumes(QWidget):
         box.addWidget(self.view, 1)
         for part in (self._appearance(), self._comparison(), self._morph(), self._poses()):
             box.addWidget(part)
-        session.particle_changed.connect(self._take_particle)
-        session.data_changed.connect(self._offer_ways)
-        session.colouring_changed.connect(self._draw_soon)
-        panel.changed.connect(self._draw_soon)
+        for signal, method in (
+            (session.particle_changed, self._take_particle),
+            (session.data_changed, self._offer_ways),
+            (session.path_changed, self._take_path),
+            (session.colouring_changed, self._draw_soon),
+            (panel.changed, self._draw_soon),
+        ):
+            follow_at_once(self, signal, method)
+        self.destroyed.connect(placed.disconnect)
         self._offer_ways()
 
     # parts
@@ -239,13 +245,11 @@ class Volumes(QWidget):
         self.along.setEnabled(bool(dimensions))
         self.play.setEnabled(bool(dimensions))
 
-    def follow(self, rows: Any, name: str = "drawn path") -> None:
-        """Go along a way through particles, as one that was drawn in the latent space."""
-
-        def begin() -> None:
-            self._set_way(through(self.panel.source().latents, rows, name))
-
-        tell(begin)
+    def _take_path(self) -> None:
+        """Go along a way through particles that was drawn in the latent space."""
+        rows = self.session.path
+        if rows is not None and self.session.run is not None:
+            tell(lambda: self._set_way(through(self.panel.source().latents, rows, "drawn path")))
 
     def _choose_way(self) -> None:
         tell(lambda: self._set_way(self._chosen_way()))
@@ -335,22 +339,14 @@ class Volumes(QWidget):
             self.work.cancel()
         self.placed.clear()
 
-    def disconnect_session(self) -> None:
-        """Follow the session no longer, and end what is under way."""
+    def close_down(self) -> None:
+        """End what is under way."""
         if self.work is not None:
             self.work.cancel()
             self.work.wait()
         self._playing.stop()
-        for signal, slot in (
-            (self.session.particle_changed, self._take_particle),
-            (self.session.data_changed, self._offer_ways),
-            (self.session.colouring_changed, self._draw_soon),
-            (self.panel.changed, self._draw_soon),
-        ):
-            signal.disconnect(slot, missing_ok=True)
-        self.placed.disconnect()
 
     def closeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Follow the session no longer."""
-        self.disconnect_session()
+        """End what is under way."""
+        self.close_down()
         super().closeEvent(event)

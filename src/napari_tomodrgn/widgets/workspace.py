@@ -10,7 +10,7 @@ from napari_tomodrgn.viewer.current import current_viewer
 PLUGIN = "napari-tomodrgn"
 LEFT, RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
 BOTTOM = Qt.DockWidgetArea.BottomDockWidgetArea
-PLACES = {"Dataset": RIGHT, "Volumes": RIGHT, "Particles": BOTTOM}
+PLACES = {"Dataset": RIGHT, "Latent space": RIGHT, "Volumes": RIGHT, "Particles": BOTTOM}
 SIDE_PX, BOTTOM_PX = 460, 200
 
 
@@ -29,7 +29,8 @@ def open_workspace(viewer: Any = None) -> dict[str, Any]:
     window = docks["Dataset"].window()
     if isinstance(window, QMainWindow):
         window.tabifyDockWidget(docks["Dataset"], docks["Volumes"])
-        docks["Dataset"].raise_()
-        window.resizeDocks([docks["Dataset"]], [SIDE_PX], Qt.Orientation.Horizontal)
+        window.splitDockWidget(docks["Latent space"], docks["Dataset"], Qt.Orientation.Vertical)
+        docks["Volumes"].raise_()
+        window.resizeDocks([docks["Latent space"]], [SIDE_PX], Qt.Orientation.Horizontal)
         window.resizeDocks([docks["Particles"]], [BOTTOM_PX], Qt.Orientation.Vertical)
     return widgets
