@@ -16,6 +16,7 @@ from napari_tomodrgn.viewer.columns import Classes, Numbers
 from napari_tomodrgn.viewer.layers import IN_ANGSTROM, TOMOGRAM
 from napari_tomodrgn.viewer.placement import Poses
 from napari_tomodrgn.viewer.session import How, Rows, Session
+from napari_tomodrgn.viewer.tomogram_layers import TomogramLayers
 
 if TYPE_CHECKING:
     from napari.layers import Points, Vectors
@@ -40,6 +41,7 @@ class Scene:
         self.vectors: Vectors | None = None
         self._taking_over = False
         self._oriented: Rows = self.rows  # of the arrows
+        self.tomograms = TomogramLayers(viewer, session)
         session.data_changed.connect(self._show_data)
         session.tomogram_changed.connect(self._show_tomogram)
         session.columns_changed.connect(self._show_tomogram)

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import affine_transform
 
-AMBIENT = 0.25
+AMBIENT = 0.3
+WHITE_SHARE = 0.25
 Picture = npt.NDArray[np.uint8]
 Matrix = npt.NDArray[np.float64]
 
@@ -55,7 +56,9 @@ def shaded(
     facing = np.clip(-along / 2 / np.maximum(length, 1e-12), 0, 1)
     near = 0.75 + 0.25 * depth / box  # what lies deeper is darker
     light = (AMBIENT + (1 - AMBIENT) * facing) * near
-    picture = np.where(hit[..., None], light[..., None] * np.array(colour), np.array(background))
+    # a little white in it, or dark colours would not be seen on a dark ground
+    pale = WHITE_SHARE + (1 - WHITE_SHARE) * np.array(colour)
+    picture = np.where(hit[..., None], light[..., None] * pale, np.array(background))
     # rows of a picture go down, y of a volume goes up
     return np.ascontiguousarray((255 * np.clip(picture[::-1], 0, 1)).astype(np.uint8))
 

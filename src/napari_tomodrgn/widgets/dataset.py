@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QCheckBox,
     QComboBox,
     QFileDialog,
     QHBoxLayout,
@@ -24,6 +25,7 @@ from napari_tomodrgn.runs import layout
 from napari_tomodrgn.viewer.columns import Classes
 from napari_tomodrgn.viewer.layers import tomogram_label
 from napari_tomodrgn.viewer.session import Session
+from napari_tomodrgn.viewer.tomogram_layers import TomogramLayers
 from napari_tomodrgn.widgets.following import follow_at_once
 from napari_tomodrgn.widgets.telling import tell
 
@@ -42,10 +44,10 @@ class Count(QTableWidgetItem):
 class Dataset(QWidget):
     """Opens data sets and runs, and shows what is open."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, tomograms: TomogramLayers, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("dataset")
-        self.session = session
+        self.session, self.tomograms = session, tomograms
         self.open_star_button = QPushButton("Open star …")
         self.open_star_button.setToolTip("Particles of a star file or optimisation set")
         self.open_run_button = QPushButton("Open run …")
@@ -64,7 +66,18 @@ class Dataset(QWidget):
         self.table.verticalHeader().hide()
         self.table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
 
-        buttons, epoch = QHBoxLayout(), QHBoxLayout()
+        self.files_button = QPushButton("Tomograms …")
+        self.files_button.setToolTip("A folder of tomograms; its files are matched by their names")
+        self.version = QComboBox()
+        self.version.setToolTip("Version of the tomogram")
+        self.inverted = QCheckBox("inverted")
+        self.file_text = QLabel()
+        self.file_text.setWordWrap(True)
+
+        buttons, epoch, image = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        for part in (self.files_button, self.version, self.inverted):
+            image.addWidget(part)
+        image.addStretch(1)
         for button in (self.open_star_button, self.open_run_button, self.again_button):
             buttons.addWidget(button)
         self.epoch_label = QLabel("epoch")
@@ -76,11 +89,16 @@ class Dataset(QWidget):
         box.addWidget(self.title)
         box.addLayout(epoch)
         box.addWidget(self.table, 1)
+        box.addLayout(image)
+        box.addWidget(self.file_text)
 
         self.open_star_button.clicked.connect(self._ask_star)
         self.open_run_button.clicked.connect(self._ask_run)
         self.again_button.clicked.connect(lambda: tell(self.session.read_again))
         self.epochs.activated.connect(self._take_epoch)
+        self.files_button.clicked.connect(self._ask_files)
+        self.version.activated.connect(lambda: self.tomograms.choose(self.version.currentText()))
+        self.inverted.toggled.connect(self.tomograms.invert)
         self.table.itemSelectionChanged.connect(self._take_tomogram)
         for signal, method in (
             (session.data_changed, self._show),
@@ -107,6 +125,27 @@ class Dataset(QWidget):
         if path:
             self.open(Path(path))
 
+    def _ask_files(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Folder of tomograms")
+        if path:
+            tell(lambda: self.tomograms.add([path]))
+            self._show_files()
+
+    def _show_files(self) -> None:
+        """Say which file shows the open tomogram, and which were not matched."""
+        there = self.tomograms.versions
+        self.version.clear()
+        self.version.addItems(list(there))
+        self.version.setVisible(len(there) > 1)
+        self.version.setCurrentText(self.tomograms.version)
+        shown = there.get(self.tomograms.version) or next(iter(there.values()), None)
+        text = "no file of this tomogram yet" if shown is None else shown.name
+        files = self.tomograms.files
+        if files.unassigned:
+            text += f" · {len(files.unassigned)} files match no tomogram"
+        self.file_text.setText(text if self.session.particle_set is not None else "")
+        self.file_text.setToolTip("\n".join(f"{path}: {why}" for path, why in files.unassigned.items()))
+
     def _take_epoch(self) -> None:
         run, epoch = self.session.run, self.epochs.currentData()
         if run is not None and epoch is not None and epoch != self.session.epoch:
@@ -132,6 +171,7 @@ class Dataset(QWidget):
         self.epoch_label.setVisible(session.run is not None)
         self.epochs.setVisible(session.run is not None)
         self.table.setVisible(there)
+        self.files_button.setEnabled(there)
         if session.particle_set is None:
             return
         path = session.run.path if session.run is not None else session.particle_set.source.path
@@ -187,6 +227,7 @@ class Dataset(QWidget):
         self._mark_tomogram()
 
     def _mark_tomogram(self) -> None:
+        self._show_files()
         self._taking_over = True
         for row in range(self.table.rowCount()):
             if self._name_at(row) == self.session.tomogram:

@@ -14,8 +14,7 @@ class DatasetDock(Dataset):
     """What is open, in a viewer."""
 
     def __init__(self, napari_viewer: Any) -> None:
-        scene_of(napari_viewer)  # so that what is opened is seen
-        super().__init__(session_of(napari_viewer))
+        super().__init__(session_of(napari_viewer), scene_of(napari_viewer).tomograms)
 
 
 class LatentSpaceDock(LatentSpace):

@@ -28,8 +28,8 @@ def open_workspace(viewer: Any = None) -> dict[str, Any]:
             window.addDockWidget(area, dock)
     window = docks["Dataset"].window()
     if isinstance(window, QMainWindow):
-        window.tabifyDockWidget(docks["Dataset"], docks["Volumes"])
-        window.splitDockWidget(docks["Latent space"], docks["Dataset"], Qt.Orientation.Vertical)
+        window.splitDockWidget(docks["Volumes"], docks["Latent space"], Qt.Orientation.Vertical)
+        window.tabifyDockWidget(docks["Volumes"], docks["Dataset"])
         docks["Volumes"].raise_()
         window.resizeDocks([docks["Latent space"]], [SIDE_PX], Qt.Orientation.Horizontal)
         window.resizeDocks([docks["Particles"]], [BOTTOM_PX], Qt.Orientation.Vertical)
