@@ -1,0 +1,195 @@
+"""The whole scene in a real napari window, with mouse and keys: latent space, tomogram, table and volumes as one."""
+
+import gc
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtWidgets import QApplication
+from sklearn.metrics import adjusted_rand_score
+
+from napari_tomodrgn.particles.particle_set import ParticleId
+from napari_tomodrgn.viewer.columns import Classes, Numbers
+from napari_tomodrgn.viewer.current import scene_of, session_of
+from napari_tomodrgn.viewer.sample_run import SampleRun, make_sample_run
+from napari_tomodrgn.viewer.scene import Scene
+from napari_tomodrgn.viewer.session import Session
+from napari_tomodrgn.widgets.workspace import open_workspace
+
+LEFT, NO = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> SampleRun:
+    return make_sample_run(tmp_path_factory.mktemp("sample") / "sample")
+
+
+class Window:
+    """The window and what is in it."""
+
+    def __init__(self, viewer: Any, run: Path) -> None:
+        self.viewer, self.widgets = viewer, open_workspace(viewer)
+        self.session: Session = session_of(viewer)
+        self.scene: Scene = scene_of(viewer)
+        self.widgets["Dataset"].open(run)
+        self.settle()
+
+    def settle(self) -> None:
+        for _ in range(5):
+            QApplication.processEvents()
+
+    def selected(self) -> set[ParticleId]:
+        assert self.session.particle_set is not None
+        return {self.session.particle_set.ids[row] for row in np.flatnonzero(self.session.selected)}
+
+    def of_tomogram(self, ids: set[ParticleId]) -> set[ParticleId]:
+        return {each for each in ids if each[0] == self.session.tomogram}
+
+    def in_points(self) -> set[ParticleId]:
+        assert self.scene.points is not None
+        assert self.session.particle_set is not None
+        return {self.session.particle_set.ids[self.scene.rows[index]] for index in self.scene.points.selected_data}
+
+    def in_table(self) -> set[ParticleId]:
+        table = self.widgets["Particles"]
+        assert self.session.particle_set is not None
+        rows = table.view.selectionModel().selectedRows()
+        return {self.session.particle_set.ids[table.model.order[index.row()]] for index in rows}
+
+    def lasso(self, corners: list[QPoint]) -> None:
+        """Draw around places of the scatter with the left button."""
+        scatter = self.widgets["Latent space"].scatter
+
+        def send(kind: QEvent.Type, place: QPoint, buttons: Qt.MouseButton) -> None:
+            button = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else LEFT
+            everywhere = QPointF(scatter.mapToGlobal(place))
+            QApplication.sendEvent(scatter, QMouseEvent(kind, QPointF(place), everywhere, button, buttons, NO))
+
+        send(QEvent.Type.MouseButtonPress, corners[0], LEFT)
+        for corner in (*corners[1:], corners[0]):
+            send(QEvent.Type.MouseMove, corner, LEFT)
+        send(QEvent.Type.MouseButtonRelease, corners[0], Qt.MouseButton.NoButton)
+        self.settle()
+
+
+@pytest.fixture
+def window(make_napari_viewer_proxy: Callable[..., Any], sample: SampleRun) -> Iterator[Window]:
+    window = Window(make_napari_viewer_proxy(show=True), sample.run)
+    yield window
+    window.widgets["Volumes"].close_down()
+
+
+def test_classes_of_the_sample_are_those_simulated(window: Window, sample: SampleRun) -> None:
+    truth = pd.read_csv(sample.truth, dtype={"tomogram": str, "particle": str})
+    known = truth.set_index(["tomogram", "particle"])["label"]
+    classes = window.session.columns["kmeans-4"]
+    assert isinstance(classes, Classes)
+    assert window.session.particle_set is not None
+    labels = [known[particle] for particle in window.session.particle_set.ids]
+    assert adjusted_rand_score(labels, classes.codes) > 0.9
+
+
+def test_one_selection_in_every_view(window: Window, qtbot: Any) -> None:
+    """Colour by class, lasso a class, see it in tomogram and table; select points, see them in the scatter; undo."""
+    session, latent = window.session, window.widgets["Latent space"]
+    latent.colour_box.setCurrentText("tomogram")
+    window.settle()
+    latent.colour_box.setCurrentText("kmeans-4")
+    window.settle()
+    assert session.coloured_by == "kmeans-4"
+    assert window.scene.points is not None
+    np.testing.assert_allclose(window.scene.points.face_color, session.colouring.rgba[window.scene.rows])
+
+    classes = session.columns["kmeans-4"]
+    across, upwards = session.columns["PC 1"], session.columns["PC 2"]
+    assert isinstance(classes, Classes)
+    assert isinstance(across, Numbers)
+    assert isinstance(upwards, Numbers)
+    # the class that is farthest to the right stands alone
+    code = int(np.argmax([across.values[classes.codes == each].mean() for each in range(4)]))
+    own = classes.codes == code
+    assert across.values[own].min() > across.values[~own].max()
+    window.lasso(window_corners(latent, across.values, upwards.values, own))
+    assert (session.selected == own).all()
+    ids = window.selected()
+    assert window.in_points() == window.in_table() == window.of_tomogram(ids)
+    assert window.in_points()
+
+    other = session.tomograms[1]
+    table = window.widgets["Dataset"].table
+    row = next(each for each in range(table.rowCount()) if window.widgets["Dataset"]._name_at(each) == other)
+    qtbot.mouseClick(table.viewport(), LEFT, NO, table.visualItemRect(table.item(row, 0)).center())
+    window.settle()
+    assert session.tomogram == other
+    assert window.in_points() == window.in_table() == window.of_tomogram(ids)
+    assert window.scene.tomograms.image.metadata["experiment_id"] == other
+
+    window.scene.points.selected_data = {1, 4}
+    window.settle()
+    chosen = window.in_points()
+    assert len(chosen) == 2
+    assert window.selected() == chosen | {each for each in ids if each[0] != other}
+    assert window.in_table() == chosen
+    assert f"{len(window.selected())} of 240 selected" in latent.status.text()
+
+    qtbot.mouseClick(latent.undo_button, LEFT)
+    window.settle()
+    assert window.selected() == ids
+    assert window.in_points() == window.in_table() == window.of_tomogram(ids)
+    qtbot.mouseClick(latent.redo_button, LEFT)
+    window.settle()
+    assert window.in_points() == chosen
+
+
+def window_corners(latent: Any, x: np.ndarray, y: np.ndarray, own: np.ndarray) -> list[QPoint]:
+    """Return the corners of a rectangle around some particles, in pixels of the scatter."""
+    places = latent.scatter.frame.to_pixels(np.stack([x[own], y[own]], axis=1))
+    left, top = np.floor(places.min(axis=0)) - 4
+    right, bottom = np.ceil(places.max(axis=0)) + 4
+    return [QPoint(int(left), int(top)), QPoint(int(right), int(top)), QPoint(int(right), int(bottom)),
+            QPoint(int(left), int(bottom))]  # fmt: skip
+
+
+def test_a_click_in_the_scatter_shows_a_particles_volume_and_all_are_placed(window: Window, qtbot: Any) -> None:
+    session, volumes = window.session, window.widgets["Volumes"]
+    session.look_at(int(window.scene.rows[3]))
+    qtbot.waitUntil(lambda: volumes.view.volume is not None)
+    assert session.particle_set is not None
+    assert session.particle_set.ids[window.scene.rows[3]][1] in volumes.view.caption
+    window.viewer.dims.ndisplay = 3
+    qtbot.mouseClick(volumes.place_button, LEFT)
+    qtbot.waitUntil(lambda: not volumes.work.running, timeout=30000)
+    assert sorted(volumes.placed.layers.rows) == sorted(session.rows_here)
+    picture = window.viewer.screenshot(canvas_only=True, flash=False)
+    assert picture[..., :3].std() > 5
+    session.open_tomogram(session.tomograms[1])
+    assert len(volumes.placed.layers.rows) == 0
+
+
+def test_docks_that_are_closed_leave_nothing(window: Window, sample: SampleRun) -> None:
+    alive = {name: weakref.ref(widget) for name, widget in window.widgets.items() if name != "Volumes"}
+    for name in alive:
+        window.viewer.window.remove_dock_widget(window.widgets.pop(name))
+    window.settle()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    window.settle()
+    gc.collect()
+    assert {name for name, widget in alive.items() if widget() is not None} == set()
+    window.session.select_rows([1, 2], {"rule": "click"})
+    window.session.open_tomogram(window.session.tomograms[1])
+    assert window.scene.points is not None
+    assert len(window.scene.points.data) == len(window.scene.rows)
+
+
+def test_opening_many_tomograms_adds_no_layers(window: Window) -> None:
+    before = len(window.viewer.layers)
+    for number in range(6):
+        window.session.open_tomogram(window.session.tomograms[number % 2])
+        window.settle()
+    assert len(window.viewer.layers) == before
