@@ -9,18 +9,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QMouseEvent
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QApplication
 from sklearn.metrics import adjusted_rand_score
 
 from napari_tomodrgn.particles.particle_set import ParticleId
 from napari_tomodrgn.viewer.columns import Classes, Numbers
 from napari_tomodrgn.viewer.current import scene_of, session_of
+from napari_tomodrgn.viewer.layers import tomogram_label
 from napari_tomodrgn.viewer.sample_run import SampleRun, make_sample_run
 from napari_tomodrgn.viewer.scene import Scene
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.widgets.workspace import open_workspace
+
+from .mouse import around, drag
 
 LEFT, NO = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 
@@ -62,21 +64,6 @@ class Window:
         rows = table.view.selectionModel().selectedRows()
         return {self.session.particle_set.ids[table.model.order[index.row()]] for index in rows}
 
-    def lasso(self, corners: list[QPoint]) -> None:
-        """Draw around places of the scatter with the left button."""
-        scatter = self.widgets["Latent space"].scatter
-
-        def send(kind: QEvent.Type, place: QPoint, buttons: Qt.MouseButton) -> None:
-            button = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else LEFT
-            everywhere = QPointF(scatter.mapToGlobal(place))
-            QApplication.sendEvent(scatter, QMouseEvent(kind, QPointF(place), everywhere, button, buttons, NO))
-
-        send(QEvent.Type.MouseButtonPress, corners[0], LEFT)
-        for corner in (*corners[1:], corners[0]):
-            send(QEvent.Type.MouseMove, corner, LEFT)
-        send(QEvent.Type.MouseButtonRelease, corners[0], Qt.MouseButton.NoButton)
-        self.settle()
-
 
 @pytest.fixture
 def window(make_napari_viewer_proxy: Callable[..., Any], sample: SampleRun) -> Iterator[Window]:
@@ -91,7 +78,9 @@ def test_classes_of_the_sample_are_those_simulated(window: Window, sample: Sampl
     classes = window.session.columns["kmeans-4"]
     assert isinstance(classes, Classes)
     assert window.session.particle_set is not None
-    labels = [known[particle] for particle in window.session.particle_set.ids]
+    labels = [
+        known[tomogram_label(tomogram), name.split("/")[-1]] for tomogram, name in window.session.particle_set.ids
+    ]
     assert adjusted_rand_score(labels, classes.codes) > 0.9
 
 
@@ -107,15 +96,15 @@ def test_one_selection_in_every_view(window: Window, qtbot: Any) -> None:
     np.testing.assert_allclose(window.scene.points.face_color, session.colouring.rgba[window.scene.rows])
 
     classes = session.columns["kmeans-4"]
-    across, upwards = session.columns["PC 1"], session.columns["PC 2"]
+    across = session.columns["PC 1"]
     assert isinstance(classes, Classes)
     assert isinstance(across, Numbers)
-    assert isinstance(upwards, Numbers)
     # the class that is farthest to the right stands alone
     code = int(np.argmax([across.values[classes.codes == each].mean() for each in range(4)]))
     own = classes.codes == code
     assert across.values[own].min() > across.values[~own].max()
-    window.lasso(window_corners(latent, across.values, upwards.values, own))
+    drag(latent.scatter, around(latent.scatter, np.flatnonzero(own).tolist()))
+    window.settle()
     assert (session.selected == own).all()
     ids = window.selected()
     assert window.in_points() == window.in_table() == window.of_tomogram(ids)
@@ -145,15 +134,6 @@ def test_one_selection_in_every_view(window: Window, qtbot: Any) -> None:
     qtbot.mouseClick(latent.redo_button, LEFT)
     window.settle()
     assert window.in_points() == chosen
-
-
-def window_corners(latent: Any, x: np.ndarray, y: np.ndarray, own: np.ndarray) -> list[QPoint]:
-    """Return the corners of a rectangle around some particles, in pixels of the scatter."""
-    places = latent.scatter.frame.to_pixels(np.stack([x[own], y[own]], axis=1))
-    left, top = np.floor(places.min(axis=0)) - 4
-    right, bottom = np.ceil(places.max(axis=0)) + 4
-    return [QPoint(int(left), int(top)), QPoint(int(right), int(top)), QPoint(int(right), int(bottom)),
-            QPoint(int(left), int(bottom))]  # fmt: skip
 
 
 def test_a_click_in_the_scatter_shows_a_particles_volume_and_all_are_placed(window: Window, qtbot: Any) -> None:

@@ -94,11 +94,11 @@ class Dataset(QWidget):
 
         self.open_star_button.clicked.connect(self._ask_star)
         self.open_run_button.clicked.connect(self._ask_run)
-        self.again_button.clicked.connect(lambda: tell(self.session.read_again))
+        self.again_button.clicked.connect(self._read_again)
         self.epochs.activated.connect(self._take_epoch)
         self.files_button.clicked.connect(self._ask_files)
-        self.version.activated.connect(lambda: self.tomograms.choose(self.version.currentText()))
-        self.inverted.toggled.connect(self.tomograms.invert)
+        self.version.activated.connect(self._take_version)
+        self.inverted.toggled.connect(self._take_inverted)
         self.table.itemSelectionChanged.connect(self._take_tomogram)
         for signal, method in (
             (session.data_changed, self._show),
@@ -124,6 +124,15 @@ class Dataset(QWidget):
         path = QFileDialog.getExistingDirectory(self, "Open a run")
         if path:
             self.open(Path(path))
+
+    def _read_again(self) -> None:
+        tell(self.session.read_again)
+
+    def _take_version(self) -> None:
+        self.tomograms.choose(self.version.currentText())
+
+    def _take_inverted(self, inverted: bool) -> None:
+        self.tomograms.invert(inverted)
 
     def _ask_files(self) -> None:
         path = QFileDialog.getExistingDirectory(self, "Folder of tomograms")

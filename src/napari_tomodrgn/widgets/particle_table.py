@@ -131,13 +131,16 @@ class ParticleTable(QWidget):
         layout.addWidget(self.summary)
         self._taking_over = False
         self.view.selectionModel().selectionChanged.connect(self._take_selection)
-        self.view.doubleClicked.connect(lambda index: session.look_at(int(self.model.order[index.row()])))
+        self.view.doubleClicked.connect(self._look_at)
         self.model.layoutChanged.connect(self._show_selection)
         for signal in (session.data_changed, session.columns_changed, session.tomogram_changed):
             follow_at_once(self, signal, self._refresh)
         follow_at_once(self, session.colouring_changed, self.model.colours_changed)
         follow_at_once(self, session.selection_changed, self._show_selection)
         self._refresh()
+
+    def _look_at(self, index: Any) -> None:
+        self.session.look_at(int(self.model.order[index.row()]))
 
     def _refresh(self) -> None:
         self._taking_over = True

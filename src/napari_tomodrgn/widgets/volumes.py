@@ -132,7 +132,7 @@ class Volumes(QWidget):
             row.addWidget(self.pin_shows[name])
         self.difference = QPushButton("B − A")
         self.difference.setToolTip("What B has more than A (blue) and less (orange)")
-        self.difference.clicked.connect(lambda: tell(self.panel.show_difference))
+        self.difference.clicked.connect(self._show_difference)
         row.addWidget(self.difference)
         row.addStretch(1)
         return part
@@ -186,6 +186,9 @@ class Volumes(QWidget):
         row = self.session.particle
         if row is not None and self.session.run is not None:
             tell(lambda: self.panel.look_at_particle(row))
+
+    def _show_difference(self) -> None:
+        tell(self.panel.show_difference)
 
     def _take_look(self) -> None:
         self.panel.shared_level, self.panel.low_pass = self.shared.isChecked(), self.low_pass.value()
