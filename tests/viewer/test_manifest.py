@@ -3,6 +3,8 @@
 import pytest
 from npe2 import PluginManifest
 
+WIDGETS = ("dataset", "latent_space", "particles", "volumes")
+
 
 @pytest.fixture(scope="module")
 def manifest() -> PluginManifest:
@@ -18,11 +20,14 @@ def test_every_command_can_be_imported(manifest: PluginManifest) -> None:
         "napari-tomodrgn.write_star",
         "napari-tomodrgn.simulated_tomogram",
         "napari-tomodrgn.trained_run",
+        "napari-tomodrgn.workspace",
+        *(f"napari-tomodrgn.{widget}" for widget in WIDGETS),
     }
 
 
 def test_each_contribution_calls_a_command_that_is_there(manifest: PluginManifest) -> None:
     commands = {command.id for command in manifest.contributions.commands}
     given = manifest.contributions
-    used = [*given.readers, *given.writers, *given.sample_data]
+    menus = [item for items in given.menus.values() for item in items]
+    used = [*given.readers, *given.writers, *given.sample_data, *given.widgets, *menus]
     assert {contribution.command for contribution in used} == commands

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import starfile
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QApplication
 from sklearn.metrics import adjusted_rand_score
 
 from napari_tomodrgn.particles.particle_set import ParticleId
+from napari_tomodrgn.viewer import sample_run
 from napari_tomodrgn.viewer.columns import Classes, Numbers
 from napari_tomodrgn.viewer.current import scene_of, session_of
 from napari_tomodrgn.viewer.layers import tomogram_label
@@ -173,3 +175,39 @@ def test_opening_many_tomograms_adds_no_layers(window: Window) -> None:
         window.session.open_tomogram(window.session.tomograms[number % 2])
         window.settle()
     assert len(window.viewer.layers) == before
+
+
+def test_the_sample_opens_with_all_widgets(
+    make_napari_viewer_proxy: Callable[..., Any], sample: SampleRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sample_run, "sample_folder", lambda: sample.run.parent)
+    viewer = make_napari_viewer_proxy(show=True)
+    viewer.open_sample("napari-tomodrgn", "trained-run")
+    QApplication.processEvents()
+    session = session_of(viewer)
+    assert session.run is not None
+    assert session.run.path == sample.run
+    assert {layer.name for layer in viewer.layers} == {"particles", "tomogram", "outline"}
+
+
+def test_what_is_dropped_on_the_window_opens_in_it(window: Window, warptools_set: Path, class_e_star: Path) -> None:
+    """Real particles, at the places that starfile reads; and a set without places."""
+    assert window.viewer.open(warptools_set, plugin="napari-tomodrgn") == []
+    window.settle()
+    session, points = window.session, window.scene.points
+    assert points is not None
+    assert session.particle_set is not None
+    assert len(session) == 40
+    star = warptools_set.with_name(warptools_set.name.replace("_optimisation_set", ""))
+    rows = starfile.read(star, parse_as_string=["rlnTomoName"])["particles"]
+    for tomogram, group in rows.groupby("rlnTomoName", sort=False):
+        session.open_tomogram(str(tomogram))
+        expected = 12.0 * group[["rlnCoordinateZ", "rlnCoordinateY", "rlnCoordinateX"]].to_numpy()
+        np.testing.assert_allclose(points.data, expected, atol=0.01)
+    assert window.widgets["Dataset"].table.rowCount() == 4
+    assert window.widgets["Volumes"].view.volume is None
+
+    assert window.viewer.open(class_e_star, plugin="napari-tomodrgn") == []
+    window.settle()
+    assert len(points.data) == 0
+    assert window.widgets["Particles"].model.rowCount() == len(session.rows_in_tomogram) > 0

@@ -45,6 +45,12 @@ def panel_of(viewer: "napari.Viewer") -> VolumePanel:
     return _PANELS[viewer]
 
 
+def session_in_use() -> Session | None:
+    """Return the session of the viewer in use, ``None`` where nothing shows one there."""
+    viewer = _behind(current_viewer())
+    return None if viewer is None or viewer not in _SCENES else _SESSIONS[viewer]
+
+
 def current_viewer() -> Any:
     """Return the viewer in use, ``None`` where there is none."""
     import napari

@@ -129,6 +129,31 @@ def _named(name: str, pixel_size: float | None) -> dict[str, Any]:
     return {"name": name, "multiscale": False, "metadata": {TOMOGRAM: tomogram_label(name)}, **physical}
 
 
+def outline_layer(
+    tomogram: str,
+    size_angstrom: npt.ArrayLike,  # (3,) z, y, x, from the first voxel's centre to the last's
+) -> LayerData:
+    """Return the twelve edges of a tomogram's box as a Vectors layer."""
+    size = np.asarray(size_angstrom, dtype=np.float32)
+    corners = np.indices((2, 2, 2)).reshape(3, -1).T
+    edges = [
+        (corner * size, np.eye(3, dtype=np.float32)[axis] * size[axis])
+        for corner in corners
+        for axis in range(3)
+        if not corner[axis]
+    ]
+    attributes = {
+        "name": "outline",
+        "edge_color": "#8a8f98",
+        "edge_width": float(size.max()) / 400,
+        "vector_style": "line",
+        "length": 1,
+        "metadata": {TOMOGRAM: tomogram},
+        **IN_ANGSTROM,
+    }
+    return np.array(edges, dtype=np.float32), attributes, "vectors"
+
+
 def set_pixel_size(layer: Any, pixel_size: float) -> None:
     """Give a napari layer that is shown in voxels its pixel size in Å, or another one.
 

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from napari_tomodrgn.particles.reading import read_particles
 from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.run import Run
+from napari_tomodrgn.viewer.current import session_in_use
 from napari_tomodrgn.viewer.layers import RUN, STAR, LayerData, image_layer, particle_layers
 from napari_tomodrgn.viewer.mrc_volume import SUFFIXES, contrast_limits, open_mrc
 
 MOST_TOMOGRAMS = 32  # layers that napari still takes quickly
+
+NO_LAYER: Any = (None,)  # what napari takes for a file that was read and brings no layer
 
 Paths = str | list[str]
 Reader = Callable[[Paths], list[LayerData]]
@@ -47,12 +51,26 @@ def _reader_of_each(
 
 
 def read_star(path: Path) -> list[LayerData]:
-    """Return the particles of a star file, one Points layer a tomogram, positions in Å."""
+    """Return the particles of a star file, one Points layer a tomogram, positions in Å.
+
+    In a window where one of the plugin's widgets is open the file is opened there, and no further layer is added.
+    """
+    session = session_in_use()
+    if session is not None:
+        session.open_star(path)
+        return [NO_LAYER]
     return _first_tomograms(particle_layers(read_particles(path), metadata={STAR: str(path)}), path)
 
 
 def read_run(path: Path) -> list[LayerData]:
-    """Return the particles that a run was trained on, one Points layer a tomogram, positions in Å."""
+    """Return the particles that a run was trained on, one Points layer a tomogram, positions in Å.
+
+    In a window where one of the plugin's widgets is open the run is opened there, and no further layer is added.
+    """
+    session = session_in_use()
+    if session is not None:
+        session.open_run(path)
+        return [NO_LAYER]
     run = Run.open(path)
     return _first_tomograms(particle_layers(run.particle_set(), metadata={RUN: str(run.path)}), run.path)
 

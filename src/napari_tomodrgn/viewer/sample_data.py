@@ -3,6 +3,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import npe2
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -14,7 +15,17 @@ from napari_tomodrgn.simulation.shapes import LARGEST_SHARE, STATES, four_state_
 from napari_tomodrgn.viewer import sample_run
 from napari_tomodrgn.viewer.colouring import colour_by
 from napari_tomodrgn.viewer.columns import columns_of_run
-from napari_tomodrgn.viewer.layers import RUN, TOMOGRAM, LayerData, image_layer, particle_layers, points_layer
+from napari_tomodrgn.viewer.current import current_viewer, session_of
+from napari_tomodrgn.viewer.layers import (
+    RUN,
+    TOMOGRAM,
+    LayerData,
+    image_layer,
+    outline_layer,
+    particle_layers,
+    points_layer,
+)
+from napari_tomodrgn.viewer.mrc_volume import open_mrc
 from napari_tomodrgn.viewer.tomogram_view import open_tomogram
 
 NAME = "simulated"
@@ -73,11 +84,20 @@ def add_particle(
 
 
 def trained_run() -> list[LayerData]:
-    """Return the first tomogram of the sample with a trained run, and its particles coloured by class.
+    """Open the sample with a trained run in a window with all of the plugin's widgets.
 
-    Made when it is first asked for, which takes about ten seconds; napari shows how far it is and stays responsive.
+    Without a window, return its first tomogram, and the particles coloured by class. Made when it is first asked for,
+    which takes about ten seconds; napari shows how far it is and stays responsive.
     """
     sample = _with_progress()
+    viewer = current_viewer()
+    if viewer is not None and getattr(viewer, "window", None) is not None:
+        npe2.PluginManager.instance().commands.execute("napari-tomodrgn.workspace")
+        session_of(viewer).open_run(sample.run)
+        tomogram = next(iter(sample.tomograms))
+        volume = open_mrc(sample.tomograms[tomogram])
+        side = (np.array(volume.values.shape) - 1) * (volume.pixel_size or 1.0)
+        return [outline_layer(tomogram, side)]  # napari asks for a layer at least
     run = Run.open(sample.run)
     particle_set = run.particle_set()
     column = columns_of_run(run, run.chosen_epoch, particle_set.ids)[f"kmeans-{sample_run.CLASSES}"]
