@@ -180,6 +180,14 @@ def test_modifiers_add_subtract_and_intersect(widget: LatentSpace, session: Sess
     assert selected(session) == []
 
 
+def test_the_selection_is_cleared_and_inverted(widget: LatentSpace, session: Session) -> None:
+    session.select_rows([2, 5], {"rule": "table"})
+    QTest.mouseClick(widget.invert_button, LEFT)
+    assert selected(session) == [row for row in range(len(session)) if row not in (2, 5)]
+    QTest.mouseClick(widget.clear_button, LEFT)
+    assert selected(session) == []
+
+
 def test_undo_and_redo_are_named_and_work_by_button_and_key(widget: LatentSpace, session: Session) -> None:
     assert not widget.undo_button.isEnabled()
     drag(widget.scatter, around(widget.scatter, [3, 9]))

@@ -101,7 +101,13 @@ class LatentSpace(QWidget):
         self.along_x, self.along_y = QPushButton("Along x", self), QPushButton("Along y", self)
         self.status = QLabel(self)
         self.status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.undo_button, self.redo_button = QToolButton(self), QToolButton(self)
+        self.clear_button, self.invert_button, self.undo_button, self.redo_button = (
+            QToolButton(self) for _ in range(4)
+        )
+        self.clear_button.setText("Clear")
+        self.clear_button.setToolTip("Select no particle")
+        self.invert_button.setText("Invert")
+        self.invert_button.setToolTip("Select the particles that are not selected")
 
     def _arrange(self) -> None:
         columns = QHBoxLayout()
@@ -129,8 +135,8 @@ class LatentSpace(QWidget):
         splitter.setSizes([490, 200])
         bottom = QHBoxLayout()
         bottom.addWidget(self.status, 1)
-        bottom.addWidget(self.undo_button)
-        bottom.addWidget(self.redo_button)
+        for each in (self.clear_button, self.invert_button, self.undo_button, self.redo_button):
+            bottom.addWidget(each)
         layout = QVBoxLayout(self)
         for row in (columns, tools):
             layout.addLayout(row)
@@ -151,6 +157,8 @@ class LatentSpace(QWidget):
         self.steps_box.valueChanged.connect(self._take_steps)
         self.along_x.clicked.connect(self.path_along_x)
         self.along_y.clicked.connect(self.path_along_y)
+        self.clear_button.clicked.connect(self._clear)
+        self.invert_button.clicked.connect(self._invert)
         self.undo_button.clicked.connect(self._undo)
         self.redo_button.clicked.connect(self._redo)
         scatter.picked.connect(self._pick)
@@ -269,6 +277,12 @@ class LatentSpace(QWidget):
 
     def _colour_by(self, column: str) -> None:
         self.session.colour_by(column)
+
+    def _clear(self) -> None:
+        self.session.select_rows([], {"rule": "none"})
+
+    def _invert(self) -> None:
+        self.session.invert()
 
     def _undo(self) -> None:
         self.session.undo()
