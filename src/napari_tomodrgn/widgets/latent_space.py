@@ -85,6 +85,7 @@ class LatentSpace(QWidget):
             button = self.tool_buttons[tool] = QPushButton(self)
             button.setText(tool.capitalize())
             button.setToolTip(f"{TOOL_TIPS[tool]}\n{MODIFIERS}")
+            button.setMinimumWidth(button.fontMetrics().horizontalAdvance(button.text()) + 16)  # in a narrow dock
             button.setCheckable(True)
             button.setChecked(tool == self.scatter.tool)
             self.tools.addButton(button)
@@ -100,6 +101,7 @@ class LatentSpace(QWidget):
         self.steps_box.setToolTip("How many particles are taken along a path")
         self.along_x, self.along_y = QPushButton("Along x", self), QPushButton("Along y", self)
         self.status = QLabel(self)
+        self.status.setToolTip("Particles without a number in one of the two columns are not shown")
         self.status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.clear_button, self.invert_button, self.undo_button, self.redo_button = (
             QToolButton(self) for _ in range(4)
@@ -134,7 +136,7 @@ class LatentSpace(QWidget):
         splitter.setStretchFactor(0, 1)
         splitter.setSizes([490, 200])
         bottom = QHBoxLayout()
-        bottom.addWidget(self.status, 1)
+        bottom.addStretch(1)
         for each in (self.clear_button, self.invert_button, self.undo_button, self.redo_button):
             bottom.addWidget(each)
         layout = QVBoxLayout(self)
@@ -143,6 +145,7 @@ class LatentSpace(QWidget):
         layout.addWidget(self.path_row)
         layout.addWidget(splitter, 1)
         layout.addWidget(self.thresholds)
+        layout.addWidget(self.status)
         layout.addLayout(bottom)
 
     def _connect(self) -> None:
@@ -243,7 +246,7 @@ class LatentSpace(QWidget):
         ):
             button.setEnabled(name is not None)
             button.setToolTip(verb if name is None else f"{verb}: {name}")
-            width = button.fontMetrics().averageCharWidth() * 26
+            width = button.fontMetrics().averageCharWidth() * 24
             text = verb if name is None else f"{verb}: {name}"
             button.setText(button.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, width))
 

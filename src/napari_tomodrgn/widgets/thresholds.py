@@ -45,7 +45,7 @@ class Thresholds(QWidget):
         layout.addWidget(QLabel("Between", self))
         for widget, stretch in ((self.column, 1), (self.low, 0), (self.slider, 3), (self.high, 0)):
             layout.addWidget(widget, stretch)
-        width = self.fontMetrics().horizontalAdvance("−0000.0000")
+        width = self.fontMetrics().horizontalAdvance("−0000.000")
         for edit in (self.low, self.high):
             edit.setFixedWidth(width)
             edit.editingFinished.connect(self._typed)
