@@ -14,12 +14,12 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QEvent, QPoint, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QColorDialog, QLineEdit, QMenu, QTreeWidget, QWidget
+from qtpy.QtWidgets import QApplication, QColorDialog, QLineEdit, QMenu, QTreeView, QWidget
 
 from napari_tomodrgn.viewer.columns import Classes, Numbers
 from napari_tomodrgn.viewer.session import Session
+from napari_tomodrgn.widgets.class_model import NAME, SHOWN, SIZE, SWATCH
 from napari_tomodrgn.widgets.latent_space import LatentSpace, first_axes
-from napari_tomodrgn.widgets.legend import NAME, SHOWN, SIZE, SWATCH
 
 Shown = Callable[..., None]
 
@@ -40,9 +40,14 @@ def selected(session: Session) -> list[int]:
     return np.flatnonzero(session.selected).tolist()
 
 
-def cell(tree: QTreeWidget, row: int, place: int) -> QPoint:
+def cell(tree: QTreeView, row: int, place: int) -> QPoint:
     """Return the middle of a cell in the legend."""
-    return tree.visualRect(tree.indexFromItem(tree.topLevelItem(row), place)).center()
+    return tree.visualRect(tree.model().index(row, place)).center()
+
+
+def text(widget: LatentSpace, row: int, place: int) -> str:
+    """Return what a cell of the legend says."""
+    return str(widget.legend.tree.model().index(row, place).data())
 
 
 def click_legend(widget: LatentSpace, row: int, place: int, modifiers: Qt.KeyboardModifier = PLAIN) -> None:
@@ -232,7 +237,7 @@ def test_a_click_on_a_class_selects_it(widget: LatentSpace, session: Session, la
     assert selected(session) == np.flatnonzero(of <= 1).tolist()
     click_legend(widget, 1, NAME, ALT)
     assert selected(session) == np.flatnonzero(of == 0).tolist()
-    sizes = [widget.legend.tree.topLevelItem(row).text(SIZE) for row in range(3)]
+    sizes = [text(widget, row, SIZE) for row in range(3)]
     assert sizes == [str((of == code).sum()) for code in range(3)]
 
 
@@ -246,28 +251,28 @@ def test_a_double_click_renames_a_class(widget: LatentSpace, session: Session, l
     QTest.keyClick(editor, Qt.Key.Key_Return)
     caught_up(widget)
     assert session.colouring.classes[2].name == "junk, mostly"
-    assert tree.topLevelItem(2).text(NAME) == "junk, mostly"
+    assert text(widget, 2, NAME) == "junk, mostly"
     row = int(np.flatnonzero(codes(session, labelling) == 2)[0])
     assert f"{labelling}: junk, mostly" in widget.describe(row)
     session.undo()
     caught_up(widget)
-    assert tree.topLevelItem(2).text(NAME) == "class 2"
+    assert text(widget, 2, NAME) == "class 2"
 
 
 def test_an_empty_name_is_not_taken(widget: LatentSpace, session: Session) -> None:
-    widget.legend.tree.editItem(widget.legend.tree.topLevelItem(0), NAME)
+    widget.legend.tree.edit(widget.legend.model.index(0, NAME))
     (editor,) = widget.legend.tree.viewport().findChildren(QLineEdit)
     editor.clear()
     QTest.keyClick(editor, Qt.Key.Key_Return)
     caught_up(widget)
-    assert widget.legend.tree.topLevelItem(0).text(NAME) == "class 0"
+    assert text(widget, 0, NAME) == "class 0"
     assert session.history.undo_name is None
 
 
 def test_the_box_hides_and_shows_a_class(widget: LatentSpace, session: Session, labelling: str) -> None:
     of, colour = codes(session, labelling), session.colouring.classes[1].colour
     tree = widget.legend.tree
-    box = tree.visualRect(tree.indexFromItem(tree.topLevelItem(1), SHOWN))
+    box = tree.visualRect(tree.model().index(1, SHOWN))
     inside_box = QPoint(box.left() + 10, box.center().y())
     QTest.mouseClick(tree.viewport(), LEFT, PLAIN, inside_box)
     caught_up(widget)
@@ -309,8 +314,7 @@ def test_particles_without_a_class_have_a_line_that_does_nothing(widget: LatentS
     session.columns_changed.emit()
     session.colour_by("few")
     caught_up(widget)
-    tree = widget.legend.tree
-    texts = [tuple(tree.topLevelItem(row).text(place) for place in (NAME, SIZE)) for row in range(2)]
+    texts = [tuple(text(widget, row, place) for place in (NAME, SIZE)) for row in range(2)]
     assert texts == [("only", "40"), ("no value", str(len(session) - 40))]
     click_legend(widget, 1, NAME)
     click_legend(widget, 1, SWATCH)
@@ -336,6 +340,9 @@ def test_thresholds_select_between_typed_limits_ends_included(widget: LatentSpac
     QTest.keyClicks(thresholds.high, "no number")
     QTest.keyClick(thresholds.high, Qt.Key.Key_Return)
     assert selected(session) == np.flatnonzero(column.values >= low).tolist()
+    session.read_again()
+    caught_up(widget)
+    assert thresholds.limits == (low, column.values.max())
 
 
 def test_the_whole_range_selects_all_that_have_a_value(widget: LatentSpace, session: Session) -> None:

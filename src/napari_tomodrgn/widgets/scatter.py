@@ -145,7 +145,7 @@ class Scatter(QWidget):
 
     def fit(self) -> None:
         """Show all particles."""
-        self._show(self._around())
+        self.show_part(self._around())
 
     def cancel(self) -> None:
         """Forget the lasso, rectangle or path that is being drawn."""
@@ -173,7 +173,7 @@ class Scatter(QWidget):
         area = plot_area(self)
         return Frame.around(self.cloud.x_range, self.cloud.y_range, area.width(), area.height())
 
-    def _show(self, frame: Frame) -> None:
+    def show_part(self, frame: Frame) -> None:
         """Show another part; what is being drawn stays over the same particles."""
         if self._gesture:
             self._gesture = [(x, y) for x, y in frame.to_pixels(self.frame.to_data(self._gesture)).tolist()]
@@ -184,17 +184,20 @@ class Scatter(QWidget):
         self._image = None
         self.update()  # Qt draws once for all that is updated within a turn of the event loop
 
+    def _fill_area(self) -> None:
+        area = plot_area(self)
+        self.show_part(self.frame.resized(area.width(), area.height()))
+
     # drawing
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """Show the same part on the new size."""
-        area = plot_area(self)
-        self._show(self.frame.resized(area.width(), area.height()))
+        self._fill_area()
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         """Draw again in the colours and the font of another theme."""
         if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange, QEvent.Type.StyleChange):
-            self.resizeEvent(QResizeEvent(self.size(), self.size()))
+            self._fill_area()
         super().changeEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
@@ -276,7 +279,7 @@ class Scatter(QWidget):
         if self._panned_from is not None:
             moved = event.position() - self._panned_from
             self._panned_from = event.position()
-            self._show(self.frame.moved(moved.x(), moved.y()))
+            self.show_part(self.frame.moved(moved.x(), moved.y()))
         elif self._pressed and self._gesture:
             pixel = self._pixel(event)
             if self.tool in ("rectangle", "click"):
@@ -357,7 +360,7 @@ class Scatter(QWidget):
         whole = self._around()
         zoom = (whole.x[1] - whole.x[0]) / (frame.x[1] - frame.x[0])
         if 1 / FARTHEST < zoom < CLOSEST:
-            self._show(frame)
+            self.show_part(frame)
         event.accept()
 
     # keys, and the tooltip
