@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QEvent, QPoint, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QColorDialog, QLineEdit, QMenu, QTreeView, QWidget
+from qtpy.QtWidgets import QApplication, QColorDialog, QLineEdit, QMenu, QTableView, QWidget
 
 from napari_tomodrgn.viewer.columns import Classes, Numbers
 from napari_tomodrgn.viewer.session import Session
@@ -40,19 +40,19 @@ def selected(session: Session) -> list[int]:
     return np.flatnonzero(session.selected).tolist()
 
 
-def cell(tree: QTreeView, row: int, place: int) -> QPoint:
+def cell(table: QTableView, row: int, place: int) -> QPoint:
     """Return the middle of a cell in the legend."""
-    return tree.visualRect(tree.model().index(row, place)).center()
+    return table.visualRect(table.model().index(row, place)).center()
 
 
 def text(widget: LatentSpace, row: int, place: int) -> str:
     """Return what a cell of the legend says."""
-    return str(widget.legend.tree.model().index(row, place).data())
+    return str(widget.legend.table.model().index(row, place).data())
 
 
 def click_legend(widget: LatentSpace, row: int, place: int, modifiers: Qt.KeyboardModifier = PLAIN) -> None:
-    tree = widget.legend.tree
-    QTest.mouseClick(tree.viewport(), LEFT, modifiers, cell(tree, row, place))
+    table = widget.legend.table
+    QTest.mouseClick(table.viewport(), LEFT, modifiers, cell(table, row, place))
     caught_up(widget)
 
 
@@ -118,7 +118,7 @@ def test_colours_follow_any_column_both_ways(widget: LatentSpace, session: Sessi
     session.colour_by("tomogram")
     caught_up(widget)
     assert widget.colour_box.currentText() == "tomogram"
-    assert widget.legend.tree.isVisible()
+    assert widget.legend.table.isVisible()
     np.testing.assert_array_equal(widget.scatter.cloud.rgba, session.colouring.rgba)
 
 
@@ -242,11 +242,11 @@ def test_a_click_on_a_class_selects_it(widget: LatentSpace, session: Session, la
 
 
 def test_a_double_click_renames_a_class(widget: LatentSpace, session: Session, labelling: str) -> None:
-    tree = widget.legend.tree
-    at = cell(tree, 2, NAME)
-    QTest.mouseClick(tree.viewport(), LEFT, PLAIN, at)
-    QTest.mouseDClick(tree.viewport(), LEFT, PLAIN, at)
-    (editor,) = tree.viewport().findChildren(QLineEdit)
+    table = widget.legend.table
+    at = cell(table, 2, NAME)
+    QTest.mouseClick(table.viewport(), LEFT, PLAIN, at)
+    QTest.mouseDClick(table.viewport(), LEFT, PLAIN, at)
+    (editor,) = table.viewport().findChildren(QLineEdit)
     QTest.keyClicks(editor, "junk, mostly")
     QTest.keyClick(editor, Qt.Key.Key_Return)
     caught_up(widget)
@@ -260,8 +260,8 @@ def test_a_double_click_renames_a_class(widget: LatentSpace, session: Session, l
 
 
 def test_an_empty_name_is_not_taken(widget: LatentSpace, session: Session) -> None:
-    widget.legend.tree.edit(widget.legend.model.index(0, NAME))
-    (editor,) = widget.legend.tree.viewport().findChildren(QLineEdit)
+    widget.legend.table.edit(widget.legend.model.index(0, NAME))
+    (editor,) = widget.legend.table.viewport().findChildren(QLineEdit)
     editor.clear()
     QTest.keyClick(editor, Qt.Key.Key_Return)
     caught_up(widget)
@@ -271,16 +271,16 @@ def test_an_empty_name_is_not_taken(widget: LatentSpace, session: Session) -> No
 
 def test_the_box_hides_and_shows_a_class(widget: LatentSpace, session: Session, labelling: str) -> None:
     of, colour = codes(session, labelling), session.colouring.classes[1].colour
-    tree = widget.legend.tree
-    box = tree.visualRect(tree.model().index(1, SHOWN))
+    table = widget.legend.table
+    box = table.visualRect(table.model().index(1, SHOWN))
     inside_box = QPoint(box.left() + 10, box.center().y())
-    QTest.mouseClick(tree.viewport(), LEFT, PLAIN, inside_box)
+    QTest.mouseClick(table.viewport(), LEFT, PLAIN, inside_box)
     caught_up(widget)
     assert selected(session) == []
     assert (session.colouring.rgba[of == 1, 3] == 0).all()
     drag(widget.scatter, everything(widget.scatter))
     assert selected(session) == np.flatnonzero(of != 1).tolist()
-    QTest.mouseClick(tree.viewport(), LEFT, PLAIN, inside_box)
+    QTest.mouseClick(table.viewport(), LEFT, PLAIN, inside_box)
     caught_up(widget)
     assert session.colouring.classes[1].colour == pytest.approx(colour)
 
@@ -289,11 +289,11 @@ def test_the_box_hides_and_shows_a_class(widget: LatentSpace, session: Session, 
 def test_the_colour_of_a_class_is_chosen_in_a_dialog(
     widget: LatentSpace, session: Session, qtbot: QtBot, by: str
 ) -> None:
-    tree = widget.legend.tree
+    table = widget.legend.table
     if by == "swatch":
-        QTest.mouseClick(tree.viewport(), LEFT, PLAIN, cell(tree, 0, SWATCH))
+        QTest.mouseClick(table.viewport(), LEFT, PLAIN, cell(table, 0, SWATCH))
     else:
-        tree.customContextMenuRequested.emit(cell(tree, 0, NAME))
+        table.customContextMenuRequested.emit(cell(table, 0, NAME))
         (menu,) = widget.legend.findChildren(QMenu)
         qtbot.waitUntil(menu.isVisible)
         QTest.keyClick(menu, Qt.Key.Key_Down)

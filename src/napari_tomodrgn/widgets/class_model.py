@@ -10,6 +10,7 @@ from napari_tomodrgn.viewer.colouring import WITHOUT, Colour, LegendEntry
 SHOWN, SWATCH, NAME, SIZE = range(4)
 NO_VALUE = "no value"
 SWATCH_SIZE = 12
+HIDDEN = "#808080"  # of the names of hidden classes, faint in dark and light themes
 
 Index = QModelIndex | QPersistentModelIndex
 Role = Qt.ItemDataRole
@@ -86,6 +87,8 @@ class ClassModel(QAbstractTableModel):
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Role.DecorationRole and place == SWATCH:
             return swatch(WITHOUT if entry is None else entry.colour)
+        if role == Role.ForegroundRole and entry is not None and entry.colour[3] == 0:
+            return QColor(HIDDEN)
         if role == Role.CheckStateRole and place == SHOWN and entry is not None:
             return Qt.CheckState.Checked if entry.colour[3] > 0 else Qt.CheckState.Unchecked
         if role in (Role.DisplayRole, Role.EditRole, Role.ToolTipRole) and place == NAME:

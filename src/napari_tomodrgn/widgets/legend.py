@@ -12,7 +12,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QMenu,
     QStackedLayout,
-    QTreeView,
+    QTableView,
     QVBoxLayout,
     QWidget,
 )
@@ -22,7 +22,7 @@ from napari_tomodrgn.viewer.columns import Classes, Numbers
 from napari_tomodrgn.viewer.frame import ticks
 from napari_tomodrgn.viewer.raster import DENSITY_SHARE
 from napari_tomodrgn.viewer.session import Session
-from napari_tomodrgn.widgets.class_model import NAME, NO_VALUE, SHOWN, SIZE, SWATCH, ClassModel, to_qcolor
+from napari_tomodrgn.widgets.class_model import NAME, NO_VALUE, SHOWN, SIZE, SWATCH, SWATCH_SIZE, ClassModel, to_qcolor
 from napari_tomodrgn.widgets.following import Follower
 from napari_tomodrgn.widgets.scatter import how_of
 
@@ -43,23 +43,23 @@ class Legend(QWidget):
         font.setBold(True)
         self.title.setFont(font)
         self.model = ClassModel(self)
-        self.tree = _tree(self, self.model)
+        self.table = _table(self, self.model)
         self.bar = ColourBar(self)
         self.dialog: QColorDialog | None = None
         self._painted = 0  # the class whose colour is being chosen
         self._column: str | None = None
         self._density = False
         self._stack = QStackedLayout()
-        self._stack.addWidget(self.tree)
+        self._stack.addWidget(self.table)
         self._stack.addWidget(self.bar)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.title)
         layout.addLayout(self._stack, 1)
 
-        self.tree.clicked.connect(self._clicked)
-        self.tree.doubleClicked.connect(self._double_clicked)
-        self.tree.customContextMenuRequested.connect(self._menu)
+        self.table.clicked.connect(self._clicked)
+        self.table.doubleClicked.connect(self._double_clicked)
+        self.table.customContextMenuRequested.connect(self._menu)
         self.model.renamed.connect(self._rename)
         self.model.shown.connect(self._show_class)
         follower = Follower(self)
@@ -79,9 +79,12 @@ class Legend(QWidget):
             self.bar.show_limits(session.colouring.limits, int((~np.isfinite(column.values)).sum()))
         else:
             missing = int((column.codes < 0).sum()) if isinstance(column, Classes) else 0
-            self.model.set_entries(session.colouring.classes, missing)
+            classes = session.colouring.classes
+            self.model.set_entries(classes, missing)
+            longest = f"{max([missing, *(entry.size for entry in classes)], default=0):,}"
+            self.table.setColumnWidth(SIZE, self.fontMetrics().horizontalAdvance(longest) + 16)
         as_bar = self._density or isinstance(column, Numbers)
-        self._stack.setCurrentWidget(self.bar if as_bar else self.tree)
+        self._stack.setCurrentWidget(self.bar if as_bar else self.table)
 
     def set_density(self, on: bool) -> None:
         """Explain the colours of a density, or those of particles."""
@@ -99,7 +102,7 @@ class Legend(QWidget):
 
     def _double_clicked(self, index: QModelIndex) -> None:
         if index.column() in (NAME, SIZE) and self.model.entry(index) is not None:
-            self.tree.edit(index.siblingAtColumn(NAME))
+            self.table.edit(index.siblingAtColumn(NAME))
 
     def _rename(self, code: int, name: str) -> None:
         if self._column is not None:
@@ -111,15 +114,15 @@ class Legend(QWidget):
             self.session.paint_class(self._column, code, (*colour[:3], float(shown)))
 
     def _menu(self, at: QPoint) -> None:
-        index = self.tree.indexAt(at)
+        index = self.table.indexAt(at)
         entry = self.model.entry(index)
         if entry is None:
             return
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction("Colour…", lambda: self.choose_colour(entry))
-        menu.addAction("Rename", lambda: self.tree.edit(index.siblingAtColumn(NAME)))
-        menu.popup(self.tree.viewport().mapToGlobal(at))
+        menu.addAction("Rename", lambda: self.table.edit(index.siblingAtColumn(NAME)))
+        menu.popup(self.table.viewport().mapToGlobal(at))
 
     def choose_colour(self, entry: LegendEntry) -> None:
         """Let a person choose the colour of a class."""
@@ -137,26 +140,29 @@ class Legend(QWidget):
             self.session.paint_class(self._column, self._painted, rgba)
 
 
-def _tree(parent: QWidget, model: ClassModel) -> QTreeView:
-    tree = QTreeView(parent)
-    tree.setModel(model)
-    tree.setHeaderHidden(True)
-    tree.setRootIsDecorated(False)
-    tree.setUniformRowHeights(True)
-    tree.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-    tree.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-    tree.setToolTip(
+def _table(parent: QWidget, model: ClassModel) -> QTableView:
+    table = QTableView(parent)
+    table.setModel(model)
+    table.setShowGrid(False)
+    table.setWordWrap(False)
+    table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+    table.setToolTip(
         "Click: select the class (Shift adds, Alt or Ctrl removes). Double click: rename. "
         "Colour: change it. Box: hide or show."
     )
-    header = tree.header()
-    header.setStretchLastSection(False)
+    lines, header = table.verticalHeader(), table.horizontalHeader()
+    lines.hide()
+    lines.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+    lines.setDefaultSectionSize(table.fontMetrics().height() + 6)
+    header.hide()
     header.setMinimumSectionSize(20)
-    for place in (SHOWN, SWATCH, SIZE):
-        header.setSectionResizeMode(place, QHeaderView.ResizeMode.ResizeToContents)
+    header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)  # by contents, thousands of lines would be asked
     header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-    return tree
+    header.resizeSection(SHOWN, 26)
+    header.resizeSection(SWATCH, SWATCH_SIZE + 10)
+    return table
 
 
 class ColourBar(QWidget):
