@@ -59,7 +59,7 @@ def frame_ms(count: int, repeats: int) -> dict[str, float]:
     numbers = [colour_by(Numbers(generator.random(count))).rgba for _ in range(2)]
     changes = {
         "selection": lambda turn: scatter.set_selected(masks[turn % 2]),
-        "zoom": lambda turn: (setattr(scatter, "frame", scatter.frame.zoomed(1.05, 300, 250)), scatter._redraw()),
+        "zoom": lambda turn: scatter.show_part(scatter.frame.zoomed(1.05, 300, 250)),
         "colours": lambda turn: scatter.set_colours(numbers[turn % 2]),
     }
     times: dict[str, list[float]] = {name: [] for name in changes}

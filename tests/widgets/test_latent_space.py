@@ -14,12 +14,12 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QEvent, QPoint, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QColorDialog, QLineEdit, QMenu, QTreeWidget, QWidget
+from qtpy.QtWidgets import QApplication, QColorDialog, QLineEdit, QMenu, QTableView, QWidget
 
 from napari_tomodrgn.viewer.columns import Classes, Numbers
 from napari_tomodrgn.viewer.session import Session
+from napari_tomodrgn.widgets.class_model import NAME, SHOWN, SIZE, SWATCH
 from napari_tomodrgn.widgets.latent_space import LatentSpace, first_axes
-from napari_tomodrgn.widgets.legend import NAME, SHOWN, SIZE, SWATCH
 
 Shown = Callable[..., None]
 
@@ -40,14 +40,19 @@ def selected(session: Session) -> list[int]:
     return np.flatnonzero(session.selected).tolist()
 
 
-def cell(tree: QTreeWidget, row: int, place: int) -> QPoint:
+def cell(table: QTableView, row: int, place: int) -> QPoint:
     """Return the middle of a cell in the legend."""
-    return tree.visualRect(tree.indexFromItem(tree.topLevelItem(row), place)).center()
+    return table.visualRect(table.model().index(row, place)).center()
+
+
+def text(widget: LatentSpace, row: int, place: int) -> str:
+    """Return what a cell of the legend says."""
+    return str(widget.legend.table.model().index(row, place).data())
 
 
 def click_legend(widget: LatentSpace, row: int, place: int, modifiers: Qt.KeyboardModifier = PLAIN) -> None:
-    tree = widget.legend.tree
-    QTest.mouseClick(tree.viewport(), LEFT, modifiers, cell(tree, row, place))
+    table = widget.legend.table
+    QTest.mouseClick(table.viewport(), LEFT, modifiers, cell(table, row, place))
     caught_up(widget)
 
 
@@ -113,7 +118,7 @@ def test_colours_follow_any_column_both_ways(widget: LatentSpace, session: Sessi
     session.colour_by("tomogram")
     caught_up(widget)
     assert widget.colour_box.currentText() == "tomogram"
-    assert widget.legend.tree.isVisible()
+    assert widget.legend.table.isVisible()
     np.testing.assert_array_equal(widget.scatter.cloud.rgba, session.colouring.rgba)
 
 
@@ -180,6 +185,14 @@ def test_modifiers_add_subtract_and_intersect(widget: LatentSpace, session: Sess
     assert selected(session) == []
 
 
+def test_the_selection_is_cleared_and_inverted(widget: LatentSpace, session: Session) -> None:
+    session.select_rows([2, 5], {"rule": "table"})
+    QTest.mouseClick(widget.invert_button, LEFT)
+    assert selected(session) == [row for row in range(len(session)) if row not in (2, 5)]
+    QTest.mouseClick(widget.clear_button, LEFT)
+    assert selected(session) == []
+
+
 def test_undo_and_redo_are_named_and_work_by_button_and_key(widget: LatentSpace, session: Session) -> None:
     assert not widget.undo_button.isEnabled()
     drag(widget.scatter, around(widget.scatter, [3, 9]))
@@ -224,50 +237,50 @@ def test_a_click_on_a_class_selects_it(widget: LatentSpace, session: Session, la
     assert selected(session) == np.flatnonzero(of <= 1).tolist()
     click_legend(widget, 1, NAME, ALT)
     assert selected(session) == np.flatnonzero(of == 0).tolist()
-    sizes = [widget.legend.tree.topLevelItem(row).text(SIZE) for row in range(3)]
+    sizes = [text(widget, row, SIZE) for row in range(3)]
     assert sizes == [str((of == code).sum()) for code in range(3)]
 
 
 def test_a_double_click_renames_a_class(widget: LatentSpace, session: Session, labelling: str) -> None:
-    tree = widget.legend.tree
-    at = cell(tree, 2, NAME)
-    QTest.mouseClick(tree.viewport(), LEFT, PLAIN, at)
-    QTest.mouseDClick(tree.viewport(), LEFT, PLAIN, at)
-    (editor,) = tree.viewport().findChildren(QLineEdit)
+    table = widget.legend.table
+    at = cell(table, 2, NAME)
+    QTest.mouseClick(table.viewport(), LEFT, PLAIN, at)
+    QTest.mouseDClick(table.viewport(), LEFT, PLAIN, at)
+    (editor,) = table.viewport().findChildren(QLineEdit)
     QTest.keyClicks(editor, "junk, mostly")
     QTest.keyClick(editor, Qt.Key.Key_Return)
     caught_up(widget)
     assert session.colouring.classes[2].name == "junk, mostly"
-    assert tree.topLevelItem(2).text(NAME) == "junk, mostly"
+    assert text(widget, 2, NAME) == "junk, mostly"
     row = int(np.flatnonzero(codes(session, labelling) == 2)[0])
     assert f"{labelling}: junk, mostly" in widget.describe(row)
     session.undo()
     caught_up(widget)
-    assert tree.topLevelItem(2).text(NAME) == "class 2"
+    assert text(widget, 2, NAME) == "class 2"
 
 
 def test_an_empty_name_is_not_taken(widget: LatentSpace, session: Session) -> None:
-    widget.legend.tree.editItem(widget.legend.tree.topLevelItem(0), NAME)
-    (editor,) = widget.legend.tree.viewport().findChildren(QLineEdit)
+    widget.legend.table.edit(widget.legend.model.index(0, NAME))
+    (editor,) = widget.legend.table.viewport().findChildren(QLineEdit)
     editor.clear()
     QTest.keyClick(editor, Qt.Key.Key_Return)
     caught_up(widget)
-    assert widget.legend.tree.topLevelItem(0).text(NAME) == "class 0"
+    assert text(widget, 0, NAME) == "class 0"
     assert session.history.undo_name is None
 
 
 def test_the_box_hides_and_shows_a_class(widget: LatentSpace, session: Session, labelling: str) -> None:
     of, colour = codes(session, labelling), session.colouring.classes[1].colour
-    tree = widget.legend.tree
-    box = tree.visualRect(tree.indexFromItem(tree.topLevelItem(1), SHOWN))
+    table = widget.legend.table
+    box = table.visualRect(table.model().index(1, SHOWN))
     inside_box = QPoint(box.left() + 10, box.center().y())
-    QTest.mouseClick(tree.viewport(), LEFT, PLAIN, inside_box)
+    QTest.mouseClick(table.viewport(), LEFT, PLAIN, inside_box)
     caught_up(widget)
     assert selected(session) == []
     assert (session.colouring.rgba[of == 1, 3] == 0).all()
     drag(widget.scatter, everything(widget.scatter))
     assert selected(session) == np.flatnonzero(of != 1).tolist()
-    QTest.mouseClick(tree.viewport(), LEFT, PLAIN, inside_box)
+    QTest.mouseClick(table.viewport(), LEFT, PLAIN, inside_box)
     caught_up(widget)
     assert session.colouring.classes[1].colour == pytest.approx(colour)
 
@@ -276,11 +289,11 @@ def test_the_box_hides_and_shows_a_class(widget: LatentSpace, session: Session, 
 def test_the_colour_of_a_class_is_chosen_in_a_dialog(
     widget: LatentSpace, session: Session, qtbot: QtBot, by: str
 ) -> None:
-    tree = widget.legend.tree
+    table = widget.legend.table
     if by == "swatch":
-        QTest.mouseClick(tree.viewport(), LEFT, PLAIN, cell(tree, 0, SWATCH))
+        QTest.mouseClick(table.viewport(), LEFT, PLAIN, cell(table, 0, SWATCH))
     else:
-        tree.customContextMenuRequested.emit(cell(tree, 0, NAME))
+        table.customContextMenuRequested.emit(cell(table, 0, NAME))
         (menu,) = widget.legend.findChildren(QMenu)
         qtbot.waitUntil(menu.isVisible)
         QTest.keyClick(menu, Qt.Key.Key_Down)
@@ -301,8 +314,7 @@ def test_particles_without_a_class_have_a_line_that_does_nothing(widget: LatentS
     session.columns_changed.emit()
     session.colour_by("few")
     caught_up(widget)
-    tree = widget.legend.tree
-    texts = [tuple(tree.topLevelItem(row).text(place) for place in (NAME, SIZE)) for row in range(2)]
+    texts = [tuple(text(widget, row, place) for place in (NAME, SIZE)) for row in range(2)]
     assert texts == [("only", "40"), ("no value", str(len(session) - 40))]
     click_legend(widget, 1, NAME)
     click_legend(widget, 1, SWATCH)
@@ -328,6 +340,9 @@ def test_thresholds_select_between_typed_limits_ends_included(widget: LatentSpac
     QTest.keyClicks(thresholds.high, "no number")
     QTest.keyClick(thresholds.high, Qt.Key.Key_Return)
     assert selected(session) == np.flatnonzero(column.values >= low).tolist()
+    session.read_again()
+    caught_up(widget)
+    assert thresholds.limits == (low, column.values.max())
 
 
 def test_the_whole_range_selects_all_that_have_a_value(widget: LatentSpace, session: Session) -> None:

@@ -115,6 +115,19 @@ def test_escape_cancels_a_lasso(scatter: Scatter, picks: Picks) -> None:
     assert len(picks[0][0]) == COUNT
 
 
+def test_zooming_between_the_clicks_of_a_path_keeps_its_corners(scatter: Scatter) -> None:
+    scatter.set_tool("path")
+    QTest.mouseClick(scatter, LEFT, PLAIN, places_of(scatter, [(-0.3, -0.2)])[0])
+    turn_wheel(scatter, plot_area(scatter).center(), 2)
+    scatter.resize(450, 380)
+    QTest.mouseClick(scatter, LEFT, PLAIN, places_of(scatter, [(0.3, 0.2)])[0])
+    QTest.keyClick(scatter, Qt.Key.Key_Return)
+    np.testing.assert_allclose(scatter.line, [(-0.3, -0.2), (0.3, 0.2)], atol=0.03)
+    QTest.keyClick(scatter, Qt.Key.Key_Escape)
+    assert not len(scatter.line)
+    assert not len(scatter.stops)
+
+
 def test_the_wheel_zooms_at_the_mouse_within_limits_and_a_double_click_shows_all(scatter: Scatter) -> None:
     whole, at = scatter.frame, place_of(scatter, 11)
     turn_wheel(scatter, at, 5)

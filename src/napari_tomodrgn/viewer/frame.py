@@ -88,12 +88,14 @@ def _widened(limits: Range) -> Range:
 
 
 def ticks(limits: Range, most: int) -> list[tuple[float, str]]:
-    """Return round values within limits, at most ``most`` of them, and how each is written."""
+    """Return round values within limits, at most ``most`` of them but two or more, and how each is written."""
     low, high = limits
     rough = (high - low) / max(most, 1)
     magnitude = 10.0 ** math.floor(math.log10(rough))
     step = next(magnitude * each for each in (1, 2, 5, 10) if magnitude * each >= rough * (1 - 1e-9))
     numbers = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
+    if len(numbers) < 2 and most < 20:
+        return ticks(limits, most + 1)
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     plain = digits <= 4 and max(abs(low), abs(high)) < 1e6
     values = [number * step for number in numbers]

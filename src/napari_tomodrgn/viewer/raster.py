@@ -6,7 +6,6 @@ A frame of a million points takes tens of milliseconds on one core, needs no Ope
 import matplotlib
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import uniform_filter
 
 from napari_tomodrgn.viewer.colouring import CONTINUOUS, Colours
 from napari_tomodrgn.viewer.frame import Frame, Range, Values, range_of
@@ -16,6 +15,7 @@ Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
 Picture = npt.NDArray[np.uint8]
 Counts = npt.NDArray[np.int64]
+Packed = npt.NDArray[np.uint32]  # red, green, blue and alpha in the order of the bytes
 
 DIMMED = 0.28  # share of their opacity that particles keep that are not selected: they fade into any background
 # ends of the colour map that a density uses: its darkest part can't be told from a dark background
@@ -47,6 +47,7 @@ class Cloud:
         # -1 to 1 over the range: single precision is then enough at any zoom that is of use, and twice as fast
         self._unit = np.stack([_unit(self.x, self.x_range, self._placed), _unit(self.y, self.y_range, self._placed)])
         self.rgba: Colours = np.broadcast_to(np.float32(0.5), (len(self.x), 4))
+        self._packed = _packed(self.rgba)
         self.selected: Mask = np.zeros(len(self.x), dtype=bool)
         self._arrange()
 
@@ -55,10 +56,13 @@ class Cloud:
 
     def paint(self, rgba: Colours) -> None:
         """Give the points colours (N, 4), 0 to 1; those of alpha 0 are neither drawn nor found."""
-        before = self.rgba[:, 3] > 0
-        self.rgba = rgba
-        if ((rgba[:, 3] > 0) != before).any():
+        shown = rgba[:, 3] > 0
+        changed = (shown != (self.rgba[:, 3] > 0)).any()
+        self.rgba, self._packed = rgba, _packed(rgba)
+        if changed:
             self._arrange()
+        else:
+            self._tint()
 
     def select(self, selected: Mask) -> None:
         """Say which points (N,) are selected: they are drawn over the others, which are dimmed."""
@@ -73,6 +77,14 @@ class Cloud:
         self._first_selected = len(behind)
         self._u, self._v = np.take(self._unit, self._order, axis=1)
         self._ranks = np.arange(1, len(self._order) + 1, dtype=np.int32)
+        self._tint()
+
+    def _tint(self) -> None:
+        """Make the table of colours by rank; rank 0 is where nothing is."""
+        self._table = np.zeros(len(self._order) + 1, np.uint32)
+        np.take(self._packed, self._order, out=self._table[1:])
+        if self.selected.any():
+            _dim(self._table[1 : self._first_selected + 1])
 
     # drawing
 
@@ -81,33 +93,23 @@ class Cloud:
         ranks = np.zeros((frame.height + 2) * (frame.width + 2), np.int32)
         ranks[self._cells(frame)] = self._ranks  # of points in one pixel the last stays
         # the highest rank is on top: a selected point is over one that is not
-        top = dilated(ranks.reshape(frame.height + 2, -1)[1:-1, 1:-1], size).ravel()
-        where = np.flatnonzero(top)
-        rank = top[where] - 1
-        colours = self.rgba[self._order[rank]]
-        if self.selected.any():
-            colours[rank < self._first_selected, 3] *= DIMMED
-        result = np.zeros((frame.height * frame.width, 4), np.uint8)
-        result[where] = (colours * 255 + 0.5).astype(np.uint8)
-        return result.reshape(frame.height, frame.width, 4)
+        top = dilated(ranks.reshape(frame.height + 2, -1)[1:-1, 1:-1], size)
+        return _unpacked(np.take(self._table, top))
 
     def counts(self, frame: Frame, size: int, *, only_selected: bool = False) -> Counts:
         """Return how many drawn points lie in the square of ``size`` pixels around each pixel: (height, width)."""
         cells = self._cells(frame)[self._first_selected if only_selected else 0 :]
         counts = np.bincount(cells, minlength=(frame.height + 2) * (frame.width + 2))
-        counts = counts.reshape(frame.height + 2, -1)[1:-1, 1:-1].astype(np.float64)
-        return np.rint(uniform_filter(counts, size, mode="constant") * size**2).astype(np.int64)
+        return box_sum(counts.reshape(frame.height + 2, -1)[1:-1, 1:-1], size)
 
     def density(self, frame: Frame, size: int) -> Picture:
         """Return the logarithm of how many points lie around each pixel through a colour map: (height, width, 4)."""
-        table = matplotlib.colormaps[CONTINUOUS](np.linspace(*DENSITY_SHARE, 256))
-        table = (table * 255 + 0.5).astype(np.uint8)
-        result = _through(table, self.counts(frame, size))
+        result = _by_logarithm(self.counts(frame, size))
         if self.selected.any():
-            result[..., 3] = (result[..., 3] * DIMMED).astype(np.uint8)
-            chosen = _through(table, self.counts(frame, size, only_selected=True))
-            result = np.where(chosen[..., 3:] > 0, chosen, result)
-        return result
+            _dim(result)
+            chosen = _by_logarithm(self.counts(frame, size, only_selected=True))
+            result = np.where(chosen, chosen, result)
+        return _unpacked(result)
 
     def _pixels(self, frame: Frame) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Return column and row of the points in the order in which they are drawn, also beyond the frame."""
@@ -126,10 +128,10 @@ class Cloud:
         for values, end in ((column, frame.width), (row, frame.height)):
             values += 1
             np.clip(values, 0, end + 1, out=values)
-        cells = row.astype(np.int64)
+        cells = row.astype(np.int32)  # half the time of going to int64 at once
         cells *= frame.width + 2
-        cells += column.astype(np.int64)
-        return cells
+        cells += column.astype(np.int32)
+        return cells.astype(np.int64)
 
     # finding
 
@@ -230,12 +232,41 @@ def _runs(padded: npt.NDArray[np.int32], size: int) -> dict[int, npt.NDArray[np.
     return runs
 
 
-def _through(table: Picture, counts: Counts) -> Picture:
+def box_sum(counts: Counts, size: int) -> Counts:
+    """Return the sum over the square of ``size`` pixels around each pixel of an image (height, width)."""
+    for axis in range(2):
+        ends = [(0, 0), (0, 0)]
+        ends[axis] = (size // 2 + 1, size - size // 2 - 1)
+        total = np.moveaxis(np.cumsum(np.pad(counts, ends), axis=axis), axis, 0)
+        counts = np.moveaxis(total[size:] - total[:-size], 0, axis)
+    return counts
+
+
+def _packed(rgba: Colours) -> Packed:
+    """Return colours (N, 4), 0 to 1, as one number each."""
+    values = rgba * np.float32(255)
+    values += np.float32(0.5)
+    return values.astype(np.uint8).view(np.uint32).ravel()
+
+
+def _unpacked(colours: Packed) -> Picture:
+    """Return one number a pixel (height, width) as RGBA (height, width, 4)."""
+    return colours.view(np.uint8).reshape(*colours.shape, 4)
+
+
+def _dim(colours: Packed) -> None:
+    """Take from colours, in place, most of their opacity."""
+    opacity = colours.view(np.uint8).reshape(*colours.shape, 4)[..., 3]
+    opacity[:] = (opacity * np.float32(DIMMED) + np.float32(0.5)).astype(np.uint8)
+
+
+def _by_logarithm(counts: Counts) -> Packed:
     most = int(counts.max(initial=0))
-    share = np.log1p(counts) / np.log1p(max(most, 1))
-    result: Picture = table[(share * 255).astype(np.uint8)]
-    result[counts == 0] = 0
-    return result
+    share = np.log1p(np.arange(most + 1)) / np.log1p(max(most, 1))
+    begin, end = DENSITY_SHARE
+    table = _packed(matplotlib.colormaps[CONTINUOUS](begin + (end - begin) * share).astype(np.float32))
+    table[0] = 0
+    return table[counts]
 
 
 def _half_and_middle(limits: Range) -> tuple[float, float]:

@@ -85,6 +85,7 @@ class LatentSpace(QWidget):
             button = self.tool_buttons[tool] = QPushButton(self)
             button.setText(tool.capitalize())
             button.setToolTip(f"{TOOL_TIPS[tool]}\n{MODIFIERS}")
+            button.setMinimumWidth(button.fontMetrics().horizontalAdvance(button.text()) + 16)  # in a narrow dock
             button.setCheckable(True)
             button.setChecked(tool == self.scatter.tool)
             self.tools.addButton(button)
@@ -100,8 +101,15 @@ class LatentSpace(QWidget):
         self.steps_box.setToolTip("How many particles are taken along a path")
         self.along_x, self.along_y = QPushButton("Along x", self), QPushButton("Along y", self)
         self.status = QLabel(self)
+        self.status.setToolTip("Particles without a number in one of the two columns are not shown")
         self.status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.undo_button, self.redo_button = QToolButton(self), QToolButton(self)
+        self.clear_button, self.invert_button, self.undo_button, self.redo_button = (
+            QToolButton(self) for _ in range(4)
+        )
+        self.clear_button.setText("Clear")
+        self.clear_button.setToolTip("Select no particle")
+        self.invert_button.setText("Invert")
+        self.invert_button.setToolTip("Select the particles that are not selected")
 
     def _arrange(self) -> None:
         columns = QHBoxLayout()
@@ -128,15 +136,16 @@ class LatentSpace(QWidget):
         splitter.setStretchFactor(0, 1)
         splitter.setSizes([490, 200])
         bottom = QHBoxLayout()
-        bottom.addWidget(self.status, 1)
-        bottom.addWidget(self.undo_button)
-        bottom.addWidget(self.redo_button)
+        bottom.addStretch(1)
+        for each in (self.clear_button, self.invert_button, self.undo_button, self.redo_button):
+            bottom.addWidget(each)
         layout = QVBoxLayout(self)
         for row in (columns, tools):
             layout.addLayout(row)
         layout.addWidget(self.path_row)
         layout.addWidget(splitter, 1)
         layout.addWidget(self.thresholds)
+        layout.addWidget(self.status)
         layout.addLayout(bottom)
 
     def _connect(self) -> None:
@@ -151,6 +160,8 @@ class LatentSpace(QWidget):
         self.steps_box.valueChanged.connect(self._take_steps)
         self.along_x.clicked.connect(self.path_along_x)
         self.along_y.clicked.connect(self.path_along_y)
+        self.clear_button.clicked.connect(self._clear)
+        self.invert_button.clicked.connect(self._invert)
         self.undo_button.clicked.connect(self._undo)
         self.redo_button.clicked.connect(self._redo)
         scatter.picked.connect(self._pick)
@@ -235,7 +246,7 @@ class LatentSpace(QWidget):
         ):
             button.setEnabled(name is not None)
             button.setToolTip(verb if name is None else f"{verb}: {name}")
-            width = button.fontMetrics().averageCharWidth() * 26
+            width = button.fontMetrics().averageCharWidth() * 24
             text = verb if name is None else f"{verb}: {name}"
             button.setText(button.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, width))
 
@@ -269,6 +280,12 @@ class LatentSpace(QWidget):
 
     def _colour_by(self, column: str) -> None:
         self.session.colour_by(column)
+
+    def _clear(self) -> None:
+        self.session.select_rows([], {"rule": "none"})
+
+    def _invert(self) -> None:
+        self.session.invert()
 
     def _undo(self) -> None:
         self.session.undo()

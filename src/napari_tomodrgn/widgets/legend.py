@@ -2,8 +2,8 @@
 
 import matplotlib
 import numpy as np
-from qtpy.QtCore import QPoint, QRectF, QSize, Qt
-from qtpy.QtGui import QColor, QFont, QIcon, QImage, QPainter, QPaintEvent, QPixmap
+from qtpy.QtCore import QModelIndex, QPoint, QRectF, QSize, Qt
+from qtpy.QtGui import QColor, QFont, QImage, QPainter, QPaintEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QApplication,
@@ -12,39 +12,19 @@ from qtpy.QtWidgets import (
     QLabel,
     QMenu,
     QStackedLayout,
-    QTreeWidget,
-    QTreeWidgetItem,
+    QTableView,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_tomodrgn.viewer.colouring import CONTINUOUS, WITHOUT, Colour, LegendEntry
+from napari_tomodrgn.viewer.colouring import CONTINUOUS, WITHOUT, LegendEntry
 from napari_tomodrgn.viewer.columns import Classes, Numbers
 from napari_tomodrgn.viewer.frame import ticks
 from napari_tomodrgn.viewer.raster import DENSITY_SHARE
 from napari_tomodrgn.viewer.session import Session
+from napari_tomodrgn.widgets.class_model import NAME, NO_VALUE, SHOWN, SIZE, SWATCH, SWATCH_SIZE, ClassModel, to_qcolor
 from napari_tomodrgn.widgets.following import Follower
 from napari_tomodrgn.widgets.scatter import how_of
-
-SHOWN, SWATCH, NAME, SIZE = range(4)
-CODE = Qt.ItemDataRole.UserRole
-NO_VALUE = "no value"
-
-
-def to_qcolor(colour: Colour) -> QColor:
-    """Return a colour, 0 to 1, as Qt's."""
-    return QColor.fromRgbF(*map(float, colour))
-
-
-def swatch(colour: Colour, size: int) -> QIcon:
-    """Return a square of a colour, whole even where the class is hidden, with an edge seen on any background."""
-    pixmap = QPixmap(size, size)
-    pixmap.fill(to_qcolor((*colour[:3], 1.0)))
-    painter = QPainter(pixmap)
-    painter.setPen(QColor(128, 128, 128))
-    painter.drawRect(0, 0, size - 1, size - 1)
-    painter.end()
-    return QIcon(pixmap)
 
 
 class Legend(QWidget):
@@ -62,26 +42,26 @@ class Legend(QWidget):
         font = QFont(self.title.font())
         font.setBold(True)
         self.title.setFont(font)
-        self.tree = _tree(self)
+        self.model = ClassModel(self)
+        self.table = _table(self, self.model)
         self.bar = ColourBar(self)
         self.dialog: QColorDialog | None = None
         self._painted = 0  # the class whose colour is being chosen
-        self._filling = False
         self._column: str | None = None
-        self._entries: tuple[LegendEntry, ...] = ()
         self._density = False
         self._stack = QStackedLayout()
-        self._stack.addWidget(self.tree)
+        self._stack.addWidget(self.table)
         self._stack.addWidget(self.bar)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.title)
         layout.addLayout(self._stack, 1)
 
-        self.tree.itemClicked.connect(self._clicked)
-        self.tree.itemChanged.connect(self._edited)
-        self.tree.itemDoubleClicked.connect(self._double_clicked)
-        self.tree.customContextMenuRequested.connect(self._menu)
+        self.table.clicked.connect(self._clicked)
+        self.table.doubleClicked.connect(self._double_clicked)
+        self.table.customContextMenuRequested.connect(self._menu)
+        self.model.renamed.connect(self._rename)
+        self.model.shown.connect(self._show_class)
         follower = Follower(self)
         for signal in (session.data_changed, session.columns_changed, session.colouring_changed):
             follower.follow(signal, self.refresh)
@@ -90,80 +70,59 @@ class Legend(QWidget):
     def refresh(self) -> None:
         """Show what the session's colours mean now."""
         session = self.session
-        if self._density:
-            self.title.setText("particles at a place")
-            self.bar.show_words("few", "many")
-            self._stack.setCurrentWidget(self.bar)
-            return
+        self._column = session.coloured_by
         column = session.columns.get(session.coloured_by or "")
-        self.title.setText(session.coloured_by or "")
-        if isinstance(column, Numbers):
-            missing = int((~np.isfinite(column.values)).sum())
-            self.bar.show_limits(session.colouring.limits, missing)
-            self._stack.setCurrentWidget(self.bar)
-            return
-        self._stack.setCurrentWidget(self.tree)
-        entries = session.colouring.classes
-        self._filling = True
-        if self._column != session.coloured_by or len(entries) != len(self._entries):
-            self.tree.clear()
-            self.tree.addTopLevelItems([_item(entry) for entry in entries])
+        self.title.setText("particles at a place" if self._density else session.coloured_by or "")
+        if self._density:
+            self.bar.show_words("few", "many")
+        elif isinstance(column, Numbers):
+            self.bar.show_limits(session.colouring.limits, int((~np.isfinite(column.values)).sum()))
+        else:
             missing = int((column.codes < 0).sum()) if isinstance(column, Classes) else 0
-            if missing:
-                self.tree.addTopLevelItem(_item_without(missing))
-        for number, entry in enumerate(entries):
-            item = self.tree.topLevelItem(number)
-            if item is not None:
-                _fill(item, entry, self.fontMetrics().height() - 4)
-        self._column, self._entries = session.coloured_by, entries
-        self._filling = False
+            classes = session.colouring.classes
+            self.model.set_entries(classes, missing)
+            longest = f"{max([missing, *(entry.size for entry in classes)], default=0):,}"
+            self.table.setColumnWidth(SIZE, self.fontMetrics().horizontalAdvance(longest) + 16)
+        as_bar = self._density or isinstance(column, Numbers)
+        self._stack.setCurrentWidget(self.bar if as_bar else self.table)
 
     def set_density(self, on: bool) -> None:
         """Explain the colours of a density, or those of particles."""
         self._density = on
         self.refresh()
 
-    def _entry(self, item: QTreeWidgetItem) -> LegendEntry | None:
-        code = item.data(NAME, CODE)
-        return None if code is None or code >= len(self._entries) else self._entries[code]
-
-    def _clicked(self, item: QTreeWidgetItem, place: int) -> None:
-        entry = self._entry(item)
+    def _clicked(self, index: QModelIndex) -> None:
+        entry = self.model.entry(index)
         if entry is None or self._column is None:
             return
-        if place == SWATCH:
+        if index.column() == SWATCH:
             self.choose_colour(entry)
-        elif place in (NAME, SIZE):
+        elif index.column() in (NAME, SIZE):
             self.session.select_class(self._column, entry.code, how_of(QApplication.keyboardModifiers()))
 
-    def _double_clicked(self, item: QTreeWidgetItem, place: int) -> None:
-        if place in (NAME, SIZE) and self._entry(item) is not None:
-            self.tree.editItem(item, NAME)
+    def _double_clicked(self, index: QModelIndex) -> None:
+        if index.column() in (NAME, SIZE) and self.model.entry(index) is not None:
+            self.table.edit(index.siblingAtColumn(NAME))
 
-    def _edited(self, item: QTreeWidgetItem, place: int) -> None:
-        entry = self._entry(item)
-        if self._filling or entry is None or self._column is None:
-            return
-        name = item.text(NAME).strip()
-        if place == SHOWN:
-            shown = item.checkState(SHOWN) == Qt.CheckState.Checked
-            if shown != (entry.colour[3] > 0):
-                self.session.paint_class(self._column, entry.code, (*entry.colour[:3], float(shown)))
-        elif place == NAME and name and name != entry.name:
-            self.session.name_class(self._column, entry.code, name)
-        elif place == NAME:
-            self.refresh()  # an empty name, or the same with spaces
+    def _rename(self, code: int, name: str) -> None:
+        if self._column is not None:
+            self.session.name_class(self._column, code, name)
+
+    def _show_class(self, code: int, shown: bool) -> None:
+        if self._column is not None:
+            colour = self.model.entries[code].colour
+            self.session.paint_class(self._column, code, (*colour[:3], float(shown)))
 
     def _menu(self, at: QPoint) -> None:
-        item = self.tree.itemAt(at)
-        entry = None if item is None else self._entry(item)
-        if item is None or entry is None:
+        index = self.table.indexAt(at)
+        entry = self.model.entry(index)
+        if entry is None:
             return
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction("Colour…", lambda: self.choose_colour(entry))
-        menu.addAction("Rename", lambda: self.tree.editItem(item, NAME))
-        menu.popup(self.tree.viewport().mapToGlobal(at))
+        menu.addAction("Rename", lambda: self.table.edit(index.siblingAtColumn(NAME)))
+        menu.popup(self.table.viewport().mapToGlobal(at))
 
     def choose_colour(self, entry: LegendEntry) -> None:
         """Let a person choose the colour of a class."""
@@ -181,50 +140,29 @@ class Legend(QWidget):
             self.session.paint_class(self._column, self._painted, rgba)
 
 
-def _tree(parent: QWidget) -> QTreeWidget:
-    tree = QTreeWidget(parent)
-    tree.setColumnCount(4)
-    tree.setHeaderHidden(True)
-    tree.setRootIsDecorated(False)
-    tree.setUniformRowHeights(True)
-    tree.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-    tree.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-    tree.setToolTip(
+def _table(parent: QWidget, model: ClassModel) -> QTableView:
+    table = QTableView(parent)
+    table.setModel(model)
+    table.setShowGrid(False)
+    table.setWordWrap(False)
+    table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+    table.setToolTip(
         "Click: select the class (Shift adds, Alt or Ctrl removes). Double click: rename. "
         "Colour: change it. Box: hide or show."
     )
-    header = tree.header()
-    header.setStretchLastSection(False)
+    lines, header = table.verticalHeader(), table.horizontalHeader()
+    lines.hide()
+    lines.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+    lines.setDefaultSectionSize(table.fontMetrics().height() + 6)
+    header.hide()
     header.setMinimumSectionSize(20)
-    for place in (SHOWN, SWATCH, SIZE):
-        header.setSectionResizeMode(place, QHeaderView.ResizeMode.ResizeToContents)
+    header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)  # by contents, thousands of lines would be asked
     header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-    return tree
-
-
-def _item(entry: LegendEntry) -> QTreeWidgetItem:
-    item = QTreeWidgetItem()
-    item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable | Qt.ItemFlag.ItemIsUserCheckable)
-    item.setData(NAME, CODE, entry.code)
-    item.setTextAlignment(SIZE, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-    return item
-
-
-def _item_without(missing: int) -> QTreeWidgetItem:
-    item = QTreeWidgetItem(["", "", NO_VALUE, f"{missing:,}"])
-    item.setFlags(Qt.ItemFlag.ItemIsEnabled)
-    item.setIcon(SWATCH, swatch(WITHOUT, 12))
-    item.setTextAlignment(SIZE, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-    return item
-
-
-def _fill(item: QTreeWidgetItem, entry: LegendEntry, swatch_size: int) -> None:
-    item.setCheckState(SHOWN, Qt.CheckState.Checked if entry.colour[3] > 0 else Qt.CheckState.Unchecked)
-    item.setIcon(SWATCH, swatch(entry.colour, swatch_size))
-    item.setText(NAME, entry.name)
-    item.setToolTip(NAME, entry.name)
-    item.setText(SIZE, f"{entry.size:,}")
+    header.resizeSection(SHOWN, 26)
+    header.resizeSection(SWATCH, SWATCH_SIZE + 10)
+    return table
 
 
 class ColourBar(QWidget):

@@ -83,6 +83,7 @@ class Scatter(QWidget):
         self._pressed = False
         self._pressed_at = 0  # number of the pixel that was pressed last
         self._panned_from: QPointF | None = None
+        self._panned_by = Qt.MouseButton.NoButton
         self._space = False
         self._image: QImage | None = None
         self._hovered = QPointF()
@@ -144,8 +145,7 @@ class Scatter(QWidget):
 
     def fit(self) -> None:
         """Show all particles."""
-        self.frame = self._around()
-        self._redraw()
+        self.show_part(self._around())
 
     def cancel(self) -> None:
         """Forget the lasso, rectangle or path that is being drawn."""
@@ -159,6 +159,11 @@ class Scatter(QWidget):
         self.update()
         self.path_drawn.emit(self.stops)
 
+    def clear_path(self) -> None:
+        """Show no path any more."""
+        self.line, self.stops = np.zeros((0, 2)), np.zeros(0, np.int64)
+        self.update()
+
     @property
     def drawing(self) -> bool:
         """Whether a lasso, rectangle or path is being drawn."""
@@ -168,22 +173,31 @@ class Scatter(QWidget):
         area = plot_area(self)
         return Frame.around(self.cloud.x_range, self.cloud.y_range, area.width(), area.height())
 
+    def show_part(self, frame: Frame) -> None:
+        """Show another part; what is being drawn stays over the same particles."""
+        if self._gesture:
+            self._gesture = [(x, y) for x, y in frame.to_pixels(self.frame.to_data(self._gesture)).tolist()]
+        self.frame = frame
+        self._redraw()
+
     def _redraw(self) -> None:
         self._image = None
         self.update()  # Qt draws once for all that is updated within a turn of the event loop
+
+    def _fill_area(self) -> None:
+        area = plot_area(self)
+        self.show_part(self.frame.resized(area.width(), area.height()))
 
     # drawing
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         """Show the same part on the new size."""
-        area = plot_area(self)
-        self.frame = self.frame.resized(area.width(), area.height())
-        self._redraw()
+        self._fill_area()
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         """Draw again in the colours and the font of another theme."""
         if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.FontChange, QEvent.Type.StyleChange):
-            self.resizeEvent(QResizeEvent(self.size(), self.size()))
+            self._fill_area()
         super().changeEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
@@ -248,7 +262,7 @@ class Scatter(QWidget):
         """Begin to pan, or what the tool does."""
         left = event.button() == Qt.MouseButton.LeftButton
         if event.button() == Qt.MouseButton.MiddleButton or (left and self._space):
-            self._panned_from = event.position()
+            self._panned_from, self._panned_by = event.position(), event.button()
             self.setCursor(Qt.CursorShape.ClosedHandCursor)
         elif left:
             self._pressed = True
@@ -265,8 +279,7 @@ class Scatter(QWidget):
         if self._panned_from is not None:
             moved = event.position() - self._panned_from
             self._panned_from = event.position()
-            self.frame = self.frame.moved(moved.x(), moved.y())
-            self._redraw()
+            self.show_part(self.frame.moved(moved.x(), moved.y()))
         elif self._pressed and self._gesture:
             pixel = self._pixel(event)
             if self.tool in ("rectangle", "click"):
@@ -283,7 +296,7 @@ class Scatter(QWidget):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         """End what was begun."""
-        if self._panned_from is not None and event.button() != Qt.MouseButton.RightButton:
+        if self._panned_from is not None and event.button() == self._panned_by:
             self._panned_from = None
             self.setCursor(Qt.CursorShape.OpenHandCursor if self._space else Qt.CursorShape.CrossCursor)
         elif event.button() == Qt.MouseButton.LeftButton and self._pressed and self._gesture:
@@ -347,16 +360,17 @@ class Scatter(QWidget):
         whole = self._around()
         zoom = (whole.x[1] - whole.x[0]) / (frame.x[1] - frame.x[0])
         if 1 / FARTHEST < zoom < CLOSEST:
-            self.frame = frame
-            self._redraw()
+            self.show_part(frame)
         event.accept()
 
     # keys, and the tooltip
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        """Escape cancels, Enter ends a path, Space lets the left button pan."""
+        """Escape cancels or clears a path, Enter ends one, Space lets the left button pan."""
         if event.key() == Qt.Key.Key_Escape and self.drawing:
             self.cancel()
+        elif event.key() == Qt.Key.Key_Escape and len(self.line):
+            self.clear_path()
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.tool == "path" and self.drawing:
             self._end_path()
         elif event.key() == Qt.Key.Key_Space:

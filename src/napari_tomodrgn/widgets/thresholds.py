@@ -34,7 +34,7 @@ class Thresholds(QWidget):
         self.slider = QDoubleRangeSlider(Qt.Orientation.Horizontal, self)  # type: ignore[no-untyped-call]
         self.slider.setToolTip("Select what lies between (Shift adds, Alt or Ctrl removes, both intersect)")
         self.low, self.high = (QLineEdit(self) for _ in range(2))
-        self._range = (0.0, 1.0)
+        self._named, self._range = "", (0.0, 1.0)
         self.limits = (0.0, 1.0)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
@@ -45,7 +45,7 @@ class Thresholds(QWidget):
         layout.addWidget(QLabel("Between", self))
         for widget, stretch in ((self.column, 1), (self.low, 0), (self.slider, 3), (self.high, 0)):
             layout.addWidget(widget, stretch)
-        width = self.fontMetrics().horizontalAdvance("−0000.0000")
+        width = self.fontMetrics().horizontalAdvance("−0000.000")
         for edit in (self.low, self.high):
             edit.setFixedWidth(width)
             edit.editingFinished.connect(self._typed)
@@ -74,8 +74,10 @@ class Thresholds(QWidget):
         if not isinstance(column, Numbers):
             return
         finite = column.values[np.isfinite(column.values)]
-        self._range = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
-        low, high = self._range
+        low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+        if (name, low, high) == (self._named, *self._range):
+            return  # the limits that a person gave still fit
+        self._named, self._range = name, (low, high)
         self.slider.blockSignals(True)
         self.slider.setRange(low, high if high > low else low + 1)
         self.slider.setSingleStep((high - low) / 100 or 1)
