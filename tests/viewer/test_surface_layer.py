@@ -51,7 +51,10 @@ def seen(viewer: Any) -> set[tuple[int, ...]]:
 
 
 @pytest.mark.parametrize("count", [1, 7, 512])
-def test_every_particle_has_its_colour_exactly_and_recolouring_touches_no_geometry(viewer: Any, count: int) -> None:
+def test_every_particle_has_its_colour_exactly_and_recolouring_touches_no_geometry(
+    viewer: Any, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    monkeypatch.setattr(surface_layer, "IN_A_LAYER", 512)
     layers = VolumeLayers(viewer)
     first = distinct(count)
     layers.begin("TS_01", first)
@@ -73,13 +76,13 @@ def test_every_particle_has_its_colour_exactly_and_recolouring_touches_no_geomet
     assert not (hidden - {(0, 0, 0)}) & found
 
 
-def test_more_than_512_particles_take_another_layer_and_the_next_tomogram_the_same_ones(viewer: Any) -> None:
+def test_more_particles_than_a_layer_takes_have_another_and_the_next_tomogram_the_same_ones(viewer: Any) -> None:
     layers = VolumeLayers(viewer)
-    rgba = distinct(600)
+    rgba = distinct(200)
     layers.begin("TS_01", rgba)
-    fill(layers, 600)
+    fill(layers, 200)
     assert [layer.name for layer in layers.layers] == ["volumes of TS_01", "volumes of TS_01 (2)"]
-    assert layers.rows.tolist() == list(range(600))
+    assert layers.rows.tolist() == list(range(200))
     used = [layer.unique_id for layer in layers.layers]
 
     layers.begin("TS_02.tomostar", rgba)

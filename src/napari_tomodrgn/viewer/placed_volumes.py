@@ -1,6 +1,6 @@
 """Volumes at their poses: which come first, how fine they are, merged into few surfaces, coloured, found by a click.
 
-One surface a particle would take half a minute to add for 200 of them. So up to 512 particles are merged into one, with
+One surface a particle would take half a minute to add for 200 of them. So many particles are merged into one, with
 poses baked into the vertices; each vertex carries its particle's number in the surface, which a table of colours turns
 into a colour: another colouring changes the table and no geometry.
 """

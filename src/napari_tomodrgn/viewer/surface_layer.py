@@ -7,10 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tomodrgn.viewer.layers import IN_ANGSTROM, TOMOGRAM, tomogram_label
-from napari_tomodrgn.viewer.placed_volumes import MOST_IN_BATCH, Batch, PlacedMesh, colour_table, merge
+from napari_tomodrgn.viewer.placed_volumes import Batch, PlacedMesh, colour_table, merge
 
 # napari needs a triangle in a layer: this one has no area, and so holds no memory of the last tomogram.
 NOTHING = (np.zeros((3, 3), dtype=np.float32), np.array([[0, 1, 2]], dtype=np.int32), np.zeros(3, dtype=np.float32))
+IN_A_LAYER = 128  # particles: to draw so many anew takes about the longest that a window may not answer
 SHORTEST_PAUSE = 0.3  # seconds between two drawings while surfaces still come in
 PAUSE = 5  # times as long as the last drawing took, so that most of the time the window is free
 
@@ -59,7 +60,7 @@ class VolumeLayers:
     def add(self, placed: PlacedMesh) -> None:
         """Take up one more volume; it is drawn with others, as often as leaves the window free."""
         self._coming.append(placed)
-        if len(self._coming) == MOST_IN_BATCH or time.monotonic() >= self._again_at:
+        if len(self._coming) == IN_A_LAYER or time.monotonic() >= self._again_at:
             self.draw()
 
     def draw(self) -> None:
@@ -70,7 +71,7 @@ class VolumeLayers:
         batch = merge(self._coming)
         self._show(len(self._batches), batch)
         self._drawn = len(self._coming)
-        if self._drawn == MOST_IN_BATCH:
+        if self._drawn == IN_A_LAYER:
             self._batches.append(batch)
             self._coming, self._drawn = [], 0
         ended = time.monotonic()
