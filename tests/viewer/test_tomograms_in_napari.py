@@ -8,9 +8,11 @@ import mrcfile
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
+from qtpy.QtCore import QTimer
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.reading import read_particles
+from napari_tomodrgn.viewer import sample_run
 from napari_tomodrgn.viewer.oblique_plane import oblique_plane
 from napari_tomodrgn.viewer.slab import SlabVolume
 from napari_tomodrgn.viewer.tomogram_view import open_tomogram
@@ -100,3 +102,38 @@ def test_layers_are_saved_as_a_star_with_the_counts(viewer: Any, warptools_set: 
     assert len(read_particles(path)) == 17
     with pytest.raises(InputError, match="exists already"):
         viewer.layers.save(str(path), selected=True)
+
+
+def test_the_trained_sample_is_made_while_the_window_lives_and_opens_again_at_once(
+    viewer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sample_run, "sample_folder", lambda: tmp_path / "sample")
+    monkeypatch.setattr(sample_run, "SIMULATION", {**sample_run.SIMULATION, "particles": 40, "tilts": 5})
+    monkeypatch.setattr(sample_run, "TRAINING", {**sample_run.TRAINING, "epochs": 1, "checkpoint_every": 1})
+    ticks: list[int] = []
+    refused: list[str] = []
+
+    def tick() -> None:
+        ticks.append(1)
+        if len(ticks) == 3:
+            with pytest.raises(InputError) as error:
+                viewer.open_sample("napari-tomodrgn", "trained-run")
+            refused.append(str(error.value))
+
+    timer = QTimer()
+    timer.timeout.connect(tick)
+    timer.start(50)
+    viewer.open_sample("napari-tomodrgn", "trained-run")
+    timer.stop()
+    assert len(ticks) >= 3
+    assert refused == ["trained run: is being made already; wait until it is shown"]
+    image, points = viewer.layers
+    assert image.units == points.units
+    assert (points.extent.world[1] <= image.extent.world[1]).all()
+
+    def never(*arguments: object) -> None:
+        pytest.fail("made again")
+
+    monkeypatch.setattr(sample_run, "make_sample_run", never)
+    viewer.open_sample("napari-tomodrgn", "trained-run")
+    assert len(viewer.layers) == 4
