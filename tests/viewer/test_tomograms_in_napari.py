@@ -12,7 +12,7 @@ from qtpy.QtCore import QTimer
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.reading import read_particles
-from napari_tomodrgn.viewer import sample_run
+from napari_tomodrgn.viewer import mrc_volume, sample_run
 from napari_tomodrgn.viewer.oblique_plane import oblique_plane
 from napari_tomodrgn.viewer.slab import SlabVolume
 from napari_tomodrgn.viewer.tomogram_view import open_tomogram
@@ -51,6 +51,23 @@ def test_every_type_is_drawn_in_two_and_three_dimensions(viewer: Any, tmp_path: 
         viewer.dims.ndisplay = displayed
         middle, whole = brightness(viewer)
         assert middle > 2 * whole
+
+
+@pytest.mark.parametrize("kind", ["<f4", ">f4"])
+def test_what_is_too_large_is_drawn_by_its_levels(
+    viewer: Any, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mrc_volume, "LARGEST", 1000)
+    monkeypatch.setattr(mrc_volume, "LARGEST_IN_3D", 20_000)
+    (layer,) = viewer.open(tomogram(tmp_path / "tomogram.mrc", kind), plugin="napari-tomodrgn")
+    assert layer.multiscale
+    assert [level.shape for level in layer.data] == [(20, 60, 60), (10, 30, 30)]
+    np.testing.assert_allclose(layer.extent.world[1], [195, 595, 595], atol=5)
+    for displayed in (2, 3):
+        viewer.dims.ndisplay = displayed
+        middle, whole = brightness(viewer)
+        assert middle > 2 * whole
+    assert layer.data_level == 1
 
 
 def test_a_slab_follows_the_slider(viewer: Any, tmp_path: Path) -> None:
