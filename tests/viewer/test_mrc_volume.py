@@ -8,7 +8,8 @@ import numpy.typing as npt
 import pytest
 
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.viewer.mrc_volume import ConvertedVolume, contrast_limits, open_mrc
+from napari_tomodrgn.viewer import mrc_volume
+from napari_tomodrgn.viewer.mrc_volume import ConvertedVolume, contrast_limits, open_mrc, pyramid
 
 
 def write(path: Path, values: npt.NDArray[np.generic], voxel_size: object = 10.0) -> Path:
@@ -57,6 +58,10 @@ def test_big_endian_voxels_are_converted_slice_by_slice(tmp_path: Path) -> None:
     values = open_mrc(write(tmp_path / "big.mrc", np.zeros((4, 3, 2), dtype=">f4"))).values
     assert isinstance(values, ConvertedVolume)
     assert isinstance(values.stored, np.memmap)
+    part = values[1:, :2]
+    assert isinstance(part, ConvertedVolume)
+    assert isinstance(part.stored, np.memmap)
+    assert np.asarray(part).shape == (3, 2, 2)
     assert values[2].shape == (3, 2)
     assert values[2].dtype.isnative
     assert (values.shape, values.ndim, values.size) == ((4, 3, 2), 3, 24)
@@ -132,3 +137,19 @@ def test_contrast_is_that_of_the_middle_and_ignores_gold() -> None:
 def test_contrast_of_few_voxels_or_one_value(dtype: type) -> None:
     assert contrast_limits(np.full((1, 2, 3), 7, dtype=dtype)) == (7.0, 8.0)
     assert contrast_limits(np.full((2, 2, 2), np.nan)) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_what_is_too_large_for_3d_has_levels_that_are_not_read_either(
+    tmp_path: Path, order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mrc_volume, "LARGEST", 1000)
+    monkeypatch.setattr(mrc_volume, "LARGEST_IN_3D", 100)
+    stored = np.arange(12**3).reshape(12, 12, 12).astype(f"{order}i2")
+    values = open_mrc(write(tmp_path / "large.mrc", stored)).values
+    levels = pyramid(values)
+    assert [level.shape for level in levels] == [(12, 12, 12), (6, 6, 6), (3, 3, 3)]
+    np.testing.assert_array_equal(np.asarray(levels[2]), stored[::4, ::4, ::4])
+    for level in levels:
+        assert isinstance(level.stored if isinstance(level, ConvertedVolume) else level, np.memmap)
+    assert len(pyramid(values[:2])) == 1

@@ -6,6 +6,11 @@ from pathlib import Path
 import pytest
 
 from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.particles.reading import read_particles
+from napari_tomodrgn.particles.star import StarFile
+from napari_tomodrgn.particles.tilt_series import global_block
+from napari_tomodrgn.simulation.options import SimulateOptions
+from napari_tomodrgn.simulation.simulate import simulate
 from napari_tomodrgn.viewer.tomogram_files import TomogramFiles
 
 NAMES = ["TS_01.tomostar", "TS_02.tomostar", "TS_01_2.tomostar", "001"]
@@ -123,3 +128,20 @@ def test_missing_files_are_said_in_a_sentence_and_found_again(tmp_path: Path) ->
     assert files.missing() is None
     with pytest.raises(InputError, match="is not there; give the folder"):
         files.add([tmp_path / "nowhere"])
+
+
+def test_files_that_the_tomograms_star_names_need_no_folder(tmp_path: Path) -> None:
+    star = simulate(SimulateOptions(outdir=tmp_path, particles=8, box=16, pixel_size=20.0, tilts=3, dialect="relion5"))
+    raw, denoised = touch(tmp_path, "Reconstruct/rec_one.mrc", "denoised/rec_two.mrc")
+    tomograms = StarFile.read(star.with_name("tomograms.star"))
+    block = global_block(tomograms)
+    edited = block.with_column("rlnTomoReconstructedTomogram", ["Reconstruct/rec_one.mrc", "lost.mrc"])
+    edited = edited.with_column("rlnTomoReconstructedTomogramDenoised", ["lost.mrc", "denoised/rec_two.mrc"])
+    tomograms.with_block(block, edited).write(tomograms.path, overwrite=True)
+
+    particle_set = read_particles(star)
+    first, second = particle_set.tomograms["name"]
+    files = TomogramFiles([first, second])
+    assert files.add_named(particle_set) == 2
+    assert files.files == {first: {"raw": raw}, second: {"denoised": denoised}}
+    assert files.add_named(particle_set) == 0

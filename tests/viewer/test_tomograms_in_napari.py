@@ -8,9 +8,11 @@ import mrcfile
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
+from qtpy.QtCore import QTimer
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.reading import read_particles
+from napari_tomodrgn.viewer import mrc_volume, sample_run
 from napari_tomodrgn.viewer.oblique_plane import oblique_plane
 from napari_tomodrgn.viewer.slab import SlabVolume
 from napari_tomodrgn.viewer.tomogram_view import open_tomogram
@@ -49,6 +51,23 @@ def test_every_type_is_drawn_in_two_and_three_dimensions(viewer: Any, tmp_path: 
         viewer.dims.ndisplay = displayed
         middle, whole = brightness(viewer)
         assert middle > 2 * whole
+
+
+@pytest.mark.parametrize("kind", ["<f4", ">f4"])
+def test_what_is_too_large_is_drawn_by_its_levels(
+    viewer: Any, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mrc_volume, "LARGEST", 1000)
+    monkeypatch.setattr(mrc_volume, "LARGEST_IN_3D", 20_000)
+    (layer,) = viewer.open(tomogram(tmp_path / "tomogram.mrc", kind), plugin="napari-tomodrgn")
+    assert layer.multiscale
+    assert [level.shape for level in layer.data] == [(20, 60, 60), (10, 30, 30)]
+    np.testing.assert_allclose(layer.extent.world[1], [195, 595, 595], atol=5)
+    for displayed in (2, 3):
+        viewer.dims.ndisplay = displayed
+        middle, whole = brightness(viewer)
+        assert middle > 2 * whole
+    assert layer.data_level == 1
 
 
 def test_a_slab_follows_the_slider(viewer: Any, tmp_path: Path) -> None:
@@ -100,3 +119,38 @@ def test_layers_are_saved_as_a_star_with_the_counts(viewer: Any, warptools_set: 
     assert len(read_particles(path)) == 17
     with pytest.raises(InputError, match="exists already"):
         viewer.layers.save(str(path), selected=True)
+
+
+def test_the_trained_sample_is_made_while_the_window_lives_and_opens_again_at_once(
+    viewer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sample_run, "sample_folder", lambda: tmp_path / "sample")
+    monkeypatch.setattr(sample_run, "SIMULATION", {**sample_run.SIMULATION, "particles": 40, "tilts": 5})
+    monkeypatch.setattr(sample_run, "TRAINING", {**sample_run.TRAINING, "epochs": 1, "checkpoint_every": 1})
+    ticks: list[int] = []
+    refused: list[str] = []
+
+    def tick() -> None:
+        ticks.append(1)
+        if len(ticks) == 3:
+            with pytest.raises(InputError) as error:
+                viewer.open_sample("napari-tomodrgn", "trained-run")
+            refused.append(str(error.value))
+
+    timer = QTimer()
+    timer.timeout.connect(tick)
+    timer.start(50)
+    viewer.open_sample("napari-tomodrgn", "trained-run")
+    timer.stop()
+    assert len(ticks) >= 3
+    assert refused == ["trained run: is being made already; wait until it is shown"]
+    image, points = viewer.layers
+    assert image.units == points.units
+    assert (points.extent.world[1] <= image.extent.world[1]).all()
+
+    def never(*arguments: object) -> None:
+        pytest.fail("made again")
+
+    monkeypatch.setattr(sample_run, "make_sample_run", never)
+    viewer.open_sample("napari-tomodrgn", "trained-run")
+    assert len(viewer.layers) == 4

@@ -9,6 +9,7 @@ import pandas as pd
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.particle_set import ParticleSet
+from napari_tomodrgn.viewer.mrc_volume import pyramid
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -103,13 +104,10 @@ def image_layer(
 ) -> LayerData:
     """Return a tomogram or map as an Image layer; without a pixel size it is shown in voxels.
 
-    ``inverted`` shows high values dark, for tomograms whose protein is bright.
+    ``inverted`` shows high values dark, for tomograms whose protein is bright. A very large volume has coarser levels.
     """
-    return (
-        values,
-        {"colormap": "gray_r" if inverted else "gray", "rgb": False, **_named(name, pixel_size), **attributes},
-        "image",
-    )
+    data, own = _shown(name, values, pixel_size)
+    return data, {"colormap": "gray_r" if inverted else "gray", "rgb": False, **own, **attributes}, "image"
 
 
 def segmentation_layer(
@@ -119,14 +117,19 @@ def segmentation_layer(
     **attributes: Any,
 ) -> LayerData:
     """Return a segmentation as a Labels layer; without a pixel size it is shown in voxels."""
-    return values, {"opacity": 0.4, **_named(name, pixel_size), **attributes}, "labels"
+    data, own = _shown(name, values, pixel_size)
+    return data, {"opacity": 0.4, **own, **attributes}, "labels"
 
 
-def _named(name: str, pixel_size: float | None) -> dict[str, Any]:
+def _shown(name: str, values: Any, pixel_size: float | None) -> tuple[Any, dict[str, Any]]:
+    """Return what napari is given as a volume's data, and the attributes that all volumes have."""
     physical = (
         {"scale": (pixel_size,) * 3, **IN_ANGSTROM} if pixel_size else {"axis_labels": IN_ANGSTROM["axis_labels"]}
     )
-    return {"name": name, "multiscale": False, "metadata": {TOMOGRAM: tomogram_label(name)}, **physical}
+    levels = pyramid(values)
+    several = len(levels) > 1
+    own = {"name": name, "multiscale": several, "metadata": {TOMOGRAM: tomogram_label(name)}, **physical}
+    return levels if several else values, own
 
 
 def outline_layer(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,31 @@ from napari_tomodrgn.particles.mrc_header import read_header
 SUFFIXES = (".mrc", ".rec", ".map")
 UNEQUAL = 1.01  # voxel sides that differ by more are no rounding
 SHOWN = (0.5, 99.5)  # percentiles between black and white
+LARGEST, LARGEST_IN_3D = 2**28, 2**27  # voxels, of what is shown as it is, and of the coarsest level of the others
 _SLICES, _MOST_PIXELS = 5, 512 * 512  # that the percentiles are taken of, and of each of them
+
+
+class Volume(Protocol):
+    """A volume (Z, Y, X) as napari needs it: an array, or what is indexed like one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(Z, Y, X)."""
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+
+    @property
+    def size(self) -> int:
+        """Number of voxels."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of a voxel."""
+
+    def __getitem__(self, key: Any, /) -> Any:
+        """Return the voxels of a number, a slice, or a tuple of those."""
 
 
 class ConvertedVolume:
@@ -27,7 +51,7 @@ class ConvertedVolume:
         What it is seen as.
     """
 
-    def __init__(self, stored: npt.NDArray[Any], dtype: npt.DTypeLike) -> None:
+    def __init__(self, stored: Volume, dtype: npt.DTypeLike) -> None:
         self.stored = stored
         self.dtype = np.dtype(dtype)
 
@@ -47,13 +71,13 @@ class ConvertedVolume:
         return self.stored.size
 
     def __getitem__(self, key: Any) -> Any:
-        return np.asarray(self.stored[key]).astype(self.dtype)[()]
+        part = self.stored[key]
+        if np.ndim(part) == self.ndim:  # napari cuts out what the window shows first, and takes a slice of that then
+            return ConvertedVolume(part, self.dtype)
+        return np.asarray(part).astype(self.dtype)[()]
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
         return np.asarray(self.stored).astype(self.dtype if dtype is None else dtype)
-
-
-Volume = npt.NDArray[Any] | ConvertedVolume
 
 
 @dataclass(frozen=True)
@@ -100,6 +124,18 @@ def open_mrc(path: Path) -> MrcVolume:
         shown = f"its header has voxels of {found} Å and not cubes, so it is shown in voxels; set its pixel size"
         return MrcVolume(path, values, None, f"{path}: {shown}")
     return MrcVolume(path, values, float(np.mean(sides)))
+
+
+def pyramid(values: Volume) -> list[Volume]:
+    """Return a volume (Z, Y, X) and, where it is too large to be drawn in 3D, every 2nd, 4th, … voxel of it.
+
+    napari shows the last in 3D and would read the whole file otherwise; in 2D it takes the one that the window needs.
+    Voxels are picked and not averaged, as averages would need all of the file.
+    """
+    levels = [values]
+    while levels[0].size > LARGEST and levels[-1].size > LARGEST_IN_3D and min(levels[-1].shape) > 1:
+        levels.append(levels[-1][::2, ::2, ::2])
+    return levels
 
 
 def contrast_limits(values: Volume) -> tuple[float, float]:

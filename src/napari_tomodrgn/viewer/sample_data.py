@@ -1,5 +1,6 @@
 """Sample data for File ▸ Open Sample: made on the spot, without any file and without a network."""
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.ndimage import affine_transform
 
+from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.simulation.placement import matrices, random_orientations, random_positions
 from napari_tomodrgn.simulation.shapes import LARGEST_SHARE, STATES, four_state_complex
@@ -35,6 +37,7 @@ SHAPE = (64, 192, 192)  # px, z, y, x
 PARTICLES = 40
 NOISE = 0.3  # standard deviation, in units of the complex's largest density
 BETWEEN_LOOKS = 0.05  # s
+_making_sample = threading.Lock()
 STATE_COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44")
 
 
@@ -110,19 +113,30 @@ def trained_run() -> list[LayerData]:
 
 
 def _with_progress() -> sample_run.SampleRun:
-    """Return the sample, made in another thread where it is not there yet, while this one lets napari draw."""
+    """Return the sample, made in another thread where it is not there yet, while this one lets napari draw.
+
+    Raises
+    ------
+    InputError
+        Where it is being made already: the menu can be used again meanwhile.
+    """
     from napari.utils import progress
 
     folder = sample_run.sample_folder()
-    if (found := sample_run.find_sample_run(folder)) is not None:
-        return found
-    told = [(0.0, "making the sample")]
-    with progress(total=100, desc=told[0][1]) as bar, ThreadPoolExecutor(1) as pool:
-        making = pool.submit(sample_run.make_sample_run, folder, lambda share, what: told.append((share, what)))
-        while not making.done():
-            time.sleep(BETWEEN_LOOKS)
-            share, what = told[-1]
-            if bar.desc != what:
-                bar.set_description(what)
-            bar.update(round(100 * share) - bar.n)  # also where it is 0: napari draws then
-        return making.result()
+    if not _making_sample.acquire(blocking=False):
+        raise InputError("trained run: is being made already; wait until it is shown")
+    try:
+        if (found := sample_run.find_sample_run(folder)) is not None:
+            return found
+        told = [(0.0, "making the sample")]
+        with progress(total=100, desc=told[0][1]) as bar, ThreadPoolExecutor(1) as pool:
+            making = pool.submit(sample_run.make_sample_run, folder, lambda share, what: told.append((share, what)))
+            while not making.done():
+                time.sleep(BETWEEN_LOOKS)
+                share, what = told[-1]
+                if bar.desc != what:
+                    bar.set_description(what)
+                bar.update(round(100 * share) - bar.n)  # also where it is 0: napari draws then
+            return making.result()
+    finally:
+        _making_sample.release()

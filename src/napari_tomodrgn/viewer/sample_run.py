@@ -25,8 +25,8 @@ SIMULATION: dict[str, Any] = {
     "dose_per_tilt": 5.0, "structural_snr": 3.0, "shot_snr": 0.5, "tomogram": True,
 }  # fmt: skip
 TRAINING: dict[str, Any] = {
-    "latent_dim": 4, "pooling": "linear", "decoder": "64x3", "batch_size": 8, "learning_rate": 3e-3,
-    "learning_rate_schedule": "cosine", "spectral_prior": True, "epochs": 5, "checkpoint_every": 5, "device": "cpu",
+    "latent_dim": 4, "pooling": "linear", "decoder": "64x3", "batch_size": 4, "learning_rate": 3e-3,
+    "learning_rate_schedule": "cosine", "spectral_prior": True, "epochs": 8, "checkpoint_every": 8, "device": "cpu",
 }  # fmt: skip
 _PARTICLES, _RUN, _MARK = "particles", "run", "sample.json"
 

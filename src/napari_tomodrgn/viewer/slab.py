@@ -16,8 +16,8 @@ _SIGMA = float(np.sqrt(np.log(2) / 2) / np.pi)
 class SlabVolume:
     """A volume of whose slices each is the average of it and its neighbours; napari takes it like an array.
 
-    What is indexed by a number along an axis is averaged along that axis, from the slices needed and no others. What
-    is indexed without any (a view in 3D) is the volume as it is.
+    What is indexed by a number along an axis is averaged along that axis, from the slices needed and no others. Slices
+    of the volume alone give another one of its kind; as an array (a view in 3D) it is the volume as it is.
 
     Parameters
     ----------
@@ -63,7 +63,11 @@ class SlabVolume:
             at = keys.index(Ellipsis)
             keys = (*keys[:at], *(slice(None),) * (self.ndim + 1 - len(keys)), *keys[at + 1 :])
         numbers = [axis for axis, each in enumerate(keys) if isinstance(each, int | np.integer)]
-        if len(numbers) != 1:
+        if not numbers:
+            step = max(each.step or 1 for each in keys)  # of every 2nd voxel half as many slices are as thick
+            pixel_size = self.pixel_size and self.pixel_size * step
+            return SlabVolume(self.values[key], round(self.half / step), self.low_pass, pixel_size)
+        if len(numbers) > 1:
             return np.asarray(self.values[key], dtype=np.float32)[()]
         (axis,) = numbers
         return self.slab(int(keys[axis]), axis)[tuple(each for row, each in enumerate(keys) if row != axis)]

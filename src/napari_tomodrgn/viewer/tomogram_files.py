@@ -4,10 +4,13 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.particles.particle_set import ParticleSet
+from napari_tomodrgn.particles.tilt_series import global_block, resolve_star
 from napari_tomodrgn.viewer.layers import tomogram_label
 
 SUFFIXES = (".mrc", ".rec", ".map", ".tif", ".tiff", ".zarr")
@@ -19,6 +22,13 @@ _WORDS = {
     EVEN: ("even", "evn"),
     ODD: ("odd",),
     DENOISED: ("denois", "deconv", "cryocare", "isonet", "topaz", "ddw", "corrected"),
+}
+# columns in which RELION's tomograms stars name what was reconstructed
+_NAMED = {
+    "rlnTomoReconstructedTomogram": RAW,
+    "rlnTomoReconstructedTomogramDenoised": DENOISED,
+    "rlnTomoReconstructedTomogramHalf1": "half 1",
+    "rlnTomoReconstructedTomogramHalf2": "half 2",
 }
 _WORD = re.compile(r"[^\W_]+")
 _PIXEL_SIZE = re.compile(r"_\d+(\.\d+)?Apx")
@@ -69,6 +79,23 @@ class TomogramFiles:
             self.assign(path, *found)
             matched += 1
         return matched
+
+    def add_named(self, particle_set: ParticleSet) -> int:
+        """Assign the files that the set's tomograms star names itself, where they are there; return how many."""
+        tomograms = particle_set.source.tomograms
+        if tomograms is None:
+            return 0
+        table = global_block(tomograms)
+        count = 0
+        for column, version in _NAMED.items():
+            if column not in table:
+                continue
+            for name, written in zip(table.strings("rlnTomoName"), table.strings(column), strict=True):
+                if name in self.tomograms and version not in self.files.get(name, {}):
+                    with suppress(InputError):  # not where the star says: a folder may be given instead
+                        self.assign(resolve_star(written, tomograms.path), name, version)
+                        count += 1
+        return count
 
     def match(self, path: Path) -> tuple[str, str] | str:
         """Return the tomogram that a file's name says and the version, or why there is none.
