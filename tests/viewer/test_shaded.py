@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from napari_tomodrgn.viewer.shaded import shaded, turned_by_drag
+from napari_tomodrgn.viewer.shaded import shaded, shaded_difference, turned_by_drag
 
 BOX = 32
 WHITE = (1.0, 1.0, 1.0)
@@ -66,3 +66,12 @@ def test_a_drag_to_the_right_turns_the_front_to_the_right() -> None:
     assert (turn @ np.array([0, 0, 1.0]))[0] > 0.2
     np.testing.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-12)
     assert (turned_by_drag(np.eye(3), 0, 30) @ np.array([0, 0, 1.0]))[1] < -0.2
+
+
+def test_of_a_difference_the_nearer_side_is_seen() -> None:
+    more, less = ball((0, 0, 8), 4), ball((2, 0, -6), 6)
+    picture = shaded_difference(more - less, 0.5, np.eye(3), (1, 0, 0), (0, 0, 1)).astype(int)
+    red, blue = picture[..., 0] > picture[..., 2], picture[..., 2] > picture[..., 0]
+    alone = shaded(more, 0.5, np.eye(3), WHITE)[..., 0] > 0
+    np.testing.assert_array_equal(red, alone)
+    assert blue.sum() == pytest.approx(np.pi * 36 - alone.sum(), rel=0.15)

@@ -16,6 +16,7 @@ from napari_tomodrgn.viewer.columns import Classes, Numbers
 from napari_tomodrgn.viewer.layers import IN_ANGSTROM, TOMOGRAM
 from napari_tomodrgn.viewer.placement import Poses
 from napari_tomodrgn.viewer.session import How, Rows, Session
+from napari_tomodrgn.viewer.tomogram_files import TomogramFiles
 from napari_tomodrgn.viewer.tomogram_layers import TomogramLayers
 
 if TYPE_CHECKING:
@@ -203,6 +204,35 @@ class Scene:
         )
         return None if index is None else int(self.rows[int(index)])
 
+    # what a saved session has beside the session
+
+    def view(self) -> dict[str, Any]:
+        """Return the camera, the slice and the tomograms' files, as plain values."""
+        camera, dims = self.viewer.scene.camera, self.viewer.dims
+        return {
+            "camera": {"center": list(map(float, camera.center)), "zoom": float(camera.zoom),
+                       "angles": list(map(float, camera.angles))},
+            "ndisplay": int(dims.ndisplay),
+            "point": list(map(float, dims.point)),
+            "arrows": self.arrow_length,
+            "files": self.tomograms.files.as_dict(),
+            "version": self.tomograms.version,
+        }  # fmt: skip
+
+    def restore(self, view: dict[str, Any]) -> None:
+        """Take up what :meth:`view` returned; what is not there or does not fit stays as it is."""
+        if "files" in view:
+            self.tomograms.files = TomogramFiles.from_dict(self.session.tomograms, view["files"])
+            self.tomograms.choose(str(view.get("version", self.tomograms.version)))
+        if view.get("ndisplay") in (2, 3):
+            self.viewer.dims.ndisplay = view["ndisplay"]
+        if len(view.get("point", ())) == self.viewer.dims.ndim:
+            self.viewer.dims.point = tuple(view["point"])
+        for name, value in dict(view.get("camera", {})).items():
+            if name in ("center", "zoom", "angles"):
+                setattr(self.viewer.scene.camera, name, tuple(value) if isinstance(value, list) else value)
+        self.show_orientations(float(view.get("arrows", 0)))
+
     # orientations
 
     def show_orientations(self, length: float) -> None:
@@ -227,13 +257,15 @@ class Scene:
                 np.zeros((0, 2, 3), np.float32), name=ORIENTATIONS, vector_style="arrow", length=1, **IN_ANGSTROM
             )
         assert self.vectors is not None
+        self.vectors.visible = True  # first: what is hidden is not drawn anew where data and dimensions change
         self.vectors.data = arrows
         self.vectors.edge_width = self.arrow_length / 12
-        self.vectors.visible = True
         self._colour_orientations()
 
     def _colour_orientations(self) -> None:
         if self.vectors is None or self.vectors not in self.viewer.layers or not len(self.vectors.data):
+            return
+        if not self.vectors.visible:  # they get their colours when they are shown again
             return
         colours = self.session.colouring.rgba[self._oriented]
         self.vectors.edge_color = np.concatenate([colours, colours])

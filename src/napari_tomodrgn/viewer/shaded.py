@@ -12,20 +12,20 @@ AMBIENT = 0.3
 WHITE_SHARE = 0.25
 Picture = npt.NDArray[np.uint8]
 Matrix = npt.NDArray[np.float64]
+Field = npt.NDArray[np.float64]
+Colour = tuple[float, float, float]
 
 
-def shaded(
+def surface_of(
     volume: npt.NDArray[np.float32],  # (D, D, D) z, y, x
     density: float,
     turn: Matrix,  # (3, 3), acts on x, y, z; the eye looks along -z of what it gives
-    colour: tuple[float, float, float],
-    background: tuple[float, float, float] = (0.0, 0.0, 0.0),
     scale: int = 1,
-) -> Picture:
-    """Return a picture (scale D, scale D, 3) of a volume's surface at a density.
+) -> tuple[Field, Field]:
+    """Return how bright a volume's surface is, and how near (scale D, scale D); nearness is -1 where there is none.
 
     The surface is where the density is crossed first, found between grid points by linear interpolation; its brightness
-    is that of the density's gradient towards the eye.
+    is that of the density's gradient towards the eye. Rows go down as in a picture.
     """
     box = len(volume)
     backward = turn.T[::-1, ::-1]  # z, y, x
@@ -56,11 +56,45 @@ def shaded(
     facing = np.clip(-along / 2 / np.maximum(length, 1e-12), 0, 1)
     near = 0.75 + 0.25 * depth / box  # what lies deeper is darker
     light = (AMBIENT + (1 - AMBIENT) * facing) * near
-    # a little white in it, or dark colours would not be seen on a dark ground
-    pale = WHITE_SHARE + (1 - WHITE_SHARE) * np.array(colour)
-    picture = np.where(hit[..., None], light[..., None] * pale, np.array(background))
     # rows of a picture go down, y of a volume goes up
-    return np.ascontiguousarray((255 * np.clip(picture[::-1], 0, 1)).astype(np.uint8))
+    return light[::-1], np.where(hit, depth, -1.0)[::-1]
+
+
+def shaded(
+    volume: npt.NDArray[np.float32],  # (D, D, D) z, y, x
+    density: float,
+    turn: Matrix,
+    colour: Colour,
+    background: Colour = (0.0, 0.0, 0.0),
+    scale: int = 1,
+) -> Picture:
+    """Return a picture (scale D, scale D, 3) of a volume's surface at a density, see :func:`surface_of`."""
+    light, near = surface_of(volume, density, turn, scale)
+    return _painted(light, near >= 0, np.array(colour), background)
+
+
+def shaded_difference(
+    volume: npt.NDArray[np.float32],  # (D, D, D) z, y, x
+    density: float,
+    turn: Matrix,
+    more: Colour,
+    less: Colour,
+    background: Colour = (0.0, 0.0, 0.0),
+    scale: int = 1,
+) -> Picture:
+    """Return a picture of where a difference is above a density, and, in another colour, where below its negative."""
+    (above, near_above), (below, near_below) = (surface_of(each, density, turn, scale) for each in (volume, -volume))
+    first = near_above >= near_below
+    colour = np.where(first[..., None], np.array(more), np.array(less))
+    return _painted(np.where(first, above, below), np.maximum(near_above, near_below) >= 0, colour, background)
+
+
+def _painted(light: Field, hit: npt.NDArray[np.bool_], colour: Field, background: Colour) -> Picture:
+    """Return the picture of a surface of this brightness (H, W), seen where it is hit; colour (3,) or (H, W, 3)."""
+    # a little white in it, or dark colours would not be seen on a dark ground
+    pale = WHITE_SHARE + (1 - WHITE_SHARE) * colour
+    picture = np.where(hit[..., None], light[..., None] * pale, np.array(background))
+    return np.ascontiguousarray((255 * np.clip(picture, 0, 1)).astype(np.uint8))
 
 
 def _moved(

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
     QComboBox,
+    QDoubleSpinBox,
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
@@ -24,8 +25,10 @@ from qtpy.QtWidgets import (
 from napari_tomodrgn.runs import layout
 from napari_tomodrgn.viewer.columns import Classes
 from napari_tomodrgn.viewer.layers import tomogram_label
+from napari_tomodrgn.viewer.notifications import show_error
+from napari_tomodrgn.viewer.scene import Scene
 from napari_tomodrgn.viewer.session import Session
-from napari_tomodrgn.viewer.tomogram_layers import TomogramLayers
+from napari_tomodrgn.viewer.session_file import FOLDER, load_session, save_session
 from napari_tomodrgn.widgets.following import follow_at_once
 from napari_tomodrgn.widgets.telling import tell
 
@@ -44,16 +47,18 @@ class Count(QTableWidgetItem):
 class Dataset(QWidget):
     """Opens data sets and runs, and shows what is open."""
 
-    def __init__(self, session: Session, tomograms: TomogramLayers, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, scene: Scene, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("dataset")
-        self.session, self.tomograms = session, tomograms
+        self.session, self.scene, self.tomograms = session, scene, scene.tomograms
         self.open_star_button = QPushButton("Open star …")
         self.open_star_button.setToolTip("Particles of a star file or optimisation set")
         self.open_run_button = QPushButton("Open run …")
         self.open_run_button.setToolTip("The folder that a training wrote")
         self.again_button = QPushButton("Read again")
         self.again_button.setToolTip("Look for epochs and analyses that were not there before")
+        self.save_button, self.load_button = QPushButton("Save session …"), QPushButton("Open session …")
+        self.save_button.setToolTip("Tomogram, colours, names, selection and camera, as a file beside the run")
         self.title = QLabel("Nothing is open. Open a star file or a run, or drop one on the window.")
         self.title.setWordWrap(True)
         self.title.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -71,11 +76,18 @@ class Dataset(QWidget):
         self.version = QComboBox()
         self.version.setToolTip("Version of the tomogram")
         self.inverted = QCheckBox("inverted")
+        self.oriented = QCheckBox("orientations")
+        self.oriented.setToolTip("An arrow along each particle's z axis, with a tick along its x axis")
+        self.arrow = QDoubleSpinBox()
+        self.arrow.setRange(1, 5000)
+        self.arrow.setSuffix(" Å")
+        self.arrow.setValue(scene.diameter)
+        self.arrow.setToolTip("Length of the arrows")
         self.file_text = QLabel()
         self.file_text.setWordWrap(True)
 
         buttons, epoch, image = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
-        for part in (self.files_button, self.version, self.inverted):
+        for part in (self.files_button, self.version, self.inverted, self.oriented, self.arrow):
             image.addWidget(part)
         image.addStretch(1)
         for button in (self.open_star_button, self.open_run_button, self.again_button):
@@ -86,6 +98,10 @@ class Dataset(QWidget):
         box = QVBoxLayout(self)
         box.setContentsMargins(4, 4, 4, 4)
         box.addLayout(buttons)
+        sessions = QHBoxLayout()
+        sessions.addWidget(self.save_button)
+        sessions.addWidget(self.load_button)
+        box.addLayout(sessions)
         box.addWidget(self.title)
         box.addLayout(epoch)
         box.addWidget(self.table, 1)
@@ -95,10 +111,14 @@ class Dataset(QWidget):
         self.open_star_button.clicked.connect(self._ask_star)
         self.open_run_button.clicked.connect(self._ask_run)
         self.again_button.clicked.connect(self._read_again)
+        self.save_button.clicked.connect(self._ask_save)
+        self.load_button.clicked.connect(self._ask_load)
         self.epochs.activated.connect(self._take_epoch)
         self.files_button.clicked.connect(self._ask_files)
         self.version.activated.connect(self._take_version)
         self.inverted.toggled.connect(self._take_inverted)
+        self.oriented.toggled.connect(self._take_arrows)
+        self.arrow.valueChanged.connect(self._take_arrows)
         self.table.itemSelectionChanged.connect(self._take_tomogram)
         for signal, method in (
             (session.data_changed, self._show),
@@ -134,6 +154,9 @@ class Dataset(QWidget):
     def _take_inverted(self, inverted: bool) -> None:
         self.tomograms.invert(inverted)
 
+    def _take_arrows(self) -> None:
+        self.scene.show_orientations(self.arrow.value() if self.oriented.isChecked() else 0)
+
     def _ask_files(self) -> None:
         path = QFileDialog.getExistingDirectory(self, "Folder of tomograms")
         if path:
@@ -154,6 +177,35 @@ class Dataset(QWidget):
             text += f" · {len(files.unassigned)} files match no tomogram"
         self.file_text.setText(text if self.session.particle_set is not None else "")
         self.file_text.setToolTip("\n".join(f"{path}: {why}" for path, why in files.unassigned.items()))
+
+    def _ask_save(self) -> None:
+        folder = Path() if self.session.run is None else self.session.run.path / FOLDER
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Save the session", str(folder / "session.json"), "Session (*.json)"
+        )
+        if path:
+            self.save(Path(path))
+
+    def _ask_load(self) -> None:
+        folder = "" if self.session.run is None else str(self.session.run.path / FOLDER)
+        path, _ = QFileDialog.getOpenFileName(self, "Open a session", folder, "Session (*.json)")
+        if path:
+            self.load(Path(path))
+
+    def save(self, path: Path) -> None:
+        """Save the session, with what is seen of it, or say why that can't be done."""
+        tell(lambda: save_session(self.session, path, self.scene.view()))
+
+    def load(self, path: Path) -> None:
+        """Open a saved session, or say why that can't be done."""
+
+        def load() -> None:
+            view, lost = load_session(self.session, path)
+            self.scene.restore(view)
+            for each in lost:
+                show_error(f"{path}: {each}")
+
+        tell(load)
 
     def _take_epoch(self) -> None:
         run, epoch = self.session.run, self.epochs.currentData()
@@ -177,6 +229,7 @@ class Dataset(QWidget):
         session = self.session
         there = session.particle_set is not None
         self.again_button.setEnabled(session.run is not None)
+        self.save_button.setEnabled(there)
         self.epoch_label.setVisible(session.run is not None)
         self.epochs.setVisible(session.run is not None)
         self.table.setVisible(there)

@@ -14,7 +14,7 @@ class DatasetDock(Dataset):
     """What is open, in a viewer."""
 
     def __init__(self, napari_viewer: Any) -> None:
-        super().__init__(session_of(napari_viewer), scene_of(napari_viewer).tomograms)
+        super().__init__(session_of(napari_viewer), scene_of(napari_viewer))
 
 
 class LatentSpaceDock(LatentSpace):

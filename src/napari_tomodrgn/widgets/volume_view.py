@@ -9,7 +9,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QColor, QImage, QPainter, QPixmap
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from napari_tomodrgn.viewer.shaded import Matrix, Picture, shaded, turned_by_drag
+from napari_tomodrgn.viewer.shaded import Matrix, Picture, shaded, shaded_difference, turned_by_drag
 
 FRONT = np.eye(3)
 BACKGROUND = (0.10, 0.11, 0.13)
@@ -87,8 +87,7 @@ class VolumeView(QWidget):
             return None
         scale = max(1, min(4, LARGEST_PX // len(self._volume)))
         if self._less:
-            more = shaded(self._volume, self._density, self.turn, MORE, scale=scale)
-            surface = np.maximum(more, shaded(-self._volume, self._density, self.turn, LESS, BACKGROUND, scale))
+            surface = shaded_difference(self._volume, self._density, self.turn, MORE, LESS, BACKGROUND, scale)
         else:
             surface = shaded(self._volume, self._density, self.turn, self._colour, BACKGROUND, scale)
         if not self.slices:

@@ -1,0 +1,186 @@
+"""The Dataset widget in a real viewer: opening, epochs, tomograms with their files, sessions, and what goes wrong."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mrcfile
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_tomodrgn.runs.run import Run
+from napari_tomodrgn.viewer import tomogram_layers
+from napari_tomodrgn.viewer.columns import Classes
+from napari_tomodrgn.viewer.scene import Scene
+from napari_tomodrgn.viewer.session import Session
+from napari_tomodrgn.widgets import dataset as dataset_module
+from napari_tomodrgn.widgets import telling
+from napari_tomodrgn.widgets.dataset import Dataset
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    messages: list[str] = []
+    for module in (telling, tomogram_layers, dataset_module):
+        monkeypatch.setattr(module, "show_error", messages.append)
+    return messages
+
+
+@pytest.fixture
+def dataset(make_napari_viewer_proxy: Callable[..., Any], qtbot: Any, told: list[str]) -> Dataset:
+    viewer, session = make_napari_viewer_proxy(show=True), Session()
+    scene = Scene(viewer, session)
+    widget = Dataset(session, scene)
+    widget.kept = scene  # type: ignore[attr-defined]
+    qtbot.addWidget(widget)
+    widget.show()
+    return widget
+
+
+def cells(dataset: Dataset) -> dict[str, list[int]]:
+    table = dataset.table
+    rows = {}
+    for row in range(table.rowCount()):
+        items = [table.item(row, column) for column in range(1, table.columnCount())]
+        rows[dataset._name_at(row)] = [int(item.text()) for item in items if item is not None]
+    return rows
+
+
+def test_tomograms_are_listed_with_counts_of_classes(dataset: Dataset, analysed_run: Run, qtbot: Any) -> None:
+    dataset.open(analysed_run.path)
+    session = dataset.session
+    tomograms, classes = session.columns["tomogram"], session.columns["kmeans-3"]
+    assert isinstance(tomograms, Classes)
+    assert isinstance(classes, Classes)
+    expected = {
+        name: [int((tomograms.codes == code).sum())]
+        + [int(((tomograms.codes == code) & (classes.codes == label)).sum()) for label in range(3)]
+        for code, name in enumerate(tomograms.names)
+    }
+    assert cells(dataset) == expected
+    other = session.tomograms[1]
+    row = next(each for each in range(2) if dataset._name_at(each) == other)
+    item = dataset.table.item(row, 0)
+    place = dataset.table.visualItemRect(item).center()
+    qtbot.mouseClick(dataset.table.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, place)
+    assert session.tomogram == other
+    session.name_class("kmeans-3", 0, "70S")
+    header = dataset.table.horizontalHeaderItem(2)
+    assert header is not None
+    assert header.text() == "70S"
+
+
+def test_another_epoch(dataset: Dataset, analysed_run: Run) -> None:
+    dataset.open(analysed_run.path)
+    assert [dataset.epochs.itemText(index) for index in range(dataset.epochs.count())] == ["1", "2"]
+    dataset.epochs.setCurrentIndex(0)
+    dataset.epochs.activated.emit(0)
+    assert dataset.session.epoch == 1
+    assert dataset.epochs.currentText() == "1"
+
+
+def test_what_cannot_be_opened_is_said_and_all_stays(
+    dataset: Dataset, analysed_run: Run, tmp_path: Path, told: list[str]
+) -> None:
+    dataset.open(analysed_run.path)
+    dataset.open(tmp_path)
+    dataset.open(tmp_path / "nothing.star")
+    newer = tmp_path / "newer"
+    shutil.copytree(analysed_run.path, newer)
+    (newer / "run.json").write_text((newer / "run.json").read_text().replace('"format": 1', '"format": 9'))
+    dataset.open(newer)
+    assert len(told) == 3
+    assert "is not a run" in told[0]
+    assert "nothing.star" in told[1]
+    assert "has format 9, this version reads up to 1" in told[2]
+    assert dataset.session.run is not None
+    assert dataset.session.run.path == analysed_run.path
+
+
+def tomogram_file(folder: Path, name: str, value: float, voxel: float = 100.0) -> Path:
+    folder.mkdir(exist_ok=True)
+    with mrcfile.new(folder / f"{name}.mrc") as file:
+        file.set_data(np.full((8, 40, 40), value, np.float32) + np.arange(40, dtype=np.float32) / 40)
+        file.voxel_size = voxel
+    return folder / f"{name}.mrc"
+
+
+def test_files_of_tomograms_are_shown_in_one_layer(
+    dataset: Dataset, analysed_run: Run, tmp_path: Path, told: list[str], qtbot: Any
+) -> None:
+    dataset.open(analysed_run.path)
+    session, layers = dataset.session, dataset.tomograms
+    first, second = session.tomograms
+    for number, name in enumerate((first, second, f"{first}_denoised", "elsewhere")):
+        tomogram_file(tmp_path / "tomograms", name, number)
+    assert layers.add([tmp_path / "tomograms"]) == 3
+    dataset._show_files()
+    assert float(np.asarray(layers.image.data)[0, 0, 0]) == 0
+    assert [dataset.version.itemText(index) for index in range(dataset.version.count())] == ["raw", "denoised"]
+    assert "1 files match no tomogram" in dataset.file_text.text()
+    dataset.version.setCurrentText("denoised")
+    dataset.version.activated.emit(1)
+    assert float(np.asarray(layers.image.data)[0, 0, 0]) == 2
+    image = layers.image
+    session.open_tomogram(second)
+    assert layers.image is image
+    assert float(np.asarray(image.data)[0, 0, 0]) == 1
+    assert dataset.scene.viewer.layers.index(image) < dataset.scene.viewer.layers.index(dataset.scene.points)
+    qtbot.mouseClick(dataset.inverted, LEFT)
+    assert image.colormap.name == "gray_r"
+    (tmp_path / "tomograms" / f"{first}_denoised.mrc").write_bytes(b"no tomogram")
+    told.clear()
+    session.open_tomogram(first)
+    assert any("denoised" in each for each in told)
+    assert len(dataset.scene.points.data) == len(dataset.scene.rows)  # type: ignore[union-attr]
+
+
+def test_a_tomogram_of_another_size_is_said(
+    dataset: Dataset, warptools_set: Path, tmp_path: Path, told: list[str]
+) -> None:
+    dataset.open(warptools_set)
+    tomogram_file(tmp_path / "tomograms", dataset.session.tomograms[0], 0, voxel=3.0)
+    dataset.tomograms.add([tmp_path / "tomograms"])
+    assert told
+    assert dataset.tomograms.image is not None
+
+
+def test_a_session_is_saved_and_opened_again(dataset: Dataset, analysed_run: Run, tmp_path: Path) -> None:
+    shutil.copytree(analysed_run.path, tmp_path / "run")
+    dataset.open(tmp_path / "run")
+    session, viewer = dataset.session, dataset.scene.viewer
+    session.open_tomogram(session.tomograms[1])
+    session.select_class("kmeans-3", 1)
+    viewer.dims.ndisplay = 3
+    viewer.scene.camera.zoom = 0.77
+    dataset.oriented.setChecked(True)
+    dataset.save(tmp_path / "run" / "sessions" / "mine.json")
+    chosen, tomogram = session.selected.copy(), session.tomogram
+
+    dataset.oriented.setChecked(False)
+    viewer.dims.ndisplay = 2
+    dataset.open(tmp_path / "run")
+    assert not session.selected.any()
+    dataset.load(tmp_path / "run" / "sessions" / "mine.json")
+    assert (session.selected == chosen).all()
+    assert session.tomogram == tomogram
+    assert viewer.dims.ndisplay == 3
+    assert viewer.scene.camera.zoom == pytest.approx(0.77)
+    assert dataset.scene.vectors is not None
+    assert dataset.scene.vectors.visible
+
+
+def test_a_run_that_goes_while_it_is_open(dataset: Dataset, analysed_run: Run, tmp_path: Path, told: list[str]) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(analysed_run.path, copy)
+    dataset.open(copy)
+    shutil.rmtree(copy)
+    dataset.again_button.click()
+    assert len(told) == 1
+    assert "is not a run" in told[0]
+    dataset.session.select_class("kmeans-3", 0)
+    assert dataset.session.selected.any()
