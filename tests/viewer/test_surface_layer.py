@@ -132,6 +132,22 @@ def test_volumes_are_drawn_as_they_come_but_not_each_by_itself(viewer: Any, monk
     assert shown == [1, 1, 1, 4, 4, 4, 7, 7, 7, 10]
 
 
+def test_a_layer_that_was_hidden_while_volumes_come_stays_hidden(viewer: Any) -> None:
+    layers = VolumeLayers(viewer)
+    for tomogram in ("TS_01", "TS_02"):
+        layers.begin(tomogram, distinct(4))
+        first, *others = build(range(4), in_a_grid(4), lambda *_: TETRAHEDRON, 45.0)
+        layers.add(first)
+        (layer,) = layers.layers
+        assert layer.visible
+        layer.visible = False
+        for placed in others:
+            layers.add(placed)
+        layers.draw()
+        assert not layer.visible
+        assert len(layer.faces) == 16
+
+
 def test_particles_without_a_surface_are_no_error(viewer: Any) -> None:
     layers = VolumeLayers(viewer)
     layers.begin("TS_01", distinct(3))

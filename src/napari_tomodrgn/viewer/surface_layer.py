@@ -54,8 +54,8 @@ class VolumeLayers:
         self._batches, self._coming, self._drawn, self._again_at = [], [], 0, 0.0
         self._layers = [layer for layer in self._layers if self._is_there(layer)]
         for layer in self._layers:
+            layer.data = NOTHING  # while it is visible: a hidden layer would keep what was drawn of it
             layer.visible = False
-            layer.data = NOTHING
 
     def add(self, placed: PlacedMesh) -> None:
         """Take up one more volume; it is drawn with others, as often as leaves the window free."""
@@ -105,8 +105,9 @@ class VolumeLayers:
         layer.data = data
         layer.contrast_limits_range = layer.contrast_limits = batch.limits
         layer.colormap = self._colormap(batch.rows)
-        layer.name, layer.visible = name, True
-        layer.metadata = {TOMOGRAM: self._tomogram}
+        layer.name, layer.metadata = name, {TOMOGRAM: self._tomogram}
+        if not self._drawn:  # later a person may have hidden it
+            layer.visible = True
 
     def _new_layer(self, data: Any, name: str, batch: Batch) -> Any:
         active = self._viewer.layers.selection.active
