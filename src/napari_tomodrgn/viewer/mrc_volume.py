@@ -13,7 +13,7 @@ from napari_tomodrgn.particles.mrc_header import read_header
 SUFFIXES = (".mrc", ".rec", ".map")
 UNEQUAL = 1.01  # voxel sides that differ by more are no rounding
 SHOWN = (0.5, 99.5)  # percentiles between black and white
-LARGEST, LARGEST_IN_3D = 2**28, 2**27  # voxels, of what is shown as it is, and of the coarsest level of the others
+LARGEST, LARGEST_IN_3D = 2**28, 2**26  # voxels, of what is shown as it is, and of the coarsest level of the others
 _SLICES, _MOST_PIXELS = 5, 512 * 512  # that the percentiles are taken of, and of each of them
 
 
