@@ -96,9 +96,7 @@ class TomogramLayers:
         there = self.versions
         path = there.get(self.version) or next(iter(there.values()), None)
         if path is not None and path.suffix.lower() not in SUFFIXES:
-            show_error(
-                f"{path}: is opened by napari itself (File ▸ Open); only MRC files are shown by their names here"
-            )
+            show_error(f"{path}: is no MRC file; open it by napari itself (File ▸ Open)")
             path = None
         self.image = self._shown(self.image, path, segmentation=False)
         tomogram = self.session.tomogram
