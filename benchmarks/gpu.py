@@ -22,6 +22,7 @@ from baseline_step import BETA, random_tilts
 from measuring import Work, machine, seconds
 from napari_tomodrgn.imaging.lattice import lattice
 from napari_tomodrgn.model.architecture import Architecture
+from napari_tomodrgn.model.decoder_gradient import backward_pass, forward_pass, fuse
 from napari_tomodrgn.model.vae import VAE
 from napari_tomodrgn.reconstruction.decode import VolumeDecoder
 from napari_tomodrgn.training.device import Compute, choose_compute
@@ -142,7 +143,9 @@ def main() -> None:
     parser.add_argument("--boxes", type=int, nargs="+", default=[64, 128, 256], choices=list(PIXEL_SIZES))
     parser.add_argument("--particles", type=int, nargs="+", default=[1, 16], help="particles a step")
     parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--compile", action="store_true", help="with the decoder's passes compiled")
     given = parser.parse_args()
+    fuse(given.compile)
     compute = choose_compute(given.device, "auto")
     peak = peak_rate(compute, 8192 if compute.device.type == "cuda" else 1024)
     steps = [
@@ -156,6 +159,7 @@ def main() -> None:
     result = {
         "device": device,
         "precision": compute.amp,
+        "compiled": forward_pass.fused and backward_pass.fused,
         "peak_gflop_per_second": peak,
         "steps": steps,
         "volumes": [volumes(compute, box, given.repeats) for box in given.boxes],

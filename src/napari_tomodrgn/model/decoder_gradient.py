@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from napari_tomodrgn.model.compiling import Fusing
 from napari_tomodrgn.model.decoder import Decoder, half_space
 from napari_tomodrgn.model.dense import activate_, affine, affine_plus, through_activation_, transposed_product
 
@@ -72,24 +73,13 @@ class DecodedPoints:
         ``latent_input`` (B, width) is what the latents add to the first layer; ``owner`` (n,) says whose each point
         is, ``None`` where there is one particle.
         """
-        points, self.sign = half_space(k3)
         owner = None if latent_input is None else owner
         self._weights, self._owner = weights, owner
-        self._features = features(points, weights)
-        first, bias = weights.layers[0]
-        if owner is None:
-            bias = bias if latent_input is None else bias + latent_input[0]
-            values = affine(self._features, first, bias, ACTIVATION)
-        else:
-            assert latent_input is not None
-            rows = latent_input.to(weights.dtype)[owner]
-            values = activate_(affine_plus(self._features, first, bias, rows), ACTIVATION)
-        self.activations = [values]
-        for weight, bias in weights.layers[1:-1]:
-            values = activate_(affine_plus(values, weight, bias, values), ACTIVATION)
-            self.activations.append(values)
-        outputs = affine(values, *weights.layers[-1], "none").float()
-        self.real, self.imaginary = outputs[:, 0], outputs[:, 1] * self.sign
+        rows = None
+        if latent_input is not None:
+            rows = latent_input[0] if owner is None else latent_input.to(weights.dtype)[owner]
+        found = forward_pass(k3, weights.vectors, weights.layers, rows, weights.dtype)
+        self._features, self.activations, self.sign, self.real, self.imaginary = found
 
     def backward(self, real: Tensor, imaginary: Tensor, sums: GradientSums, latent_sums: Tensor | None) -> None:
         """Add the gradient to ``sums``, given that of real and imaginary part (n,).
@@ -97,25 +87,66 @@ class DecodedPoints:
         ``latent_sums`` (B, width) gains that of the latent input.
         """
         gradient = torch.stack([real, imaginary * self.sign], dim=1).to(self._weights.dtype)
-        below = [self._features, *self.activations]
-        layers = len(self._weights.layers)
-        for number in range(layers - 1, -1, -1):
-            weight_sum, bias_sum = sums.parts[number]
-            weight_sum += transposed_product(gradient, below[number])
-            rows = gradient.sum(0)  # added up in float32, whatever the type
-            bias_sum += rows
-            if number == 0:
-                break
-            weight = self._weights.layers[number][0]
-            skip = number < layers - 1
-            gradient = affine_plus(gradient, weight.T, None, gradient) if skip else gradient @ weight
-            gradient = through_activation_(gradient, below[number], ACTIVATION)
+        found, rows, gradient = backward_pass(gradient, [self._features, *self.activations], self._weights.layers)
+        for (weight_sum, bias_sum), (weight_gradient, bias_gradient) in zip(sums.parts, found, strict=True):
+            weight_sum += weight_gradient
+            bias_sum += bias_gradient
         if latent_sums is None:
             return
         if self._owner is None:
             latent_sums[0] += rows
         else:
             latent_sums.index_add_(0, self._owner, gradient.float())
+
+
+@Fusing
+def forward_pass(
+    k3: Tensor,  # (n, 3) cycles/px
+    vectors: Tensor,
+    layers: list[tuple[Tensor, Tensor]],
+    rows: Tensor | None,  # what latents add to the first layer: (width,) of all points, or (n, width)
+    dtype: torch.dtype,
+) -> tuple[Tensor, list[Tensor], Tensor, Tensor, Tensor]:
+    """Return features, what leaves each hidden layer, the sign of each point, and real and imaginary part (n,)."""
+    points, sign = half_space(k3)
+    found = features_at(points, vectors, dtype)
+    first, bias = layers[0]
+    if rows is None or rows.ndim == 1:
+        values = affine(found, first, bias if rows is None else bias + rows, ACTIVATION)
+    else:
+        values = activate_(affine_plus(found, first, bias, rows), ACTIVATION)
+    activations = [values]
+    for weight, bias in layers[1:-1]:
+        values = activate_(affine_plus(values, weight, bias, values), ACTIVATION)
+        activations.append(values)
+    outputs = affine(values, *layers[-1], "none").float()
+    return found, activations, sign, outputs[:, 0], outputs[:, 1] * sign
+
+
+@Fusing
+def backward_pass(
+    gradient: Tensor,  # (n, 2) of the outputs
+    below: list[Tensor],  # what enters each layer
+    layers: list[tuple[Tensor, Tensor]],
+) -> tuple[list[tuple[Tensor, Tensor]], Tensor, Tensor]:
+    """Return the gradients of weight and bias of every layer, and of what entered the first: summed, and (n, width)."""
+    found: list[tuple[Tensor, Tensor]] = []
+    for number in range(len(layers) - 1, -1, -1):
+        rows = gradient.sum(0)  # added up in float32, whatever the type
+        found.insert(0, (transposed_product(gradient, below[number]), rows))
+        if number == 0:
+            break
+        weight = layers[number][0]
+        skip = number < len(layers) - 1
+        gradient = affine_plus(gradient, weight.T, None, gradient) if skip else gradient @ weight
+        gradient = through_activation_(gradient, below[number], ACTIVATION)
+    return found, rows, gradient
+
+
+def fuse(on: bool) -> None:
+    """Let PyTorch compile both passes, or run them as they are."""
+    forward_pass.switch(on)
+    backward_pass.switch(on)
 
 
 def after_first_layer(values: Tensor, weights: DecoderWeights) -> Tensor:
@@ -126,13 +157,15 @@ def after_first_layer(values: Tensor, weights: DecoderWeights) -> Tensor:
 
 
 def features(points: Tensor, weights: DecoderWeights) -> Tensor:
-    """Return (n, 2 F), [sin f·k, cos f·k], of points (n, 3), at the precision of the products.
+    """Return (n, 2 F), [sin f·k, cos f·k], of points (n, 3), at the precision of the products."""
+    return features_at(points, weights.vectors, weights.dtype)
 
-    The phases reach hundreds of radians and are computed in float32 always.
-    """
-    phase = points @ weights.vectors.T
+
+def features_at(points: Tensor, vectors: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return the features as :func:`features` does; phases reach hundreds of radians and are float32 always."""
+    phase = points @ vectors.T
     count = phase.shape[1]
-    result = torch.empty(len(points), 2 * count, dtype=weights.dtype, device=points.device)
+    result = torch.empty(len(points), 2 * count, dtype=dtype, device=points.device)
     torch.sin(phase, out=result[:, :count])
     torch.cos(phase, out=result[:, count:])
     return result

@@ -20,6 +20,7 @@ LAYERS_METAVAR = "NODESxLAYERS"
 FREE_ON_RESUME = (
     "epochs", "device", "workers", "resume", "resume_epoch", "overwrite", "dry_run", "outdir", "particles", "datadir",
     "volume_series", "selection", "focus_mask", "store_dir", "devices", "print_sbatch",
+    "compile",
 )  # fmt: skip
 NOT_RECORDED = (
     "resume", "resume_epoch", "overwrite", "dry_run", "outdir", "store_dir", "devices", "print_sbatch"
@@ -55,6 +56,12 @@ class TrainOptions(ComputeOptions):
         1,
         ge=1,
         description="Processes that share the work of every batch: one a GPU, or parts of the CPU's cores.",
+        json_schema_extra={"group": "Compute"},
+    )
+    compile: bool = Field(
+        False,
+        description="Let PyTorch's compiler fuse the decoder's passes into fewer kernels; takes a minute at first, and "
+        "is left out where it can't be done. For GPUs: on a CPU it is slower.",
         json_schema_extra={"group": "Compute"},
     )
     print_sbatch: bool = Field(

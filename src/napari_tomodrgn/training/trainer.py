@@ -15,6 +15,7 @@ from torch import Tensor
 
 from napari_tomodrgn.errors import AbandonedError, InputError, RunError
 from napari_tomodrgn.files import atomic_open
+from napari_tomodrgn.model.decoder_gradient import fuse
 from napari_tomodrgn.model.free_latents import FreeLatents
 from napari_tomodrgn.model.linear_encoder import LinearEncoder
 from napari_tomodrgn.model.vae import VAE
@@ -78,6 +79,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.model.to(self.compute.device)
+        fuse(self.options.compile)
         self.optimiser = torch.optim.AdamW(
             self.model.shared_parameters,
             lr=self.options.learning_rate,

@@ -11,7 +11,9 @@ from napari_tomodrgn.viewer.placed_volumes import ClassVolumes, MeshOf, PlacedMe
 from napari_tomodrgn.viewer.placement import Poses
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.surface_layer import VolumeLayers
-from napari_tomodrgn.viewer.volume_panel import LARGEST_BOX, VolumePanel
+from napari_tomodrgn.viewer.volume_panel import LARGEST_BOX, PREVIEW_BOX, VolumePanel
+
+MANY = 64  # particles whose own volumes are decoded as large as they can be
 
 Which = Literal["all", "selected"]
 Kind = Literal["own", "class"]
@@ -51,6 +53,8 @@ class AllVolumes:
         if not len(rows):
             what = "selected particles" if which == "selected" else "particles"
             raise InputError(f"tomogram {session.tomogram}: has no {what} with a pose, a volume and a visible colour")
+        if len(rows) > MANY and kind == "own":  # half the box: an eighth of the time, the surface's mesh as wide
+            source, step = self.panel.source(PREVIEW_BOX), max(step // 2, 1)
         look = self.panel.look(source)
         mesh_of: MeshOf = own_volumes(source, look) if kind == "own" else self._class_volumes(source, look)
         order = decoding_order(rows, poses, session.selected, self._centre())

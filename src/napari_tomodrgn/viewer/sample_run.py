@@ -22,7 +22,8 @@ CLASSES = 4
 # Sizes of tomograms are in WarpTools' sets. The noise is that of the command demo, as coarse pixels of 10 Å have it.
 SIMULATION: dict[str, Any] = {
     "particles": 240, "tomograms": 2, "dialect": "warptools", "box": 24, "pixel_size": 10.0, "tilt_step": 6.0,
-    "dose_per_tilt": 5.0, "structural_snr": 3.0, "shot_snr": 0.5, "tomogram": True,
+    "dose_per_tilt": 5.0, "structural_snr": 3.0, "shot_snr": 0.5, "thickness": 600.0,
+    "tomogram": True, "tomogram_pixel_size": 12.5,
 }  # fmt: skip
 TRAINING: dict[str, Any] = {
     "latent_dim": 4, "pooling": "linear", "decoder": "64x3", "batch_size": 4, "learning_rate": 3e-3,

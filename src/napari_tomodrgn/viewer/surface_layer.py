@@ -54,8 +54,8 @@ class VolumeLayers:
         self._batches, self._coming, self._drawn, self._again_at = [], [], 0, 0.0
         self._layers = [layer for layer in self._layers if self._is_there(layer)]
         for layer in self._layers:
-            layer.data = NOTHING  # while it is visible: a hidden layer would keep what was drawn of it
-            layer.visible = False
+            layer.visible = False  # first: new data of one that is seen have napari look at all layers again
+            layer.data = NOTHING
 
     def add(self, placed: PlacedMesh) -> None:
         """Take up one more volume; it is drawn with others, as often as leaves the window free."""

@@ -38,7 +38,8 @@ class VolumeSource:
     pixel_size
         Å of the trained box.
     box
-        Smaller even box of the volumes, cropped in Fourier space; default: the trained one.
+        Smaller even box of the volumes, cropped in Fourier space; default: the trained one. Surfaces at step 1 of half
+        the box are as fine as those at step 2 of the whole, and an eighth of the points are decoded for them.
     identity
         Says which decoder this is, for the cache.
     cache
