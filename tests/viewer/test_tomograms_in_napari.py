@@ -144,7 +144,9 @@ def test_the_trained_sample_is_made_while_the_window_lives_and_opens_again_at_on
     timer.stop()
     assert len(ticks) >= 3
     assert refused == ["trained run: is being made already; wait until it is shown"]
-    image, points = viewer.layers
+    named = {layer.name: layer for layer in viewer.layers}
+    assert set(named) == {"tomogram", "particles", "outline"}
+    image, points = named["tomogram"], named["particles"]
     assert image.units == points.units
     assert (points.extent.world[1] <= image.extent.world[1]).all()
 
