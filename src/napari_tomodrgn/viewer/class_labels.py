@@ -1,6 +1,5 @@
 """Words that a person gives to classes, as "70S", "50S" and "junk", and the column that particles have by them."""
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,11 +25,6 @@ def labelled_column(column: str) -> str:
     return column.removesuffix(SUFFIX)
 
 
-def digest_of(classes: Classes) -> str:
-    """Return what tells classes from others of the same names: an analysis made anew gives codes anew."""
-    return hashlib.sha256(np.ascontiguousarray(classes.codes, dtype="<i8").tobytes()).hexdigest()[:16]
-
-
 @dataclass(frozen=True)
 class ClassLabels:
     """The labels of a column's classes.
@@ -52,7 +46,7 @@ class ClassLabels:
     @classmethod
     def none(cls, classes: Classes) -> "ClassLabels":
         """Return no labels of some classes."""
-        return cls({}, (), digest_of(classes))
+        return cls({}, (), classes.digest)
 
     def followed_by(self, classes: Classes, labels: dict[int, str]) -> "ClassLabels":
         """Return other labels, by code; those that are used still keep their place.
@@ -69,7 +63,7 @@ class ClassLabels:
                 raise InputError(f"{classes.names[code]}: an empty label; give a word, or none at all")
         own = {code: labels[code].strip() for code in sorted(labels)}
         names = tuple(dict.fromkeys((*self.names, *(label.strip() for label in labels.values()))))
-        return ClassLabels(own, _without_last(names, own), digest_of(classes))
+        return ClassLabels(own, _without_last(names, own), classes.digest)
 
     def renamed(self, before: str, after: str) -> "ClassLabels":
         """Return the labels with one of them called otherwise, in its place; called as another, it is joined to it."""
@@ -80,7 +74,7 @@ class ClassLabels:
 
     def fit(self, column: Column | None) -> bool:
         """Return whether these are the labels of a column's classes as they are now."""
-        return isinstance(column, Classes) and digest_of(column) == self.digest
+        return isinstance(column, Classes) and column.digest == self.digest
 
     def column(self, classes: Classes) -> Classes:
         """Return the labels by particle: a code (N,) of each, -1 where its class has no label."""
