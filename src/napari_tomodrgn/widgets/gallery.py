@@ -187,8 +187,13 @@ class Gallery(QWidget):
         way = Qt.Orientation.Vertical if narrow else Qt.Orientation.Horizontal
         if self.splitter.orientation() != way:
             self.splitter.setOrientation(way)
-            self.splitter.setSizes([3 * SIDE_PX, SIDE_PX])
             self.hint.setVisible(not narrow)
+            self.follower.soon(self._share_room)
+
+    def _share_room(self) -> None:
+        whole = sum(self.splitter.sizes())
+        labels = SIDE_PX if self.splitter.orientation() == Qt.Orientation.Horizontal else whole // 3
+        self.splitter.setSizes([max(whole - labels, 1), labels])
 
     def _sort(self) -> None:
         self.sheet.show_classes(self.gallery.in_order(self.order_box.currentData()))
