@@ -98,7 +98,7 @@ def test_all_classes_appear_decoded_and_drawn(widget: Gallery, told: list[str]) 
     assert sorted(widget.sheet._pictures) == [0, 1, 2]
     assert widget.progress.isHidden()
     assert widget.decode_button.isHidden()
-    assert widget.title.text() == "kmeans-3: 3 classes"
+    assert widget.title.text() == "kmeans-3: 3 classes, 0 labelled"
     assert told == []
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -61,6 +62,15 @@ class ClassFacts:
         return f"{self.tomograms:,} tomogram{'' if self.tomograms == 1 else 's'}"
 
 
+@cache
+def _radius(box: int) -> npt.NDArray[np.int64]:
+    """Return how far voxels (D, D, D) are from the middle, in whole px."""
+    axis = np.arange(box) - box // 2
+    squared = axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2
+    radius: npt.NDArray[np.int64] = np.rint(np.sqrt(squared)).astype(np.int64)
+    return radius
+
+
 def correlation(one: Volume, other: Volume) -> float:
     """Return Pearson's correlation of two volumes (D, D, D), within the sphere that touches the box's faces."""
     box = len(one)
@@ -104,7 +114,7 @@ class ClassGallery:
         self._correlations: dict[int, float] = {}
         self._filtered: dict[int, Volume] = {}
         self._low_pass = 0.0
-        self._reach: dict[int, float] = {}
+        self._reach: dict[int, int] = {}  # px from the middle
         self._reach_look: object = None
         self._greys: tuple[float, float] | None = None
 
@@ -252,11 +262,12 @@ class ClassGallery:
         if (look, self.panel.low_pass) != self._reach_look:
             self._reach.clear()
             self._reach_look = look, self.panel.low_pass
+        radius = _radius(self._source.box)
         for code in self.volumes.keys() - self._reach.keys():
             volume = self._shown(code)
-            places = np.argwhere(volume > look.density(volume)) - len(volume) // 2
-            far = np.linalg.norm(places, axis=1)
-            self._reach[code] = float(np.percentile(far, WITHIN)) if len(far) else 0.0
+            counts = np.bincount(radius[volume > look.density(volume)])
+            within = WITHIN / 100 * counts.sum()
+            self._reach[code] = int(np.searchsorted(counts.cumsum(), within)) if within else 0
         reach = max(self._reach.values()) + 1
         return min(2 * MARGIN * reach / self._source.box, 1.0)
 

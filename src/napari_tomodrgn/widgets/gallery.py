@@ -5,6 +5,7 @@ from typing import Any, get_args
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeyEvent, QKeySequence
 from qtpy.QtWidgets import (
+    QBoxLayout,
     QCheckBox,
     QComboBox,
     QHBoxLayout,
@@ -27,13 +28,13 @@ from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.volume_panel import VolumePanel
 from napari_tomodrgn.widgets.contact_sheet import ContactSheet
 from napari_tomodrgn.widgets.following import Follower
-from napari_tomodrgn.widgets.label_list import LabelList
+from napari_tomodrgn.widgets.label_list import CLASSES, LabelList
 from napari_tomodrgn.widgets.telling import tell
 from napari_tomodrgn.widgets.volume_view import FRONT
 from napari_tomodrgn.widgets.volumes import LEVELS, STEPS
 from napari_tomodrgn.widgets.work import Work
 
-SIDE_PX, NARROW_PX = 220, 560
+SIDE_PX, NARROW_SIDE_PX, NARROW_PX = 220, 150, 560
 KEYS = (
     "Arrows move. 1 to 9 label the class, 0 takes its label away. Enter looks at the particle in its middle. "
     "R compares all with it. Drag turns all, Ctrl and wheel change their size."
@@ -50,6 +51,7 @@ class Gallery(QWidget):
         self.gallery = ClassGallery(session, panel)
         self.work: Work | None = None
         self._look: tuple[object, ...] = ()
+        self._room = (False, False)  # whether the widget is narrow, and the labels below the classes
         self.sheet = ContactSheet(self.gallery, self)
         self.labels = LabelList(self)
         self._make_controls()
@@ -106,16 +108,18 @@ class Gallery(QWidget):
         self.side = QWidget(self)
         column = QVBoxLayout(self.side)
         column.setContentsMargins(0, 0, 0, 0)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.rename_button)
-        buttons.addWidget(self.colour_button, 1)
+        self.buttons = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self.buttons.addWidget(self.rename_button)
+        self.buttons.addWidget(self.colour_button, 1)
         column.addWidget(self.labels, 1)
-        column.addLayout(buttons)
+        column.addLayout(self.buttons)
         column.addWidget(self.advance)
         column.addWidget(self.hint)
         self.splitter = QSplitter(Qt.Orientation.Horizontal, self)
         self.splitter.addWidget(self.sheet)
         self.splitter.addWidget(self.side)
+        # or napari puts empty room below it
+        self.splitter.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.splitter.setStretchFactor(0, 1)
         self.splitter.setStretchFactor(1, 0)
         self.splitter.setSizes([3 * SIDE_PX, SIDE_PX])
@@ -171,7 +175,9 @@ class Gallery(QWidget):
         self._follow_look()
         self._show_labels()
         left_out = f", the {MOST_CLASSES} largest" if self.gallery.left_out else ""
-        self.title.setText(f"{self.gallery.column}: {len(self.gallery.classes)} classes{left_out}")
+        count, labelled = len(self.gallery.classes), len(self.gallery.labels)
+        classes = f"{count:,} class{'' if count == 1 else 'es'}{left_out}"
+        self.title.setText(f"{self.gallery.column}: {classes}, {labelled:,} labelled")
         self.title.setToolTip(self.title.text())
         self._say()
 
@@ -181,18 +187,25 @@ class Gallery(QWidget):
         self.follower.soon(self.refresh)
 
     def resizeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Put the labels below the classes where there is no room beside them."""
+        """Put the labels below the classes, or make them small, where there is no room beside them."""
         super().resizeEvent(event)
         narrow = self.width() < NARROW_PX
-        way = Qt.Orientation.Vertical if narrow else Qt.Orientation.Horizontal
-        if self.splitter.orientation() != way:
-            self.splitter.setOrientation(way)
+        below = narrow and self.height() > self.width()
+        room = narrow, below
+        if room != self._room:
+            self._room = room
+            self.splitter.setOrientation(Qt.Orientation.Vertical if below else Qt.Orientation.Horizontal)
             self.hint.setVisible(not narrow)
+            self.labels.setColumnHidden(CLASSES, narrow and not below)
+            self.labels.setHeaderHidden(narrow and not below)
+            ways = QBoxLayout.Direction
+            self.buttons.setDirection(ways.TopToBottom if narrow and not below else ways.LeftToRight)
             self.follower.soon(self._share_room)
 
     def _share_room(self) -> None:
+        narrow, below = self._room
         whole = sum(self.splitter.sizes())
-        labels = SIDE_PX if self.splitter.orientation() == Qt.Orientation.Horizontal else whole // 3
+        labels = whole // 3 if below else NARROW_SIDE_PX if narrow else SIDE_PX
         self.splitter.setSizes([max(whole - labels, 1), labels])
 
     def _sort(self) -> None:
@@ -226,15 +239,14 @@ class Gallery(QWidget):
 
     def _say(self) -> None:
         code = self.sheet.current
-        labelled = f"{len(self.gallery.labels)} of {len(self.gallery.classes)} classes labelled"
         if code is None or code not in self.gallery.classes:
             self.status.setText("")
             return
         own, alike = self.gallery.classes[code], self.gallery.correlation_of(code)
         share = own.size / max(len(self.session), 1)
         cc = "" if alike is None or code == self.gallery.reference else f", CC {alike:.3f}"
-        text = f"{own.name}: {own.size:,} particles ({share:.1%}) in {own.spread}{cc}"
-        self.status.setText(f"{text} · {labelled}")
+        particles = f"{own.size:,} particle{'' if own.size == 1 else 's'}"
+        self.status.setText(f"{own.name}: {particles} ({share:.1%}) in {own.spread}{cc}")
 
     # decoding
 
