@@ -55,6 +55,25 @@ def test_labelling_is_undone_and_done_again_and_survives_reading_again(session: 
     assert session.coloured_by == NAMED
 
 
+def test_views_are_told_of_new_columns_only_when_one_comes_or_goes(session: Session) -> None:
+    told: list[str] = []
+    for name in ("columns", "labels", "colouring"):
+        getattr(session, f"{name}_changed").connect(lambda name=name: told.append(name))
+    for labels, expected in (
+        ({0: "70S"}, ["columns", "labels"]),
+        ({0: "70S", 1: "50S"}, ["labels"]),
+        ({}, ["columns", "labels"]),
+    ):
+        told.clear()
+        session.label_classes(COLUMN, labels)
+        assert told == expected
+    session.undo()
+    session.colour_by(NAMED)
+    told.clear()
+    session.label_classes(COLUMN, {})
+    assert told == ["columns", "labels", "colouring"]
+
+
 def test_without_the_last_label_colours_are_those_of_the_classes_again(session: Session) -> None:
     session.label_classes(COLUMN, {0: "70S"})
     session.colour_by(NAMED)

@@ -1,6 +1,7 @@
 """The Class gallery with keys and mouse: decoded, turned, labelled, taken back, selected; and nothing is left of it."""
 
 import gc
+import threading
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -264,25 +265,37 @@ def test_slabs_and_order_are_chosen(widget: Gallery) -> None:
     assert sizes == sorted(sizes, reverse=True)
 
 
+class Gate:
+    """Lets so many volumes be decoded in threads, and the others once it is opened."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+        self.count, self.opened, decode = count, threading.Event(), VolumeSource.volume
+
+        def volume(source: VolumeSource, latent: Any) -> Any:
+            if threading.current_thread() is not threading.main_thread():
+                self.count -= 1
+                if self.count < 0:
+                    assert self.opened.wait(20)
+            return decode(source, latent)
+
+        monkeypatch.setattr(VolumeSource, "volume", volume)
+
+
 def test_decoding_is_cut_off_and_goes_on(widget: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
-    decode = VolumeSource.volume
-
-    def slow(source: VolumeSource, latent: Any) -> Any:
-        QTest.qSleep(30)
-        return decode(source, latent)
-
-    monkeypatch.setattr(VolumeSource, "volume", slow)
+    gate = Gate(monkeypatch, 5)
     session = widget.session
     session.columns["each"] = Classes(np.arange(24), tuple(map(str, range(24))))
     session.colour_by("each")
     widget.follower.catch_up()
-    assert wait_for(lambda: len(widget.gallery.volumes) >= 2)
+    assert wait_for(lambda: len(widget.gallery.volumes) == 5)
+    assert widget.progress.value() == 5
     QTest.mouseClick(widget.decode_button, LEFT)
-    found = len(widget.gallery.volumes)
     assert widget.work is not None
     assert not widget.work.running
+    gate.opened.set()
     QTest.qWait(100)
-    assert len(widget.gallery.volumes) == found < 24
+    assert len(widget.gallery.volumes) == 5
+    assert widget.decode_button.text() == "Decode the rest"
     QTest.mouseClick(widget.decode_button, LEFT)
     assert wait_for(lambda: len(widget.gallery.volumes) == 24)
     assert wait_for(widget.decode_button.isHidden)
@@ -353,14 +366,7 @@ def test_a_hundred_classes_are_labelled_from_the_keyboard(widget: Gallery) -> No
 def test_a_gallery_that_is_closed_leaves_nothing(
     analysed_run: Run, monkeypatch: pytest.MonkeyPatch, busy: bool
 ) -> None:
-    decode = VolumeSource.volume
-
-    def slow(source: VolumeSource, latent: Any) -> Any:
-        QTest.qSleep(50)
-        return decode(source, latent)
-
-    if busy:
-        monkeypatch.setattr(VolumeSource, "volume", slow)
+    gate = Gate(monkeypatch, 1 if busy else 1000)
     session = Session()
     panel = VolumePanel(session)
     widget = Gallery(session, panel)
@@ -368,14 +374,15 @@ def test_a_gallery_that_is_closed_leaves_nothing(
     session.open_run(analysed_run.path)
     widget.follower.catch_up()
     if busy:
-        assert widget.work is not None
-        assert widget.work.running
+        volumes = widget.gallery.volumes
+        assert wait_for(lambda: len(volumes) == 1)
     else:
         settle(widget)
     alive = weakref.ref(widget)
     widget.deleteLater()  # as napari takes docks away: without closing
     del widget
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    gate.opened.set()
 
     def gone() -> bool:
         gc.collect()

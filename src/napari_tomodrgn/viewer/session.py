@@ -57,6 +57,7 @@ class Session:
     data_changed = Signal()
     columns_changed = Signal()
     tomogram_changed = Signal()
+    labels_changed = Signal()  # what the column of labels says, where it stays; else columns_changed comes before
     colouring_changed = Signal()
     selection_changed = Signal()
     particle_changed = Signal()
@@ -283,13 +284,19 @@ class Session:
         self.history.do(Change(name, self._set_labels, (self.labels, self.coloured_by), (after, colours)))
 
     def _set_labels(self, value: Any) -> None:
+        before, names = self.coloured_by, list(self.columns)
         self.labels, coloured_by = value
         plain = {name: own for name, own in self.columns.items() if not is_named(name)}
         self.columns = with_named(plain, self.labels)
         self.coloured_by = coloured_by if coloured_by in self.columns else self._first_colours()
-        self._colouring = None
-        self.columns_changed.emit()
-        self.colouring_changed.emit()
+        recoloured = self.coloured_by != before or is_named(self.coloured_by)
+        if recoloured:
+            self._colouring = None
+        if list(self.columns) != names:  # views make much anew when columns come and go
+            self.columns_changed.emit()
+        self.labels_changed.emit()
+        if recoloured:
+            self.colouring_changed.emit()
 
     def _restyle(self, name: str, column: str, style: ClassStyle) -> None:
         after = {**self.styles, column: style}

@@ -146,7 +146,12 @@ class Gallery(QWidget):
         self.sheet.compared.connect(self._compare)
         self.follower = Follower(self)
         session = self.session
-        for signal in (session.data_changed, session.columns_changed, session.colouring_changed):
+        for signal in (
+            session.data_changed,
+            session.columns_changed,
+            session.labels_changed,
+            session.colouring_changed,
+        ):
             self.follower.follow(signal, self.refresh)
         self.follower.follow(self.panel.changed, self._follow_look)
 
