@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_tomodrgn.analysis.folder import AnalysisFolder
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.viewer.session import Session
@@ -46,6 +47,33 @@ def test_it_looks_as_it_did_also_where_the_run_was_moved(run: Path, tmp_path: Pa
     assert after.particle == before.particle
     np.testing.assert_array_equal(after.colouring.rgba, before.colouring.rgba)
     assert after.history.undo_name is None
+
+
+def test_labels_come_back_and_not_where_the_classes_are_others(run: Path) -> None:
+    path = run / "sessions" / "mine.json"
+    before = arranged(run)
+    before.label_classes("kmeans-3", {2: "junk", 0: "70S"})
+    before.paint_class("kmeans-3 named", 1, (0.5, 0.25, 0.0, 1.0))
+    before.colour_by("kmeans-3 named")
+    save_session(before, path)
+    after = Session()
+    _, lost = load_session(after, path)
+    assert lost == []
+    assert after.labels == before.labels
+    assert after.coloured_by == "kmeans-3 named"
+    np.testing.assert_array_equal(after.colouring.rgba, before.colouring.rgba)
+
+    # the same analysis made anew may number its classes otherwise
+    table = AnalysisFolder(run, 2).labels("kmeans-3")
+    lines = table.read_text().splitlines()
+    turned = [line[:-1] + str((int(line[-1]) + 1) % 3) for line in lines[1:]]
+    table.write_text("\n".join([lines[0], *turned]) + "\n")
+    _, lost = load_session(after, path)
+    assert lost == [
+        "labels of kmeans-3 are of other classes than it has now",
+        "column kmeans-3 named is not known any more",
+    ]
+    assert "kmeans-3 named" not in after.columns
 
 
 def test_what_is_gone_is_said_and_the_rest_is_kept(run: Path) -> None:

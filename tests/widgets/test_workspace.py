@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import starfile
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QDockWidget
 from sklearn.metrics import adjusted_rand_score
 
 from napari_tomodrgn.particles.particle_set import ParticleId
@@ -152,6 +152,31 @@ def test_a_click_in_the_scatter_shows_a_particles_volume_and_all_are_placed(wind
     assert picture[..., :3].std() > 5
     session.open_tomogram(session.tomograms[1])
     assert len(volumes.placed.layers.rows) == 0
+
+
+def test_labels_of_the_gallery_are_in_every_view(window: Window, qtbot: Any) -> None:
+    """Two classes get one label by keys: points and table have it, and a double click selects their particles."""
+    session, gallery = window.session, window.widgets["Class gallery"]
+    session.colour_by("kmeans-4")
+    dock = next(each for each in gallery.window().findChildren(QDockWidget) if each.isAncestorOf(gallery))
+    dock.raise_()
+    qtbot.waitUntil(lambda: len(gallery.gallery.volumes) == 4)
+    codes = session.columns["kmeans-4"].codes
+    for key in (Qt.Key.Key_1, Qt.Key.Key_Right, Qt.Key.Key_1, Qt.Key.Key_Right, Qt.Key.Key_3):
+        qtbot.keyClick(gallery.sheet, key)
+    window.settle()
+    assert window.scene.points is not None
+    expected = np.array(["good", "good", "junk", ""])[codes]
+    assert window.scene.points.features["kmeans-4 named"].tolist() == expected[window.scene.rows].tolist()
+    model = window.widgets["Particles"].model
+    column = 1 + model.names.index("kmeans-4 named")
+    shown = [model.text(row, column) for row in model.order]
+    assert shown == expected[model.order].tolist()
+    item = gallery.labels.topLevelItem(0)
+    gallery.labels.itemDoubleClicked.emit(item, 1)
+    window.settle()
+    assert (session.selected == (codes < 2)).all()
+    assert window.in_points() == window.in_table() == window.of_tomogram(window.selected())
 
 
 def test_docks_that_are_closed_leave_nothing(window: Window, sample: SampleRun) -> None:

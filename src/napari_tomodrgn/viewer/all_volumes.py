@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 
 from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.viewer.class_centres import centre_rows
 from napari_tomodrgn.viewer.columns import Classes
 from napari_tomodrgn.viewer.placed_volumes import ClassVolumes, MeshOf, PlacedMesh, build, decoding_order, own_volumes
 from napari_tomodrgn.viewer.placement import Poses
@@ -66,11 +67,8 @@ class AllVolumes:
         column = self.session.columns.get(self.session.coloured_by or "")
         if not isinstance(column, Classes):
             raise InputError(f"colour by {self.session.coloured_by}: has no classes; colour by a column that has")
-        centres = np.zeros((len(column.names), source.latents.shape[1]), np.float32)
-        for code in range(len(column.names)):
-            own = source.latents[(column.codes == code) & source.known]
-            if len(own):
-                centres[code] = own[np.linalg.norm(own - own.mean(axis=0), axis=1).argmin()]
+        rows = centre_rows(column, source.latents, source.known)
+        centres = np.where((rows >= 0)[:, None], source.latents[rows], np.float32(0))
         return ClassVolumes(source, look, centres, column.codes)
 
     def _centre(self) -> Any:

@@ -84,12 +84,19 @@ def colour_by(column: Column, style: ClassStyle | None = None, limits: tuple[flo
     return Colouring(rgba, limits=(low, high))
 
 
-def _by_class(column: Classes, style: ClassStyle) -> Colouring:
+def legend_of(column: Classes, style: ClassStyle | None = None) -> tuple[LegendEntry, ...]:
+    """Return the classes of a column as the legend lists them."""
+    style = style or ClassStyle({}, {})
     colours = [style.colours.get(code, colour) for code, colour in enumerate(palette(len(column.names)))]
-    table = np.array([*colours, WITHOUT], dtype=np.float32)  # the last is what code -1 finds
-    assert NONE == -1
-    entries = tuple(
+    return tuple(
         LegendEntry(code, style.names.get(code, name), colours[code], int(size))
         for code, (name, size) in enumerate(zip(column.names, column.sizes, strict=True))
     )
+
+
+def _by_class(column: Classes, style: ClassStyle) -> Colouring:
+    entries = legend_of(column, style)
+    # the last is what code -1 finds
+    table = np.array([*(entry.colour for entry in entries), WITHOUT], dtype=np.float32)
+    assert NONE == -1
     return Colouring(table[column.codes], entries)

@@ -1,7 +1,9 @@
 """All that is known of particles, a column each, in the order of the set: what is coloured, plotted, sorted by."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +38,11 @@ class Classes:
     def sizes(self) -> npt.NDArray[np.int64]:
         """How many particles each class has."""
         return np.bincount(self.codes[self.codes >= 0], minlength=len(self.names)).astype(np.int64)
+
+    @cached_property
+    def digest(self) -> str:
+        """What tells these classes from others of the same names: an analysis made anew gives codes anew."""
+        return hashlib.sha256(np.ascontiguousarray(self.codes, dtype="<i8").tobytes()).hexdigest()[:16]
 
 
 Column = Numbers | Classes

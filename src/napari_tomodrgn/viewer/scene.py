@@ -46,6 +46,7 @@ class Scene:
         session.data_changed.connect(self._show_data)
         session.tomogram_changed.connect(self._show_tomogram)
         session.columns_changed.connect(self._show_tomogram)
+        session.labels_changed.connect(self._show_labels)
         session.colouring_changed.connect(self._show_colours)
         session.selection_changed.connect(self._show_selection)
         if session.particle_set is not None:
@@ -62,6 +63,7 @@ class Scene:
             getattr(self.session, f"{name}_changed").disconnect(
                 self._show_data if name == "data" else self._show_tomogram, missing_ok=True
             )
+        self.session.labels_changed.disconnect(self._show_labels, missing_ok=True)
         self.session.colouring_changed.disconnect(self._show_colours, missing_ok=True)
         self.session.selection_changed.disconnect(self._show_selection, missing_ok=True)
 
@@ -101,6 +103,12 @@ class Scene:
             points.metadata = {**points.metadata, TOMOGRAM: self.session.tomogram, **self._origin()}
             self._mark_selected()
         self._show_orientations()
+
+    def _show_labels(self) -> None:
+        """Give the points what their classes are labelled with now."""
+        if self.points is not None and self.points in self.viewer.layers and len(self.rows) == len(self.points.data):
+            with self._own_change():
+                self.points.features = self._features()
 
     def _origin(self) -> dict[str, str]:
         """Return where the particles come from, for writers."""

@@ -18,6 +18,7 @@ from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
 from napari_tomodrgn.particles.reading import read_particles
 from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.runs.run import Run
+from napari_tomodrgn.viewer.class_labels import ClassLabels, is_named, named, with_named
 from napari_tomodrgn.viewer.colouring import ClassStyle, Colour, Colouring, colour_by
 from napari_tomodrgn.viewer.columns import Classes, Column, Columns, Numbers, columns_of_run, columns_of_set
 from napari_tomodrgn.viewer.history import Change, History
@@ -41,6 +42,8 @@ class Session:
         The name of the open tomogram.
     coloured_by, styles
         The column that gives the colours, and the names and colours given to the classes of columns.
+    labels
+        Words that a person gave to classes, by column; the column ``"COLUMN named"`` holds them by particle.
     selected
         (N,) which particles are selected.
     rule
@@ -54,6 +57,7 @@ class Session:
     data_changed = Signal()
     columns_changed = Signal()
     tomogram_changed = Signal()
+    labels_changed = Signal()  # what the column of labels says, where it stays; else columns_changed comes before
     colouring_changed = Signal()
     selection_changed = Signal()
     particle_changed = Signal()
@@ -67,6 +71,7 @@ class Session:
         self.tomogram: str | None = None
         self.coloured_by: str | None = None
         self.styles: dict[str, ClassStyle] = {}
+        self.labels: dict[str, ClassLabels] = {}
         self.selected: Mask = np.zeros(0, dtype=bool)
         self.rule: dict[str, Any] = {}
         self.particle: int | None = None
@@ -108,6 +113,7 @@ class Session:
         self._rows = {particle: row for row, particle in enumerate(particle_set.ids)}
         self.selected, self.rule = np.zeros(len(particle_set), dtype=bool), {}
         self.particle = self.path = None
+        self.labels = {}
         self.styles, self.coloured_by = {}, self._first_colours()
         self._colouring = None
         self.tomogram = self.tomograms[0] if self.tomograms else None
@@ -117,6 +123,7 @@ class Session:
     def _first_colours(self) -> str:
         """Return the labelling with the fewest classes, or what there is without one."""
         labellings = {name: own for name, own in self.columns.items() if isinstance(own, Classes) and "-" in name}
+        labellings = {name: own for name, own in labellings.items() if not is_named(name)}
         return min(labellings, key=lambda name: len(labellings[name].names), default=PLAIN)
 
     def read_again(self) -> None:
@@ -135,6 +142,7 @@ class Session:
         columns = columns_of_set(self.particle_set)
         if self.epoch is not None:
             columns |= columns_of_run(run, self.epoch, self.particle_set.ids)
+        columns = with_named(columns, self.labels)
         self.run, self.columns, self._colouring = run, columns, None
         if self.coloured_by not in columns:
             self.coloured_by = self._first_colours()
@@ -226,11 +234,15 @@ class Session:
         return self.columns[name]
 
     def _set_coloured_by(self, column: object) -> None:
-        self.coloured_by = str(column)
+        self.coloured_by = str(column) if column in self.columns else self._first_colours()
         self.restyled()
 
     def name_class(self, column: str, code: int, name: str) -> None:
-        """Give a class another name, in every view."""
+        """Give a class another name, in every view; a class of labels that were given is labelled anew."""
+        for labelled, labels in self.labels.items():
+            if column == named(labelled):
+                self._relabel(f"rename label {labels.names[code]}", labelled, labels.renamed(labels.names[code], name))
+                return
         style = self.styles.get(column, ClassStyle({}, {}))
         self._restyle(f"name class {name}", column, replace(style, names={**style.names, code: name}))
 
@@ -238,6 +250,53 @@ class Session:
         """Give a class another colour (red, green, blue, alpha from 0 to 1), in every view; alpha 0 hides it."""
         style = self.styles.get(column, ClassStyle({}, {}))
         self._restyle("paint a class", column, replace(style, colours={**style.colours, code: colour}))
+
+    def label_classes(self, column: str, labels: dict[int, str]) -> None:
+        """Give words to classes of a column, by code, in place of all that were given before; several may share one.
+
+        Particles have them in the column ``"COLUMN named"``, which is there while there are any.
+
+        Raises
+        ------
+        InputError
+            Where the column has no classes, or none of such a code.
+        """
+        classes = self.column(column)
+        if not isinstance(classes, Classes) or is_named(column):
+            raise InputError(f"column {column}: has no classes that can be labelled; choose a labelling")
+        before = self.labels.get(column, ClassLabels.none(classes))
+        after = before.followed_by(classes, labels)
+        if after != before:
+            self._relabel(f"label classes of {column}", column, after)
+
+    def rename_label(self, column: str, before: str, after: str) -> None:
+        """Give another word to the classes of a column that have one."""
+        labels = self.labels.get(column)
+        if labels is not None and before in labels.names and before != after:
+            self._relabel(f"rename label {before}", column, labels.renamed(before, after))
+
+    def _relabel(self, name: str, column: str, labels: ClassLabels) -> None:
+        after = {**self.labels, column: labels}
+        if not labels.of_class:
+            del after[column]
+        lost = self.coloured_by == named(column) and not labels.of_class
+        colours = column if lost else self.coloured_by
+        self.history.do(Change(name, self._set_labels, (self.labels, self.coloured_by), (after, colours)))
+
+    def _set_labels(self, value: Any) -> None:
+        before, names = self.coloured_by, list(self.columns)
+        self.labels, coloured_by = value
+        plain = {name: own for name, own in self.columns.items() if not is_named(name)}
+        self.columns = with_named(plain, self.labels)
+        self.coloured_by = coloured_by if coloured_by in self.columns else self._first_colours()
+        recoloured = self.coloured_by != before or is_named(self.coloured_by)
+        if recoloured:
+            self._colouring = None
+        if list(self.columns) != names:  # views make much anew when columns come and go
+            self.columns_changed.emit()
+        self.labels_changed.emit()
+        if recoloured:
+            self.colouring_changed.emit()
 
     def _restyle(self, name: str, column: str, style: ClassStyle) -> None:
         after = {**self.styles, column: style}

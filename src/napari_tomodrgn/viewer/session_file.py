@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_open
 from napari_tomodrgn.particles.particle_set import ParticleId
+from napari_tomodrgn.viewer.class_labels import ClassLabels, with_named
 from napari_tomodrgn.viewer.colouring import ClassStyle, Colour
 from napari_tomodrgn.viewer.session import Session
 
@@ -24,6 +25,14 @@ class _Style(BaseModel):
     colours: dict[int, Colour] = {}
 
 
+class _Labels(BaseModel):
+    """Words given to the classes of a column, by code, all words in their order, and which classes were meant."""
+
+    of_class: dict[int, str]
+    names: tuple[str, ...]
+    digest: str
+
+
 class _Document(BaseModel):
     """What the file holds."""
 
@@ -36,6 +45,7 @@ class _Document(BaseModel):
     tomogram: str | None = None
     coloured_by: str | None = None
     styles: dict[str, _Style] = {}
+    labels: dict[str, _Labels] = {}
     selected: list[ParticleId] = []
     rule: dict[str, Any] = {}
     particle: ParticleId | None = None
@@ -67,6 +77,10 @@ def save_session(session: Session, path: Path, view: dict[str, Any] | None = Non
         tomogram=session.tomogram,
         coloured_by=session.coloured_by,
         styles={name: _Style(names=own.names, colours=own.colours) for name, own in session.styles.items()},
+        labels={
+            name: _Labels(of_class=own.of_class, names=own.names, digest=own.digest)
+            for name, own in session.labels.items()
+        },
         selected=[ids[row] for row in session.selected.nonzero()[0]],
         rule=session.rule,
         particle=None if session.particle is None else ids[session.particle],
@@ -96,6 +110,14 @@ def load_session(session: Session, path: Path) -> tuple[dict[str, Any], list[str
         session.open_tomogram(str(document.tomogram))
     elif document.tomogram is not None:
         lost.append(f"tomogram {document.tomogram} is not in the data set any more")
+    session.labels = {name: ClassLabels(own.of_class, own.names, own.digest) for name, own in document.labels.items()}
+    session.columns = with_named(session.columns, session.labels)
+    lost += [
+        f"labels of {name} are of other classes than it has now"
+        for name, own in session.labels.items()
+        if not own.fit(session.columns.get(name))
+    ]
+    session.columns_changed.emit()
     styles = {name: ClassStyle(own.names, own.colours) for name, own in document.styles.items()}
     session.styles = {name: own for name, own in styles.items() if name in session.columns}
     if document.coloured_by is not None and document.coloured_by not in session.columns:

@@ -5,6 +5,7 @@ from typing import Any
 from napari_tomodrgn.viewer.all_volumes import AllVolumes
 from napari_tomodrgn.viewer.current import panel_of, scene_of, session_of
 from napari_tomodrgn.widgets.dataset import Dataset
+from napari_tomodrgn.widgets.gallery import Gallery
 from napari_tomodrgn.widgets.latent_space import LatentSpace
 from napari_tomodrgn.widgets.particle_table import ParticleTable
 from napari_tomodrgn.widgets.volumes import Volumes
@@ -42,3 +43,11 @@ class VolumesDock(Volumes):
         session, panel = session_of(napari_viewer), panel_of(napari_viewer)
         viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         super().__init__(session, panel, AllVolumes(viewer, session, panel))
+
+
+class GalleryDock(Gallery):
+    """The class gallery, in a viewer."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        scene_of(napari_viewer)
+        super().__init__(session_of(napari_viewer), panel_of(napari_viewer))

@@ -133,7 +133,12 @@ class ParticleTable(QWidget):
         self.view.selectionModel().selectionChanged.connect(self._take_selection)
         self.view.doubleClicked.connect(self._look_at)
         self.model.layoutChanged.connect(self._show_selection)
-        for signal in (session.data_changed, session.columns_changed, session.tomogram_changed):
+        for signal in (
+            session.data_changed,
+            session.columns_changed,
+            session.labels_changed,
+            session.tomogram_changed,
+        ):
             follow_at_once(self, signal, self._refresh)
         follow_at_once(self, session.colouring_changed, self.model.colours_changed)
         follow_at_once(self, session.selection_changed, self._show_selection)

@@ -79,7 +79,7 @@ class Volumes(QWidget):
         form.setContentsMargins(0, 0, 0, 0)
         self.level = QSlider(Qt.Orientation.Horizontal)
         self.level.setRange(0, STEPS)
-        self.level.setValue(round((self.panel.level - LEVELS[0]) / (LEVELS[1] - LEVELS[0]) * STEPS))
+        self.level.setValue(_step_of(self.panel.level))
         self.level.setAccessibleName("level")
         self.level_text = QLabel()
         self.shared = QCheckBox("same density for all")
@@ -204,6 +204,10 @@ class Volumes(QWidget):
 
     def draw(self) -> None:
         """Draw what is looked at."""
+        before = self.level.blockSignals(True)  # another widget may have set the level
+        self.level.setValue(_step_of(self.panel.level))
+        self.level.blockSignals(before)
+        self._say_level()
         for name, button in self.pin_shows.items():
             button.setEnabled(name in self.panel.pins)
         try:
@@ -353,3 +357,8 @@ class Volumes(QWidget):
         """End what is under way."""
         self.close_down()
         super().closeEvent(event)
+
+
+def _step_of(level: float) -> int:
+    """Return where the slider stands at a level."""
+    return round((level - LEVELS[0]) / (LEVELS[1] - LEVELS[0]) * STEPS)

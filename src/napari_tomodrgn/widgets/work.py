@@ -43,6 +43,7 @@ class Work(QObject):
         self._timer.timeout.connect(self._drain)
         self._thread = threading.Thread(target=self._run, args=(make,), daemon=True)
         self.running = True
+        self.destroyed.connect(self._cancelled.set)  # or the thread would wait for ever for results to be taken
         self._thread.start()
         self._timer.start()
 

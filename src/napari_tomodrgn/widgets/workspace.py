@@ -10,7 +10,7 @@ from napari_tomodrgn.viewer.current import current_viewer
 PLUGIN = "napari-tomodrgn"
 LEFT, RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
 BOTTOM = Qt.DockWidgetArea.BottomDockWidgetArea
-PLACES = {"Dataset": RIGHT, "Latent space": RIGHT, "Volumes": RIGHT, "Particles": BOTTOM}
+PLACES = {"Dataset": RIGHT, "Latent space": RIGHT, "Volumes": RIGHT, "Class gallery": RIGHT, "Particles": BOTTOM}
 SIDE_PX, BOTTOM_PX = 460, 200
 
 
@@ -30,6 +30,7 @@ def open_workspace(viewer: Any = None) -> dict[str, Any]:
     if isinstance(window, QMainWindow):
         window.splitDockWidget(docks["Volumes"], docks["Latent space"], Qt.Orientation.Vertical)
         window.tabifyDockWidget(docks["Volumes"], docks["Dataset"])
+        window.tabifyDockWidget(docks["Volumes"], docks["Class gallery"])
         docks["Volumes"].raise_()
         window.resizeDocks([docks["Latent space"]], [SIDE_PX], Qt.Orientation.Horizontal)
         window.resizeDocks([docks["Particles"]], [BOTTOM_PX], Qt.Orientation.Vertical)
