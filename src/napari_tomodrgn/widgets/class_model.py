@@ -21,13 +21,13 @@ def to_qcolor(colour: Colour) -> QColor:
     return QColor.fromRgbF(*map(float, colour))
 
 
-def swatch(colour: Colour) -> QPixmap:
-    """Return a square of a colour, whole even where the class is hidden, with an edge seen on any background."""
-    pixmap = QPixmap(SWATCH_SIZE, SWATCH_SIZE)
+def swatch(colour: Colour, side: int = SWATCH_SIZE) -> QPixmap:
+    """Return a square, ``side`` px wide, of a colour, whole even where the class is hidden, with an edge seen on any background."""
+    pixmap = QPixmap(side, side)
     pixmap.fill(to_qcolor((*colour[:3], 1.0)))
     painter = QPainter(pixmap)
     painter.setPen(QColor(128, 128, 128))
-    painter.drawRect(0, 0, SWATCH_SIZE - 1, SWATCH_SIZE - 1)
+    painter.drawRect(0, 0, side - 1, side - 1)
     painter.end()
     return pixmap
 

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QAbstractScrollArea, QWidget
 
 from napari_tomodrgn.viewer.gallery import BACKGROUND, ClassGallery, View
 from napari_tomodrgn.viewer.shaded import Matrix, turned_by_drag
-from napari_tomodrgn.widgets.legend import to_qcolor
+from napari_tomodrgn.widgets.class_model import to_qcolor
 from napari_tomodrgn.widgets.volume_view import FRONT, image_of
 
 SIDE, LEAST_SIDE, MOST_SIDE = 116, 64, 320  # px of a picture

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -29,6 +29,7 @@ from napari_tomodrgn.viewer.notifications import show_error
 from napari_tomodrgn.viewer.scene import Scene
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.session_file import FOLDER, load_session, save_session
+from napari_tomodrgn.widgets.class_model import swatch
 from napari_tomodrgn.widgets.following import follow_at_once
 from napari_tomodrgn.widgets.telling import tell
 
@@ -268,9 +269,7 @@ class Dataset(QWidget):
         self.table.setHorizontalHeaderLabels(["tomogram", "particles"])
         for number, entry in enumerate(classes, 2):
             head = QTableWidgetItem(entry.name)
-            swatch = QPixmap(12, 12)
-            swatch.fill(QColor.fromRgbF(*entry.colour[:3]))
-            head.setIcon(QIcon(swatch))
+            head.setIcon(QIcon(swatch(entry.colour)))
             self.table.setHorizontalHeaderItem(number, head)
         self.table.setRowCount(len(tomograms.names))
         for row, (name, size) in enumerate(zip(tomograms.names, tomograms.sizes, strict=True)):

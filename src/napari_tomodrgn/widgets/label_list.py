@@ -5,7 +5,7 @@ from qtpy.QtGui import QIcon, QKeyEvent
 from qtpy.QtWidgets import QAbstractItemView, QApplication, QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 
 from napari_tomodrgn.viewer.colouring import Colour
-from napari_tomodrgn.widgets.legend import swatch
+from napari_tomodrgn.widgets.class_model import swatch
 from napari_tomodrgn.widgets.scatter import how_of
 
 KEY, NAME, CLASSES, PARTICLES = range(4)
