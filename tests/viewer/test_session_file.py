@@ -63,6 +63,12 @@ def test_labels_come_back_and_not_where_the_classes_are_others(run: Path) -> Non
     assert after.coloured_by == "kmeans-3 named"
     np.testing.assert_array_equal(after.colouring.rgba, before.colouring.rgba)
 
+    document = json.loads(path.read_text())
+    document["labels"]["kmeans-3"]["of_class"] = {"77": "junk"}
+    (path.parent / "changed.json").write_text(json.dumps(document))
+    _, lost = load_session(Session(), path.parent / "changed.json")
+    assert lost[0] == "labels of kmeans-3 are of other classes than it has now"
+
     # the same analysis made anew may number its classes otherwise
     table = AnalysisFolder(run, 2).labels("kmeans-3")
     lines = table.read_text().splitlines()

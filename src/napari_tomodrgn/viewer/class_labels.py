@@ -61,7 +61,7 @@ class ClassLabels:
                 raise InputError(f"class {code}: is not among the {len(classes.names)} classes; label one that is")
             if not label.strip():
                 raise InputError(f"{classes.names[code]}: an empty label; give a word, or none at all")
-        own = {code: labels[code].strip() for code in sorted(labels)}
+        own = {int(code): labels[code].strip() for code in sorted(labels)}
         names = tuple(dict.fromkeys((*self.names, *(label.strip() for label in labels.values()))))
         return ClassLabels(own, _without_last(names, own), classes.digest)
 
@@ -74,7 +74,11 @@ class ClassLabels:
 
     def fit(self, column: Column | None) -> bool:
         """Return whether these are the labels of a column's classes as they are now."""
-        return isinstance(column, Classes) and column.digest == self.digest
+        if not isinstance(column, Classes) or column.digest != self.digest:
+            return False
+        # a file may have been changed by hand
+        known = all(0 <= code < len(column.names) for code in self.of_class)
+        return known and set(self.of_class.values()) <= set(self.names)
 
     def column(self, classes: Classes) -> Classes:
         """Return the labels by particle: a code (N,) of each, -1 where its class has no label."""
