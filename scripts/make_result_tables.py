@@ -173,6 +173,26 @@ def precision(results: Json) -> str:
     return table("seed | precision | ARI | CC, worst class | FSC is 0.5 at | CC of differences, worst", rows)
 
 
+def gui(results: Json) -> str:
+    """Return how long a person waits in napari."""
+    found, placed = results["gui"], results["gui"]["volumes"]
+    rows = [
+        ["a frame of the scatter, 1,000,000 particles", f"{found['scatter_frame_ms_1e6']:.0f} ms", "60 ms"],
+        ["a lasso in it", f"{found['lasso_ms_1e6']:.0f} ms", "150 ms"],
+        ["opening a tomogram of 10 GB", f"{found['tomogram_open_s'] * 1e3:.0f} ms", "3 s"],
+        ["the first volume of 500 at 64³, step 2", f"{found['first_volumes_s'] * 1e3:.0f} ms", "3 s"],
+        ["the first 16", time(placed["first_16_volumes_s"]), ""],
+        ["all 500", time(placed["all_500_s"]), ""],
+        ["all 500 at 32³, step 1", time(placed["preview_all_500_s"]), ""],
+        ["all 500 again, from the cache", f"{found['cached_500_s'] * 1e3:.0f} ms", "3 s"],
+        ["other colours for 500", f"{found['recolour_ms_500']:.0f} ms", "30 ms"],
+        ["and the frame after it, software OpenGL", f"{placed['recolour_and_frame_ms']:.0f} ms", ""],
+        ["a further layer of 128 volumes", f"{placed['add_a_layer_ms']:.0f} ms", "100 ms"],
+        ["a morph at 32³", f"{found['morph_hz']:.0f} a second", "8 a second"],
+    ]
+    return table("what | time | a person should not wait longer than", rows)
+
+
 def memory(results: Json) -> str:
     """Return the memory of training, a row a set."""
     names = ("images_mb", "program_mb", "peak_mb")
@@ -185,7 +205,7 @@ def memory(results: Json) -> str:
 
 TABLES = {
     each.__name__: each
-    for each in (states, controls, motion, junk, ablations, given, engine, quality, choices, precision, memory)
+    for each in (states, controls, motion, junk, ablations, given, engine, quality, choices, precision, memory, gui)
 }
 
 

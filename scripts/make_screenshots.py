@@ -114,6 +114,15 @@ class Tutorial:
         self.scene.points.visible = False
         self.picture("volumes")
 
+    def gallery(self) -> None:
+        """Show the volumes of all classes side by side, two of them labelled."""
+        self.show("Class gallery")
+        self.settle(3.0)
+        self.session.label_classes("kmeans-4", {0: "good", 2: "good"})
+        self.picture("gallery")
+        self.session.undo()
+        self.show("Volumes")
+
     def difference(self) -> None:
         """Show what one volume has and another has not."""
         volumes, session = self.widgets["Volumes"], self.session
@@ -145,7 +154,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, screen():
         tutorial = Tutorial(Path(folder))
         steps: list[Callable[[], None]] = [
-            tutorial.workspace, tutorial.linked, tutorial.orientations, tutorial.volumes, tutorial.difference,
+            tutorial.workspace, tutorial.linked, tutorial.orientations, tutorial.volumes, tutorial.gallery, tutorial.difference,
             tutorial.morph,
         ]  # fmt: skip
         for step in steps:

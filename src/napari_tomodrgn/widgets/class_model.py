@@ -22,7 +22,7 @@ def to_qcolor(colour: Colour) -> QColor:
 
 
 def swatch(colour: Colour, side: int = SWATCH_SIZE) -> QPixmap:
-    """Return a square of a colour, ``side`` px wide, whole even where the class is hidden, with an edge on any ground."""
+    """Return a square of a colour, ``side`` px wide, whole even where the class is hidden, with an edge."""
     pixmap = QPixmap(side, side)
     pixmap.fill(to_qcolor((*colour[:3], 1.0)))
     painter = QPainter(pixmap)
