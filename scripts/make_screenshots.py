@@ -149,14 +149,12 @@ class Tutorial:
 
 
 def main() -> None:
-    """Make all pictures, or those named."""
+    """Make all pictures."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, screen():
         tutorial = Tutorial(Path(folder))
-        steps: list[Callable[[], None]] = [
-            tutorial.workspace, tutorial.linked, tutorial.orientations, tutorial.volumes, tutorial.gallery, tutorial.difference,
-            tutorial.morph,
-        ]  # fmt: skip
+        steps: list[Callable[[], None]] = [tutorial.workspace, tutorial.linked, tutorial.orientations]
+        steps += [tutorial.volumes, tutorial.gallery, tutorial.difference, tutorial.morph]
         for step in steps:
             step()
         tutorial.close()
