@@ -5,6 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
 from scipy.spatial.transform import Rotation
 
 from napari_tomodrgn.runs.run import Run
@@ -106,20 +109,44 @@ def test_a_layer_that_a_person_removed_comes_back_with_the_next_tomogram(scene: 
     assert len(scene.points.data) == len(scene.rows)
 
 
-def test_a_click_looks_at_a_particle(scene: Scene) -> None:
-    """In 3D, by a ray through a particle."""
-    scene.viewer.dims.ndisplay = 3
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_a_click_with_the_mouse_looks_at_a_particle(scene: Scene, dimensions: int) -> None:
+    """In the middle of the canvas, where the camera looks; whichever layer is active, and not after a drag."""
+    viewer, session = scene.viewer, scene.session
     assert scene.points is not None
-    index = 3
-    position = scene.points.data[index]
+    viewer.dims.ndisplay = dimensions
+    viewer.layers.selection.clear()
+    canvas = viewer.window._qt_viewer.canvas.native
+    middle = QPoint(canvas.width() // 2, canvas.height() // 2)
+    for index in (3, 7):
+        z, y, x = map(float, scene.points.data[index])
+        viewer.dims.set_point(0, z)
+        viewer.scene.camera.center = (z, y, x)
+        QApplication.processEvents()
+        QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, middle)
+        assert session.particle is not None
+        seen = scene.points.data[list(scene.rows).index(session.particle)]
+        across = slice(1, 3)  # in 3D one that stands before it may be met
+        assert np.abs(seen[across] - (y, x)).max() <= scene.diameter / 2
+        assert np.flatnonzero(session.selected).tolist() == [session.particle]
+    before = session.particle
+    QTest.mousePress(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, middle)
+    QTest.mouseMove(canvas, middle + QPoint(40, 0))
+    QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, middle + QPoint(40, 0))
+    assert session.particle == before
+
+
+def test_particles_on_a_ray_and_at_a_place(scene: Scene) -> None:
+    assert scene.points is not None
     ray = np.array([1.0, 0.0, 0.0])
-    assert scene.row_at(position - 5000 * ray, ray, [0, 1, 2]) is not None
-    np.testing.assert_allclose(
-        scene.points.data[list(scene.rows).index(scene.row_at(position - 5000 * ray, ray, [0, 1, 2]))][1:],
-        position[1:],
-        atol=scene.diameter / 2,
-    )
-    assert scene.row_at(np.array([-1e6, -1e6, -1e6]), ray, [0, 1, 2]) is None
+    row = scene.row_at(scene.points.data[3] + 123 * ray, ray)
+    assert row is not None
+    seen = scene.points.data[list(scene.rows).index(row)]
+    assert np.linalg.norm(seen[1:] - scene.points.data[3][1:]) <= scene.diameter / 2
+    assert scene.row_at(np.array([0, -1e6, -1e6]), ray) is None
+    assert scene.row_at(scene.points.data[5], None) == scene.rows[5]
+    assert scene.row_at(scene.points.data[5] + scene.diameter, None) != scene.rows[5]
+    assert Scene(scene.viewer, Session()).row_at(np.zeros(3), None) is None
 
 
 def test_arrows_are_the_axes_that_scipy_turns(scene: Scene) -> None:

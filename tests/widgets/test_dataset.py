@@ -184,3 +184,39 @@ def test_a_run_that_goes_while_it_is_open(dataset: Dataset, analysed_run: Run, t
     assert "is not a run" in told[0]
     dataset.session.select_class("kmeans-3", 0)
     assert dataset.session.selected.any()
+
+
+def test_the_last_session_is_opened_in_one_click(dataset: Dataset, analysed_run: Run, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(analysed_run.path, run)
+    dataset.open(run)
+    assert not dataset.last_button.isEnabled()
+    session = dataset.session
+    session.select_class("kmeans-3", 1)
+    session.open_tomogram(session.tomograms[1])
+    chosen = session.selected.copy()
+    assert dataset.autosave._timer.isActive()
+    dataset.autosave.save()
+    assert (run / "sessions" / "last.json").is_file()
+
+    dataset.open(run)
+    assert dataset.last_button.isEnabled()
+    session.select_rows([0], {"rule": "click"})
+    dataset.autosave.save()  # the session before is kept
+    dataset.last_button.click()
+    assert (session.selected == chosen).all()
+    assert session.tomogram == session.tomograms[1]
+
+
+def test_a_run_that_cannot_be_written_is_looked_at_all_the_same(
+    dataset: Dataset, analysed_run: Run, tmp_path: Path, told: list[str]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(analysed_run.path, run)
+    (run / "sessions").write_text("a file where the folder should be")
+    dataset.open(run)
+    dataset.session.select_class("kmeans-3", 1)
+    dataset.autosave.save()
+    shutil.rmtree(run)
+    dataset.autosave.save()
+    assert told == []

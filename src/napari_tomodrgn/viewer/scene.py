@@ -14,6 +14,7 @@ import pandas as pd
 
 from napari_tomodrgn.viewer.columns import Classes, Numbers
 from napari_tomodrgn.viewer.layers import IN_ANGSTROM, TOMOGRAM
+from napari_tomodrgn.viewer.placed_volumes import particle_on_ray
 from napari_tomodrgn.viewer.placement import Poses
 from napari_tomodrgn.viewer.session import How, Rows, Session
 from napari_tomodrgn.viewer.tomogram_files import TomogramFiles
@@ -43,6 +44,7 @@ class Scene:
         self._taking_over = False
         self._oriented: Rows = self.rows  # of the arrows
         self.tomograms = TomogramLayers(viewer, session)
+        self.viewer.mouse_drag_callbacks.append(self._clicked)
         session.data_changed.connect(self._show_data)
         session.tomogram_changed.connect(self._show_tomogram)
         session.columns_changed.connect(self._show_tomogram)
@@ -59,6 +61,8 @@ class Scene:
 
     def disconnect(self) -> None:
         """Follow the session no longer."""
+        if self._clicked in self.viewer.mouse_drag_callbacks:
+            self.viewer.mouse_drag_callbacks.remove(self._clicked)
         for name in ("data", "tomogram", "columns"):
             getattr(self.session, f"{name}_changed").disconnect(
                 self._show_data if name == "data" else self._show_tomogram, missing_ok=True
@@ -139,7 +143,6 @@ class Scene:
             )  # fmt: skip
             assert self.points is not None
             self.points.selected_data.events.items_changed.connect(self._take_selection)
-            self.points.mouse_drag_callbacks.append(self._clicked)
         return self.points
 
     def _show_colours(self) -> None:
@@ -186,9 +189,10 @@ class Scene:
             self.session.select(mask, {"rule": "points", "tomogram": self.session.tomogram})
             self._mark_selected()
 
-    def _clicked(self, layer: "Points", event: Any) -> Iterator[None]:
+    def _clicked(self, viewer: Any, event: Any) -> Iterator[None]:
         """Look at the particle that is clicked while the camera has the mouse, and select it."""
-        if str(layer.mode) != "pan_zoom" or event.button != 1:
+        active = self.viewer.layers.selection.active
+        if event.button != 1 or (active is not None and str(getattr(active, "mode", "pan_zoom")) != "pan_zoom"):
             return
         pressed = np.array(event.pos)
         yield
@@ -196,7 +200,7 @@ class Scene:
             yield
         if np.abs(np.array(event.pos) - pressed).max() > NEAR_PX:
             return
-        row = self.row_at(event.position, event.view_direction, list(event.dims_displayed))
+        row = self.row_at(event.position, event.view_direction)
         if row is None:
             return
         held = [str(getattr(each, "name", each)) for each in event.modifiers]
@@ -204,13 +208,25 @@ class Scene:
         self.session.look_at(row)
         self.session.select_rows([row], {"rule": "click"}, how)
 
-    def row_at(self, position: Any, view_direction: Any, dims_displayed: list[int]) -> int | None:
-        """Return the particle under a position (world coordinates), ``None`` where there is none."""
-        assert self.points is not None
-        index = self.points.get_value(
-            position, view_direction=view_direction, dims_displayed=dims_displayed, world=True
-        )
-        return None if index is None else int(self.rows[int(index)])
+    def row_at(self, position: Any, view_direction: Any | None) -> int | None:
+        """Return the particle at a position (world coordinates), ``None`` where there is none.
+
+        In 3D the first that a ray meets along the view's direction, away from the eye; in 2D, where there is no such
+        direction, the nearest of those that the position lies in. Whether points or volumes are drawn does not matter.
+        """
+        if self.session.particle_set is None or not len(self.rows):
+            return None
+        centres = self.session.particle_set.particles[["z", "y", "x"]].to_numpy(np.float64)[self.rows]
+        place, radius = np.asarray(position, dtype=np.float64)[-3:], self.diameter / 2
+        if view_direction is not None:
+            direction = np.asarray(view_direction, dtype=np.float64)[-3:]
+            # from before everything, as the position is anywhere on the ray
+            far = 2 * float(np.linalg.norm(centres - place, axis=1).max()) + radius
+            index = particle_on_ray(place - far * direction, direction, centres, radius)
+            return None if index is None else int(self.rows[index])
+        distance = np.linalg.norm(centres - place, axis=1)
+        nearest = int(distance.argmin())
+        return int(self.rows[nearest]) if distance[nearest] <= radius else None
 
     # what a saved session has beside the session
 

@@ -29,6 +29,7 @@ from napari_tomodrgn.viewer.notifications import show_error
 from napari_tomodrgn.viewer.scene import Scene
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.session_file import FOLDER, load_session, save_session
+from napari_tomodrgn.widgets.autosave import Autosave
 from napari_tomodrgn.widgets.class_model import swatch
 from napari_tomodrgn.widgets.following import follow_at_once
 from napari_tomodrgn.widgets.telling import tell
@@ -60,6 +61,9 @@ class Dataset(QWidget):
         self.again_button.setToolTip("Look for epochs and analyses that were not there before")
         self.save_button, self.load_button = QPushButton("Save session …"), QPushButton("Open session …")
         self.save_button.setToolTip("Tomogram, colours, names, selection and camera, as a file beside the run")
+        self.last_button = QPushButton("Go on")
+        self.last_button.setToolTip("With the session in which this run was looked at last")
+        self.autosave = Autosave(session, scene, self)
         self.title = QLabel("Nothing is open. Open a star file or a run, or drop one on the window.")
         self.title.setWordWrap(True)
         self.title.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -102,6 +106,7 @@ class Dataset(QWidget):
         sessions = QHBoxLayout()
         sessions.addWidget(self.save_button)
         sessions.addWidget(self.load_button)
+        sessions.addWidget(self.last_button)
         box.addLayout(sessions)
         box.addWidget(self.title)
         box.addLayout(epoch)
@@ -114,6 +119,7 @@ class Dataset(QWidget):
         self.again_button.clicked.connect(self._read_again)
         self.save_button.clicked.connect(self._ask_save)
         self.load_button.clicked.connect(self._ask_load)
+        self.last_button.clicked.connect(self._go_on)
         self.epochs.activated.connect(self._take_epoch)
         self.files_button.clicked.connect(self._ask_files)
         self.version.activated.connect(self._take_version)
@@ -193,6 +199,11 @@ class Dataset(QWidget):
         if path:
             self.load(Path(path))
 
+    def _go_on(self) -> None:
+        path = self.autosave.last
+        if path is not None:
+            self.load(path)
+
     def save(self, path: Path) -> None:
         """Save the session, with what is seen of it, or say why that can't be done."""
         tell(lambda: save_session(self.session, path, self.scene.view()))
@@ -231,6 +242,7 @@ class Dataset(QWidget):
         there = session.particle_set is not None
         self.again_button.setEnabled(session.run is not None)
         self.save_button.setEnabled(there)
+        self.last_button.setEnabled(self.autosave.last is not None)
         self.epoch_label.setVisible(session.run is not None)
         self.epochs.setVisible(session.run is not None)
         self.table.setVisible(there)

@@ -1,0 +1,67 @@
+"""What keys and the mouse do in the plugin's widgets, on one page, shown by ``?``."""
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+SHORTCUT = "napari-tomodrgn shortcuts"
+SHORTCUTS: dict[str, tuple[tuple[str, str], ...]] = {
+    "Tomogram": (
+        ("click a particle", "look at it and select it"),
+        ("Shift, Ctrl and click", "add it to the selection, take it away"),
+    ),
+    "Latent space": (
+        ("drag", "lasso, rectangle or path, as the tool is"),
+        ("Shift", "add to the selection"),
+        ("Ctrl or Alt", "take away from it"),
+        ("Shift and Alt", "keep what is in both"),
+        ("Escape", "give up a lasso"),
+        ("wheel", "zoom where the mouse is"),
+        ("middle button, or Space and drag", "move"),
+        ("double click", "show all"),
+        ("click, double click, right click in the legend", "select a class, rename it, colour it"),
+    ),
+    "Particles": (
+        ("Ctrl+C", "copy the selected rows"),
+        ("double click", "look at a particle"),
+        ("click a column's head", "sort by it"),
+    ),
+    "Volumes": (("drag", "turn the volume"), ("double click", "look from the front")),
+    "Class gallery": (
+        ("arrows", "go to another class"),
+        ("1 to 9, 0", "label it, take its label away"),
+        ("Enter", "look at the particle in its middle"),
+        ("R", "compare all with it"),
+        ("Ctrl and wheel", "larger or smaller pictures"),
+    ),
+    "Everywhere": (("?", "this page"),),
+}
+
+
+def as_html() -> str:
+    """Return the page."""
+    parts = []
+    for name, lines in SHORTCUTS.items():
+        rows = "".join(f"<tr><td style='padding-right:18px'>{keys}</td><td>{what}</td></tr>" for keys, what in lines)
+        parts.append(f"<h3>{name}</h3><table>{rows}</table>")
+    return "".join(parts)
+
+
+class ShortcutsPage(QWidget):
+    """The page as a window of its own."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent, Qt.WindowType.Dialog)
+        self.setWindowTitle("Keys and mouse")
+        layout = QVBoxLayout(self)
+        label = QLabel(as_html())
+        label.setTextFormat(Qt.TextFormat.RichText)
+        layout.addWidget(label)
+
+
+def listen(window: QWidget) -> QShortcut:
+    """Show the page where ``?`` is pressed in a window."""
+    shortcut = QShortcut(QKeySequence("?"), window)
+    shortcut.setObjectName(SHORTCUT)
+    shortcut.activated.connect(lambda: ShortcutsPage(window).show())
+    return shortcut
