@@ -12,7 +12,7 @@ import pytest
 import starfile
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QShortcut
-from qtpy.QtWidgets import QApplication, QDockWidget
+from qtpy.QtWidgets import QApplication, QDockWidget, QLabel
 from sklearn.metrics import adjusted_rand_score
 
 from napari_tomodrgn.particles.particle_set import ParticleId
