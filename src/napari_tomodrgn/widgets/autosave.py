@@ -59,7 +59,7 @@ class Autosave(QObject):
         """Save the session now."""
         self._timer.stop()
         run = self.session.run
-        if run is None or not run.path.is_dir():
+        if run is None or not run.path.is_dir() or self.scene.viewer is None:  # the window was closed meanwhile
             return
         path = run.path / FOLDER / f"{AUTOSAVED}.json"
         try:

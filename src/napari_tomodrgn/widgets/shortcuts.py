@@ -1,10 +1,9 @@
 """What keys and the mouse do in the plugin's widgets, on one page, shown by ``?``."""
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QObject, Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-SHORTCUT = "napari-tomodrgn shortcuts"
 SHORTCUTS: dict[str, tuple[tuple[str, str], ...]] = {
     "Tomogram": (
         ("click a particle", "look at it and select it"),
@@ -52,6 +51,7 @@ class ShortcutsPage(QWidget):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Dialog)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Keys and mouse")
         layout = QVBoxLayout(self)
         label = QLabel(as_html())
@@ -59,9 +59,16 @@ class ShortcutsPage(QWidget):
         layout.addWidget(label)
 
 
-def listen(window: QWidget) -> QShortcut:
-    """Show the page where ``?`` is pressed in a window."""
-    shortcut = QShortcut(QKeySequence("?"), window)
-    shortcut.setObjectName(SHORTCUT)
-    shortcut.activated.connect(lambda: ShortcutsPage(window).show())
-    return shortcut
+class ShowShortcuts(QObject):
+    """Shows the page where ``?`` is pressed in a window."""
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        self.shortcut = QShortcut(QKeySequence("?"), window)
+        # a method, as a function that knows the window would keep it alive
+        self.shortcut.activated.connect(self._show)
+
+    def _show(self) -> None:
+        window = self.parent()
+        if isinstance(window, QWidget):
+            ShortcutsPage(window).show()

@@ -3,11 +3,10 @@
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QShortcut
 from qtpy.QtWidgets import QDockWidget, QMainWindow
 
 from napari_tomodrgn.viewer.current import current_viewer
-from napari_tomodrgn.widgets.shortcuts import SHORTCUT, listen
+from napari_tomodrgn.widgets.shortcuts import ShowShortcuts
 
 PLUGIN = "napari-tomodrgn"
 LEFT, RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
@@ -34,8 +33,8 @@ def open_workspace(viewer: Any = None) -> dict[str, Any]:
         window.tabifyDockWidget(docks["Volumes"], docks["Dataset"])
         window.tabifyDockWidget(docks["Volumes"], docks["Class gallery"])
         docks["Volumes"].raise_()
-        if window.findChild(QShortcut, SHORTCUT) is None:
-            listen(window)
+        if window.findChild(ShowShortcuts) is None:
+            ShowShortcuts(window)
         window.resizeDocks([docks["Latent space"]], [SIDE_PX], Qt.Orientation.Horizontal)
         window.resizeDocks([docks["Particles"]], [BOTTOM_PX], Qt.Orientation.Vertical)
     return widgets
