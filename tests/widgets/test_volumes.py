@@ -17,7 +17,8 @@ from napari_tomodrgn.viewer.all_volumes import AllVolumes
 from napari_tomodrgn.viewer.paths import LatentPath, along_component
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.volume_panel import VolumePanel
-from napari_tomodrgn.widgets import telling, volumes
+from napari_tomodrgn.widgets import telling
+from napari_tomodrgn.widgets import volumes as volumes_module
 from napari_tomodrgn.widgets.volumes import Volumes
 
 LEFT = Qt.MouseButton.LeftButton
@@ -26,7 +27,7 @@ LEFT = Qt.MouseButton.LeftButton
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     messages: list[str] = []
-    for module in (notifications, telling, volumes):
+    for module in (notifications, telling, volumes_module):
         monkeypatch.setattr(module, "show_error", messages.append)
     return messages
 
@@ -109,12 +110,16 @@ def test_difference_of_two_that_were_pinned(qtbot: Any, widget: Volumes, analyse
 
 def test_the_morph_goes_along_a_component(qtbot: Any, widget: Volumes, analysed_run: Run) -> None:
     z = latents_in_order(widget, analysed_run)
+    widget.session.look_at(6)
+    drawn(qtbot, widget)
+    np.testing.assert_allclose(widget.view._colour, widget.session.colouring.rgba[6, :3])
     widget.ways.setCurrentIndex(widget.ways.findText("PC 1"))
     widget.ways.activated.emit(0)
     volumes = []
     for place in (0, 100, 200):
         widget.along.setValue(place)
         volumes.append(drawn(qtbot, widget).copy())
+    assert widget.view._colour == volumes_module.NO_PARTICLE  # and not that of a particle looked at before
     path = along_component(z, 1)
     for share, volume in zip((0, 0.5, 1), volumes, strict=True):
         expected = decoded(analysed_run, path.at(share))

@@ -239,6 +239,12 @@ def test_what_is_dropped_on_the_window_opens_in_it(window: Window, warptools_set
     assert window.widgets["Particles"].model.rowCount() == len(session.rows_in_tomogram) > 0
 
 
+def test_what_is_open_is_not_opened_again(window: Window) -> None:
+    again = open_workspace(window.viewer)
+    assert {name for name, widget in again.items() if widget is window.widgets[name]} == set(window.widgets)
+    assert len(window.widgets["Dataset"].window().findChildren(ShowShortcuts)) == 1
+
+
 def test_a_question_mark_shows_what_keys_do(window: Window, qtbot: Any) -> None:
     main = window.widgets["Dataset"].window()
     main.findChild(ShowShortcuts).shortcut.activated.emit()

@@ -6,10 +6,3 @@ def show_error(message: str) -> None:
     from napari.utils.notifications import show_warning  # show_error would raise in scripts
 
     show_warning(message)
-
-
-def show_info(message: str) -> None:
-    """Show what was done."""
-    from napari.utils.notifications import show_info as show
-
-    show(message)

@@ -60,6 +60,8 @@ class VolumePanel:
         Å beyond which detail is removed; 0 removes none.
     pins
         Latents kept to compare with, and what they are called.
+    particle
+        The row of the particle whose own volume is looked at, ``None`` where it is another volume.
     """
 
     changed = Signal()
@@ -70,6 +72,7 @@ class VolumePanel:
         self.pins: dict[Pin, tuple[Latent, str]] = {}
         self._latent: Latent | None = None
         self._caption = ""
+        self.particle: int | None = None
         self._moving = False
         self._difference = False
         self._sources: dict[int, VolumeSource] = {}
@@ -82,6 +85,7 @@ class VolumePanel:
         self._reference.clear()
         self.pins.clear()
         self._latent, self._caption, self._difference = None, "", False
+        self.particle = None
         self.changed.emit()
 
     # volumes
@@ -125,17 +129,14 @@ class VolumePanel:
         tomogram, name = particle_set.ids[row]
         if not source.known[row]:
             raise InputError(f"particle {name} of tomogram {tomogram}: has no latent in this run, so it has no volume")
-        self._look(source.latents[row], f"{name} · {tomogram}", moving=False)
+        self._look(source.latents[row], f"{name} · {tomogram}", moving=False, particle=row)
 
     def look_along(self, path: LatentPath, share: float, *, moving: bool) -> None:
         """Look at a place on a way through latent space; while it is ``moving``, in a small box."""
         self._look(path.at(share), f"{path.name}, {share:.0%}", moving=moving)
 
-    def look_at_latent(self, latent: Latent, caption: str) -> None:
-        """Look at the volume of any latent."""
-        self._look(np.asarray(latent, dtype=np.float32), caption, moving=False)
-
-    def _look(self, latent: Latent, caption: str, *, moving: bool) -> None:
+    def _look(self, latent: Latent, caption: str, *, moving: bool, particle: int | None = None) -> None:
+        self.particle = particle
         self._latent, self._caption, self._moving, self._difference = latent, caption, moving, False
         self.changed.emit()
 

@@ -53,6 +53,14 @@ class Dataset(QWidget):
         super().__init__(parent)
         self.setObjectName("dataset")
         self.session, self.scene, self.tomograms = session, scene, scene.tomograms
+        self.autosave = Autosave(session, scene, self)
+        self._taking_over = False
+        self._make_controls()
+        self._arrange()
+        self._connect()
+        self._show()
+
+    def _make_controls(self) -> None:
         self.open_star_button = QPushButton("Open star …")
         self.open_star_button.setToolTip("Particles of a star file or optimisation set")
         self.open_run_button = QPushButton("Open run …")
@@ -63,7 +71,6 @@ class Dataset(QWidget):
         self.save_button.setToolTip("Tomogram, colours, names, selection and camera, as a file beside the run")
         self.last_button = QPushButton("Go on")
         self.last_button.setToolTip("With the session in which this run was looked at last")
-        self.autosave = Autosave(session, scene, self)
         self.title = QLabel("Nothing is open. Open a star file or a run, or drop one on the window.")
         self.title.setWordWrap(True)
         self.title.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -86,11 +93,12 @@ class Dataset(QWidget):
         self.arrow = QDoubleSpinBox()
         self.arrow.setRange(1, 5000)
         self.arrow.setSuffix(" Å")
-        self.arrow.setValue(scene.diameter)
+        self.arrow.setValue(self.scene.diameter)
         self.arrow.setToolTip("Length of the arrows")
         self.file_text = QLabel()
         self.file_text.setWordWrap(True)
 
+    def _arrange(self) -> None:
         buttons, epoch, image = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         for part in (self.files_button, self.version, self.inverted, self.oriented, self.arrow):
             image.addWidget(part)
@@ -114,6 +122,8 @@ class Dataset(QWidget):
         box.addLayout(image)
         box.addWidget(self.file_text)
 
+    def _connect(self) -> None:
+        session = self.session
         self.open_star_button.clicked.connect(self._ask_star)
         self.open_run_button.clicked.connect(self._ask_run)
         self.again_button.clicked.connect(self._read_again)
@@ -134,8 +144,6 @@ class Dataset(QWidget):
             (session.tomogram_changed, self._mark_tomogram),
         ):
             follow_at_once(self, signal, method)
-        self._taking_over = False
-        self._show()
 
     def open(self, path: Path) -> None:
         """Open a star file or a run, or say why that can't be done."""

@@ -37,6 +37,7 @@ LEVELS = (0.0, 10.0)  # standard deviations
 STEPS = 200  # of the sliders
 PLAY_MS = 60
 COMPONENTS = 4
+NO_PARTICLE = (0.75, 0.78, 0.82)
 
 
 class Volumes(QWidget):
@@ -224,10 +225,10 @@ class Volumes(QWidget):
         )
 
     def _colour(self) -> tuple[float, float, float]:
-        """Return the colour of the particle that is looked at, or grey."""
-        row = self.session.particle
-        if self.panel.shows_difference or row is None or row >= len(self.session.colouring.rgba):
-            return (0.75, 0.78, 0.82)
+        """Return the colour of the particle whose volume is looked at; grey where it is no particle's."""
+        row = self.panel.particle
+        if self.panel.shows_difference or row is None:
+            return NO_PARTICLE
         red, green, blue = map(float, self.session.colouring.rgba[row, :3])
         return red, green, blue
 

@@ -1,4 +1,4 @@
-"""All widgets in one window, arranged: the data set and the latent space left, volumes right, the table below."""
+"""All widgets in one window, arranged: volumes, data set and gallery over the latent space, and the table below."""
 
 from typing import Any
 
@@ -9,8 +9,7 @@ from napari_tomodrgn.viewer.current import current_viewer
 from napari_tomodrgn.widgets.shortcuts import ShowShortcuts
 
 PLUGIN = "napari-tomodrgn"
-LEFT, RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
-BOTTOM = Qt.DockWidgetArea.BottomDockWidgetArea
+RIGHT, BOTTOM = Qt.DockWidgetArea.RightDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
 PLACES = {"Dataset": RIGHT, "Latent space": RIGHT, "Volumes": RIGHT, "Class gallery": RIGHT, "Particles": BOTTOM}
 SIDE_PX, BOTTOM_PX = 460, 200
 
