@@ -3,7 +3,8 @@
 Settings of the paper's benchmarks (Powell and Davis 2023, Tables 1 to 4): 41 tilts of 3 e/Å², boxes of 64, 128 and
 256 px of one particle (6.55, 3.275, 1.6375 Å/px), decoder 256x3, alone and with 128 latent dimensions behind
 concatenated tilts, with and without the dose mask, one particle a step; and several, to see what that costs. Times are
-medians of steps that the host waits for; kernels are those of one step, counted by the profiler. The rate of a large
+medians of steps that the host waits for; kernels are those of one step, counted by the profiler, bytes those that its
+operations read and write when each goes through memory by itself. The rate of a large
 product in the same precision, measured in the same run, stands for the peak. `--device cpu` runs the same path without
 a GPU. Prints one JSON object.
 """
@@ -17,6 +18,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from baseline_step import BETA, random_tilts
 from measuring import Work, machine, seconds
@@ -101,6 +104,37 @@ def kernels_of(work: Work, device: torch.device) -> int:
     return sum(1 for event in events if device.type == "cpu" or event.device_type == torch.autograd.DeviceType.CUDA)
 
 
+class BytesMoved(TorchDispatchMode):
+    """Counts the bytes of the tensors that operations read and write; views move none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run an operation and count its tensors."""
+        result = function(*args, **(kwargs or {}))
+        read = [part for part in tree_leaves((args, kwargs)) if isinstance(part, torch.Tensor)]
+        written = [part for part in tree_leaves(result) if isinstance(part, torch.Tensor)]
+        places = {part.untyped_storage().data_ptr() for part in read}
+        is_view = not function._schema.is_mutable and all(
+            part.untyped_storage().data_ptr() in places for part in written
+        )
+        if not is_view:
+            self.bytes += sum(part.numel() * part.element_size() for part in (*read, *written))
+        return result
+
+
+def bytes_of(work: Work) -> int:
+    """Return how many bytes the operations of a step read and write."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # else a CPU's share of the work is done in threads that are not counted
+    with BytesMoved() as found:
+        work()
+    torch.set_num_threads(threads)
+    return found.bytes
+
+
 def measured(
     compute: Compute, box: int, latent_dim: int, *, masked: bool, particles: int, peak: float, repeats: int
 ) -> dict[str, Any]:
@@ -122,6 +156,7 @@ def measured(
         "gflop": step.gflop,
         "fraction_of_peak": step.gflop / taken / peak,
         "kernels": kernels_of(work, compute.device),
+        "gigabytes": None if forward_pass.fused else bytes_of(work) / 1e9,
         "peak_memory_gb": torch.cuda.max_memory_allocated() / 1e9 if compute.device.type == "cuda" else None,
     }
 
