@@ -137,9 +137,9 @@ class Tutorial:
     def morph(self) -> None:
         """Show a place on the way along a principal component."""
         volumes = self.widgets["Volumes"]
-        volumes.ways.setCurrentIndex(0)
-        volumes.ways.activated.emit(0)
-        volumes.along.setValue(150)
+        volumes.morph.ways.setCurrentIndex(0)
+        volumes.morph.ways.activated.emit(0)
+        volumes.morph.along.setValue(150)
         self.picture("morph")
 
     def close(self) -> None:

@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import gemmi
 import mrcfile
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
+from scipy.spatial.transform import Rotation
 
+from napari_tomodrgn.particles.maps import write_map
 from napari_tomodrgn.reconstruction.decode import decode_volumes
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.training.checkpoints import load_model
@@ -17,9 +20,12 @@ from napari_tomodrgn.viewer.all_volumes import AllVolumes
 from napari_tomodrgn.viewer.paths import LatentPath, along_component
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.volume_panel import VolumePanel
+from napari_tomodrgn.viewer.volume_picture import NO_PARTICLE
 from napari_tomodrgn.widgets import telling
 from napari_tomodrgn.widgets import volumes as volumes_module
 from napari_tomodrgn.widgets.volumes import Volumes
+
+from .mouse import drag
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -81,16 +87,16 @@ def test_a_particle_that_is_looked_at_shows_its_own_volume(qtbot: Any, widget: V
 def test_one_level_for_all_volumes_or_each_its_own(qtbot: Any, widget: Volumes) -> None:
     densities: dict[bool, list[float]] = {True: [], False: []}
     for shared in densities:
-        widget.shared.setChecked(shared)
+        widget.look.shared.setChecked(shared)
         for row in (0, 7):
             widget.session.look_at(row)
             drawn(qtbot, widget)
-            densities[shared].append(widget.view._density)
+            densities[shared].append(widget.view.shown.density)
     assert densities[True][0] == densities[True][1]
     assert densities[False][0] != densities[False][1]
-    before = widget.view._density
-    widget.level.setValue(widget.level.value() + 40)
-    qtbot.waitUntil(lambda: widget.view._density > before)
+    before = widget.view.shown.density
+    widget.look.level.setValue(widget.look.level.value() + 40)
+    qtbot.waitUntil(lambda: widget.view.shown.density > before)
 
 
 def test_difference_of_two_that_were_pinned(qtbot: Any, widget: Volumes, analysed_run: Run, told: list[str]) -> None:
@@ -112,33 +118,33 @@ def test_the_morph_goes_along_a_component(qtbot: Any, widget: Volumes, analysed_
     z = latents_in_order(widget, analysed_run)
     widget.session.look_at(6)
     drawn(qtbot, widget)
-    np.testing.assert_allclose(widget.view._colour, widget.session.colouring.rgba[6, :3])
-    widget.ways.setCurrentIndex(widget.ways.findText("PC 1"))
-    widget.ways.activated.emit(0)
+    np.testing.assert_allclose(widget.view.colour, widget.session.colouring.rgba[6, :3])
+    widget.morph.ways.setCurrentIndex(widget.morph.ways.findText("PC 1"))
+    widget.morph.ways.activated.emit(0)
     volumes = []
     for place in (0, 100, 200):
-        widget.along.setValue(place)
+        widget.morph.along.setValue(place)
         volumes.append(drawn(qtbot, widget).copy())
-    assert widget.view._colour == volumes_module.NO_PARTICLE  # and not that of a particle looked at before
+    assert widget.view.colour == NO_PARTICLE  # and not that of a particle looked at before
     path = along_component(z, 1)
     for share, volume in zip((0, 0.5, 1), volumes, strict=True):
         expected = decoded(analysed_run, path.at(share))
         assert np.corrcoef(volume.ravel(), expected.ravel())[0, 1] > 0.999
-    qtbot.mouseClick(widget.play, LEFT)
-    place = widget.along.value()
-    qtbot.waitUntil(lambda: widget.along.value() != place)
-    qtbot.mouseClick(widget.play, LEFT)
-    assert not widget._playing.isActive()
+    qtbot.mouseClick(widget.morph.play, LEFT)
+    place = widget.morph.along.value()
+    qtbot.waitUntil(lambda: widget.morph.along.value() != place)
+    qtbot.mouseClick(widget.morph.play, LEFT)
+    assert not widget.morph._playing.isActive()
 
 
 def test_between_two_selected_particles(qtbot: Any, widget: Volumes, analysed_run: Run, told: list[str]) -> None:
-    index = widget.ways.findText("two selected particles")
-    widget.ways.setCurrentIndex(index)
-    widget.ways.activated.emit(index)
+    index = widget.morph.ways.findText("two selected particles")
+    widget.morph.ways.setCurrentIndex(index)
+    widget.morph.ways.activated.emit(index)
     assert told == ["two selected particles: 0 are selected; select two"]
     widget.session.select_rows([3, 8], {"rule": "click"})
-    widget.ways.activated.emit(index)
-    widget.along.setValue(200)
+    widget.morph.ways.activated.emit(index)
+    widget.morph.along.setValue(200)
     z = latents_in_order(widget, analysed_run)
     found = drawn(qtbot, widget)
     assert np.corrcoef(found.ravel(), decoded(analysed_run, z[8]).ravel())[0, 1] > 0.999
@@ -153,7 +159,7 @@ def test_places_on_a_way_are_as_far_apart_as_shares_say() -> None:
 
 
 def test_all_volumes_are_placed_recoloured_and_cleared(qtbot: Any, widget: Volumes, told: list[str]) -> None:
-    widget.level.setValue(30)
+    widget.look.level.setValue(30)
     qtbot.mouseClick(widget.place_button, LEFT)
     qtbot.waitUntil(lambda: widget.work is not None and not widget.work.running, timeout=20000)
     assert told == []
@@ -187,17 +193,90 @@ def test_placing_can_be_cut_off(qtbot: Any, widget: Volumes) -> None:
     assert widget.progress.isHidden()
 
 
-def test_what_is_shown_is_saved(qtbot: Any, widget: Volumes, tmp_path: Path) -> None:
+def place_in_file(path: Path) -> np.ndarray:
+    """Return where a file's middle voxel stands, x, y, z in Å, as gemmi reads it."""
+    file = gemmi.read_ccp4_map(str(path))
+    side = file.grid.unit_cell.a / file.grid.nu
+    assert side == pytest.approx(12.0)
+    return np.array([file.header_float(word) for word in (50, 51, 52)]) + side * (file.grid.nu // 2)
+
+
+def test_what_is_shown_is_saved_where_the_particle_stands(qtbot: Any, widget: Volumes, tmp_path: Path) -> None:
+    assert widget.session.particle_set is not None
     widget.session.look_at(4)
     volume = drawn(qtbot, widget)
     widget.panel.save(tmp_path / "volume.mrc")
     with mrcfile.open(tmp_path / "volume.mrc") as file:
         np.testing.assert_array_equal(file.data, volume)
         assert float(file.voxel_size.x) == pytest.approx(12.0)
+        origin = np.array(file.header.origin[["x", "y", "z"]].tolist())
+    position = widget.session.particle_set.particles[["x", "y", "z"]].to_numpy()[4]
+    assert np.isfinite(position).all()
+    np.testing.assert_allclose(origin, position - 8 * 12.0, atol=0.01)
+    np.testing.assert_allclose(place_in_file(tmp_path / "volume.mrc"), position, atol=0.01)
+
+    widget.morph.along.setValue(100)  # no particle's own
+    widget.panel.save(tmp_path / "between.mrc")
+    np.testing.assert_allclose(place_in_file(tmp_path / "between.mrc"), 0, atol=1e-6)
+
+
+def test_a_mask_holds_for_the_volume_shown_and_for_those_at_their_poses(
+    qtbot: Any, widget: Volumes, tmp_path: Path, told: list[str]
+) -> None:
+    radius = np.sqrt(((np.indices((16,) * 3) - 8) ** 2).sum(axis=0)) * 12.0
+    look = widget.look
+    look.level.setValue(20)
+    widget.session.look_at(4)
+    whole = drawn(qtbot, widget)
+    assert np.abs(whole[radius > 60]).max() > 0
+    look.mask_box.setCurrentIndex(look.mask_box.findText("sphere"))
+    look.mask_box.activated.emit(look.mask_box.currentIndex())
+    look.radius.setValue(50)
+    masked = drawn(qtbot, widget)
+    np.testing.assert_array_equal(masked[radius <= 50], whole[radius <= 50])
+    assert (masked[radius >= 60] == 0).all()
+
+    qtbot.mouseClick(widget.place_button, LEFT)
+    qtbot.waitUntil(lambda: widget.work is not None and not widget.work.running, timeout=20000)
+    (surface,) = widget.placed.layers.layers
+    position = widget.session.particle_set.particles[["z", "y", "x"]].to_numpy()[widget.placed.layers.rows]
+    vertices, _, rows = surface.data
+    assert len(vertices) > 100
+    assert np.linalg.norm(vertices - position[rows.astype(int)], axis=1).max() <= 60 + 12
+
+    half = np.zeros((16, 16, 16), np.float32)
+    half[:, :, 8:] = 1
+    write_map(tmp_path / "half.mrc", half, 12.0)
+    look.load_mask(tmp_path / "half.mrc")
+    assert look.mask_box.currentText() == "half.mrc"
+    assert look.radius.isHidden()
+    np.testing.assert_array_equal(drawn(qtbot, widget), whole * half)
+    assert told == []
+    look.load_mask(tmp_path / "none.mrc")
+    assert len(told) == 1
+    np.testing.assert_array_equal(drawn(qtbot, widget), whole * half)
+    widget.session.open_run(widget.session.run.path)
+    assert look.mask_box.currentText() == "none"
+
+
+def test_dragging_turns_the_volume_and_dust_is_not_drawn(qtbot: Any, widget: Volumes) -> None:
+    widget.session.look_at(4)
+    drawn(qtbot, widget)
+    drag(widget.view, [QPoint(80, 80), QPoint(100, 80), QPoint(100, 60)])
+    expected = Rotation.from_rotvec([-0.2, 0, 0]) * Rotation.from_rotvec([0, 0.2, 0])
+    np.testing.assert_allclose(widget.panel.turn, expected.as_matrix(), atol=1e-12)
+    before = widget.view.picture()
+    widget.look.dust.setValue(1000)
+    qtbot.waitUntil(lambda: not widget._drawing.isActive())
+    empty = widget.view.picture()
+    assert before is not None
+    assert empty is not None
+    assert len(np.unique(before.reshape(-1, 3), axis=0)) > 10
+    assert len(np.unique(empty.reshape(-1, 3), axis=0)) == 1
 
 
 def test_a_run_that_is_gone_is_said(widget: Volumes, told: list[str], class_e_star: Path, qtbot: Any) -> None:
     widget.session.open_star(class_e_star)
     qtbot.mouseClick(widget.place_button, LEFT)
     assert told == ["volumes need a run that has finished an epoch; open one (Dataset ▸ Open run)"]
-    assert not widget.play.isEnabled()
+    assert not widget.morph.play.isEnabled()

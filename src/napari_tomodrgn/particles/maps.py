@@ -1,5 +1,6 @@
 """Maps in MRC files: read as this field writes them, write whole files with a pixel size."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,13 +55,24 @@ def read_map(path: Path) -> Map:
     return Map(_in_zyx_order(values, header, path), _voxel_side(header, path))
 
 
-def write_map(path: Path, values: npt.NDArray[np.floating], pixel_size: float, *, overwrite: bool = False) -> None:
-    """Write a map (D, D, D), axes z, y, x, as float32 MRC with voxel size, ``MAP `` tag and machine stamp."""
+def write_map(
+    path: Path,
+    values: npt.NDArray[np.floating],
+    pixel_size: float,
+    *,
+    origin: Sequence[float] = (0.0, 0.0, 0.0),
+    overwrite: bool = False,
+) -> None:
+    """Write a map (D, D, D), axes z, y, x, as float32 MRC with voxel size, ``MAP `` tag and machine stamp.
+
+    ``origin`` is where voxel (0, 0, 0) stands, x, y, z in Å.
+    """
     path = Path(path)
     refuse_existing(path, overwrite)
     with atomic_path(path) as temporary, mrcfile.new(temporary, overwrite=True) as stream:
         stream.set_data(np.ascontiguousarray(values, dtype=np.float32))
         stream.voxel_size = pixel_size
+        stream.header.origin.x, stream.header.origin.y, stream.header.origin.z = origin
         stream.update_header_stats()
 
 

@@ -10,7 +10,6 @@ import numpy.typing as npt
 from scipy.ndimage import affine_transform
 
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.reconstruction.decode import low_pass_volume
 from napari_tomodrgn.viewer.class_centres import centre_rows
 from napari_tomodrgn.viewer.class_labels import labelled_column, named
 from napari_tomodrgn.viewer.colouring import Colour, legend_of
@@ -18,12 +17,13 @@ from napari_tomodrgn.viewer.columns import Classes
 from napari_tomodrgn.viewer.meshes import Volume
 from napari_tomodrgn.viewer.session import How, Session
 from napari_tomodrgn.viewer.shaded import Matrix, Picture, shaded
+from napari_tomodrgn.viewer.treatment import UNTREATED
 from napari_tomodrgn.viewer.volume_panel import PREVIEW_BOX, VolumePanel
+from napari_tomodrgn.viewer.volume_picture import BACKGROUND
 from napari_tomodrgn.viewer.volume_source import VolumeSource
 
 MOST_CLASSES = 500  # that are shown, the largest
 FINE_BOX, MOST_FINE = 48, 64  # px of the volumes of that many classes; of more they are smaller
-BACKGROUND = (0.10, 0.11, 0.13)
 GREY = (0.75, 0.78, 0.82)
 SLAB_SHARE = 1 / 12  # of the box, the thickness of a slab
 GREYS = (1.0, 99.5)  # percentiles that a slab spans
@@ -112,8 +112,8 @@ class ClassGallery:
         self._source: VolumeSource | None = None
         self._column: Classes | None = None
         self._correlations: dict[int, float] = {}
-        self._filtered: dict[int, Volume] = {}
-        self._low_pass = 0.0
+        self._treated: dict[int, Volume] = {}
+        self._treatment = UNTREATED
         self._reach: dict[int, int] = {}  # px from the middle
         self._reach_look: object = None
         self._greys: tuple[float, float] | None = None
@@ -153,7 +153,7 @@ class ClassGallery:
         """Show nothing."""
         self.column = self._column = self._source = self.reference = self._greys = None
         self.classes, self.label_colours, self.left_out = {}, {}, 0
-        self.volumes, self._correlations, self._filtered, self._reach = {}, {}, {}, {}
+        self.volumes, self._correlations, self._treated, self._reach = {}, {}, {}, {}
 
     def _list(self, column: Classes, source: VolumeSource, sizes: npt.NDArray[np.int64]) -> None:
         largest = np.argsort(-sizes, kind="stable")
@@ -259,9 +259,9 @@ class ClassGallery:
         if self._source is None or not self.volumes:
             return 1.0
         look = self.panel.look(self._source)
-        if (look, self.panel.low_pass) != self._reach_look:
+        if look != self._reach_look:
             self._reach.clear()
-            self._reach_look = look, self.panel.low_pass
+            self._reach_look = look
         radius = _radius(self._source.box)
         for code in self.volumes.keys() - self._reach.keys():
             volume = self._shown(code)
@@ -272,16 +272,14 @@ class ClassGallery:
         return min(2 * MARGIN * reach / self._source.box, 1.0)
 
     def _shown(self, code: int) -> Volume:
-        """Return a volume as it is shown: without what is beyond the panel's low-pass."""
-        if self._low_pass != self.panel.low_pass:
-            self._low_pass = self.panel.low_pass
-            self._filtered.clear()
-        if not self._low_pass:
-            return self.volumes[code]
-        if code not in self._filtered:
+        """Return a volume as it is shown: filtered and masked as the panel says."""
+        if self._treatment != self.panel.treatment:
+            self._treatment = self.panel.treatment
+            self._treated.clear()
+        if code not in self._treated:
             assert self._source is not None
-            self._filtered[code] = low_pass_volume(self.volumes[code], self._source.pixel_size, self._low_pass)
-        return self._filtered[code]
+            self._treated[code] = self._treatment.applied(self.volumes[code], self._source.pixel_size)
+        return self._treated[code]
 
     def _grey_limits(self) -> tuple[float, float]:
         """Return what black and white stand for, the same for all."""

@@ -5,6 +5,9 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
+
+from napari_tomodrgn.viewer.treatment import UNTREATED, Treatment
 
 Volume = npt.NDArray[np.float32]
 
@@ -22,14 +25,17 @@ class Look:
         is a density as it is.
     dust_angstrom
         Pieces whose longest side is shorter than this are left out.
+    treatment
+        What is done to the volume first.
     """
 
     level: float = 3.0
     in_sigma: bool = True
     dust_angstrom: float = 0.0
+    treatment: Treatment = UNTREATED
 
     def density(self, volume: Volume) -> float:
-        """Return the level as a density of a volume."""
+        """Return the level as a density of a volume that was treated."""
         return float(volume.mean() + self.level * volume.std()) if self.in_sigma else self.level
 
 
@@ -96,6 +102,25 @@ def hide_dust(mesh: Mesh, smallest_px: float) -> Mesh:
     return Mesh(mesh.vertices[kept], renumbered[mesh.faces[kept[mesh.faces[:, 0]]]])
 
 
+def without_dust(volume: Volume, density: float, smallest_px: float) -> Volume:
+    """Return a volume (D, D, D) whose surface at a density has only the pieces that :func:`hide_dust` leaves of it."""
+    if smallest_px <= 0:
+        return volume
+    mesh = isosurface(volume, density)
+    labels, count = ndimage.label(volume > density)
+    # a vertex lies between a voxel inside and one outside
+    place = mesh.vertices + len(volume) // 2
+    ends = np.floor(place).astype(int), np.ceil(place).astype(int)
+    piece = np.maximum(*(labels[tuple(end.T)] for end in ends))
+    low, high = np.full((count + 1, 3), np.inf), np.full((count + 1, 3), -np.inf)
+    np.minimum.at(low, piece, place)
+    np.maximum.at(high, piece, place)
+    dust = (high - low).max(axis=1) < smallest_px
+    dust[0] = False
+    return np.where(dust[labels], np.float32(min(volume.mean(), density)), volume)
+
+
 def surface_of(volume: Volume, pixel_size: float, look: Look, step: int = 1) -> Mesh:
-    """Return the surface of a volume whose pixels are ``pixel_size`` Å, as a look says."""
-    return hide_dust(isosurface(volume, look.density(volume), step), look.dust_angstrom / pixel_size)
+    """Return the surface of a volume as decoded, whose pixels are ``pixel_size`` Å, as a look says."""
+    treated = look.treatment.applied(volume, pixel_size)
+    return hide_dust(isosurface(treated, look.density(treated), step), look.dust_angstrom / pixel_size)

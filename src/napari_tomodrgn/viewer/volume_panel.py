@@ -1,6 +1,5 @@
 """What the Volumes widget knows: which volume is looked at, at which level, and what it is compared with. No Qt."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -10,40 +9,20 @@ from psygnal import Signal
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.maps import write_map
-from napari_tomodrgn.reconstruction.decode import low_pass_volume
 from napari_tomodrgn.training.device import choose_compute
 from napari_tomodrgn.viewer.array_cache import ArrayCache
-from napari_tomodrgn.viewer.meshes import Look, Volume
+from napari_tomodrgn.viewer.meshes import Look
 from napari_tomodrgn.viewer.paths import LatentPath
 from napari_tomodrgn.viewer.session import Session
+from napari_tomodrgn.viewer.shaded import Colour
+from napari_tomodrgn.viewer.treatment import Treatment, VolumeMask, read_mask
+from napari_tomodrgn.viewer.volume_picture import FRONT, NO_PARTICLE, Shown
 from napari_tomodrgn.viewer.volume_source import VolumeSource
 
 PREVIEW_BOX = 32
 LARGEST_BOX = 64
 Pin = Literal["A", "B"]
 Latent = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A volume as it is looked at.
-
-    Attributes
-    ----------
-    volume
-        (d, d, d), z, y, x; of a difference, B less A.
-    density
-        Where its surface lies.
-    pixel_size
-        Å.
-    caption
-        What it is.
-    """
-
-    volume: Volume
-    density: float
-    pixel_size: float
-    caption: str
 
 
 class VolumePanel:
@@ -56,8 +35,14 @@ class VolumePanel:
     shared_level
         Whether these are of the volume of the mean latent, so that all volumes are seen at one density: that is how
         particles that are none are told from others. Else of every volume itself.
-    low_pass
-        Å beyond which detail is removed; 0 removes none.
+    low_pass, sphere, mask
+        What is done to volumes before the level is laid, see :class:`Treatment`.
+    dust
+        Å, pieces of surfaces shorter than this are not shown.
+    turn, slices
+        The side that volumes are seen from, and whether central slices are shown beside them.
+    path
+        The way through latent space that was chosen last.
     pins
         Latents kept to compare with, and what they are called.
     particle
@@ -65,10 +50,15 @@ class VolumePanel:
     """
 
     changed = Signal()
+    path_changed = Signal()
 
     def __init__(self, session: Session, cache: ArrayCache | None = None) -> None:
         self.session, self._cache = session, cache
-        self.level, self.shared_level, self.low_pass, self.dust = 3.0, True, 0.0, 0.0
+        self.level, self.shared_level, self.dust = 3.0, True, 0.0
+        self.low_pass, self.sphere = 0.0, 0.0
+        self.mask: VolumeMask | None = None
+        self.turn, self.slices = FRONT, False
+        self.path: LatentPath | None = None
         self.pins: dict[Pin, tuple[Latent, str]] = {}
         self._latent: Latent | None = None
         self._caption = ""
@@ -76,7 +66,7 @@ class VolumePanel:
         self._moving = False
         self._difference = False
         self._sources: dict[int, VolumeSource] = {}
-        self._reference: dict[int, tuple[float, float]] = {}
+        self._reference: dict[tuple[int, Treatment], tuple[float, float]] = {}
         session.data_changed.connect(self.forget)
 
     def forget(self) -> None:
@@ -85,8 +75,10 @@ class VolumePanel:
         self._reference.clear()
         self.pins.clear()
         self._latent, self._caption, self._difference = None, "", False
-        self.particle = None
+        self.particle = self.mask = self.path = None
+        self.sphere = 0.0  # its radius and the mask suit one box
         self.changed.emit()
+        self.path_changed.emit()
 
     # volumes
 
@@ -95,6 +87,12 @@ class VolumePanel:
         """The box that the run was trained with, px; 0 where no run is open."""
         run = self.session.run
         return 0 if run is None else int(run.document["model"]["box"])
+
+    @property
+    def trained_extent(self) -> float:
+        """The side of that box, Å."""
+        particle_set = self.session.particle_set
+        return 0.0 if particle_set is None else self.trained_box * particle_set.pixel_size
 
     def source(self, largest: int = LARGEST_BOX) -> VolumeSource:
         """Return the run's volumes, in a box of at most ``largest`` px.
@@ -131,6 +129,19 @@ class VolumePanel:
             raise InputError(f"particle {name} of tomogram {tomogram}: has no latent in this run, so it has no volume")
         self._look(source.latents[row], f"{name} · {tomogram}", moving=False, particle=row)
 
+    def set_path(self, path: LatentPath) -> None:
+        """Choose a way through latent space.
+
+        Raises
+        ------
+        InputError
+            Where no particle on it has a latent.
+        """
+        if not len(path.corners):
+            raise InputError(f"{path.name}: no particle on it has a latent; draw it through others")
+        self.path = path
+        self.path_changed.emit()
+
     def look_along(self, path: LatentPath, share: float, *, moving: bool) -> None:
         """Look at a place on a way through latent space; while it is ``moving``, in a small box."""
         self._look(path.at(share), f"{path.name}, {share:.0%}", moving=moving)
@@ -165,31 +176,62 @@ class VolumePanel:
         self._difference, self._moving = True, False
         self.changed.emit()
 
+    # how they are shown
+
     @property
-    def shows_difference(self) -> bool:
-        """Whether what is looked at is a difference."""
-        return self._difference
+    def treatment(self) -> Treatment:
+        """What is done to volumes before the level is laid."""
+        return Treatment(self.low_pass, self.sphere, self.mask)
 
     def set_level(self, level: float) -> None:
         """Lay surfaces at another level."""
         self.level = level
         self.changed.emit()
 
+    def set_sphere(self, radius: float) -> None:
+        """Show volumes within a sphere of a radius in Å, in place of a mask; 0: as a whole."""
+        self.sphere, self.mask = radius, None
+        self.changed.emit()
+
+    def set_mask(self, path: Path) -> None:
+        """Show volumes within a mask in an MRC file, which lies as maps are written.
+
+        Raises
+        ------
+        InputError
+            Where there is no run, or the file holds no mask of its volumes.
+        """
+        particle_set = self.session.particle_set
+        if self.session.run is None or particle_set is None:
+            raise InputError(f"{path}: a mask needs a run whose volumes it is for; open one (Dataset ▸ Open run)")
+        self.mask = read_mask(path, self.trained_extent, particle_set.forward_model.map_hand)
+        self.sphere = 0.0
+        self.changed.emit()
+
     def look(self, source: VolumeSource) -> Look:
         """Return how surfaces are drawn of a source's volumes."""
+        treatment = self.treatment
         if not self.shared_level:
-            return Look(self.level, in_sigma=True, dust_angstrom=self.dust)
-        mean, deviation = self._scale(source)
-        return Look(mean + self.level * deviation, in_sigma=False, dust_angstrom=self.dust)
+            return Look(self.level, True, self.dust, treatment)
+        mean, deviation = self._scale(source, treatment)
+        return Look(mean + self.level * deviation, False, self.dust, treatment)
 
-    def _scale(self, source: VolumeSource) -> tuple[float, float]:
+    def _scale(self, source: VolumeSource, treatment: Treatment) -> tuple[float, float]:
         """Return mean and standard deviation of the volume of the mean latent."""
-        if source.box not in self._reference:
+        key = source.box, treatment
+        if key not in self._reference:
             known = source.latents[source.known]
             centre = known.mean(axis=0) if len(known) else np.zeros(source.latents.shape[1], np.float32)
-            volume = source.volume(centre)
-            self._reference[source.box] = float(volume.mean()), float(volume.std())
-        return self._reference[source.box]
+            volume = treatment.applied(source.volume(centre), source.pixel_size)
+            self._reference[key] = float(volume.mean()), float(volume.std())
+        return self._reference[key]
+
+    def colour(self) -> Colour:
+        """Return the colour of the particle whose volume is looked at; grey where it is no particle's."""
+        if self._difference or self.particle is None:
+            return NO_PARTICLE
+        red, green, blue = map(float, self.session.colouring.rgba[self.particle, :3])
+        return red, green, blue
 
     def shown(self) -> Shown | None:
         """Return what is looked at, decoded; ``None`` where nothing is.
@@ -202,21 +244,16 @@ class VolumePanel:
         if self._latent is None and not self._difference:
             return None
         source = self.source(PREVIEW_BOX if self._moving else LARGEST_BOX)
-        if self._difference:
-            (one, first), (other, second) = self.pins["A"], self.pins["B"]
-            volume = self._filtered(source.volume(other) - source.volume(one), source)
-            deviation = float(volume.std())
-            return Shown(volume, self.level * deviation, source.pixel_size, f"B − A: {second} less {first}")
-        assert self._latent is not None
-        volume = self._filtered(source.volume(self._latent), source)
-        density = self.look(source).density(volume)
-        return Shown(volume, density, source.pixel_size, self._caption)
-
-    def _filtered(self, volume: Volume, source: VolumeSource) -> Volume:
-        return low_pass_volume(volume, source.pixel_size, self.low_pass) if self.low_pass else volume
+        if not self._difference:
+            assert self._latent is not None
+            return shown_of(source, self._latent, self.look(source), self._caption)
+        (one, first), (other, second) = self.pins["A"], self.pins["B"]
+        volume = self.treatment.applied(source.volume(other) - source.volume(one), source.pixel_size)
+        density = self.level * float(volume.std())
+        return Shown(volume, density, source.pixel_size, f"B − A: {second} less {first}", self.dust, difference=True)
 
     def save(self, path: Path, *, overwrite: bool = False) -> None:
-        """Write what is looked at as MRC, with its pixel size.
+        """Write what is looked at as MRC, with its pixel size and its place, see :meth:`centre`.
 
         Raises
         ------
@@ -226,4 +263,23 @@ class VolumePanel:
         shown = self.shown()
         if shown is None:
             raise InputError(f"{path}: there is no volume to save; click a particle first")
-        write_map(path, shown.volume, shown.pixel_size, overwrite=overwrite)
+        origin = self.centre() - len(shown.volume) // 2 * shown.pixel_size
+        write_map(path, shown.volume, shown.pixel_size, origin=origin[::-1].tolist(), overwrite=overwrite)
+
+    def centre(self) -> npt.NDArray[np.float64]:
+        """Return where voxel D/2 stands, (3,) z, y, x in Å.
+
+        Of a particle's own volume that is its position in the unbinned tomogram, where it is known; the volume is not
+        turned. Of any other it is 0.
+        """
+        particle_set = self.session.particle_set
+        if self.particle is None or self._difference or particle_set is None:
+            return np.zeros(3)
+        position = particle_set.particles[["z", "y", "x"]].to_numpy(np.float64)[self.particle]
+        return position if np.isfinite(position).all() else np.zeros(3)
+
+
+def shown_of(source: VolumeSource, latent: Latent, look: Look, caption: str) -> Shown:
+    """Return the volume of a latent as it is looked at."""
+    volume = look.treatment.applied(source.volume(latent), source.pixel_size)
+    return Shown(volume, look.density(volume), source.pixel_size, caption, look.dust_angstrom)

@@ -7,10 +7,12 @@ from qtpy.QtCore import QEvent, QPoint, QRect, Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QFont, QKeyEvent, QPainter, QPixmap
 from qtpy.QtWidgets import QAbstractScrollArea, QWidget
 
-from napari_tomodrgn.viewer.gallery import BACKGROUND, ClassGallery, View
-from napari_tomodrgn.viewer.shaded import Matrix, turned_by_drag
+from napari_tomodrgn.viewer.gallery import ClassGallery, View
+from napari_tomodrgn.viewer.shaded import Matrix
+from napari_tomodrgn.viewer.volume_picture import BACKGROUND, FRONT
 from napari_tomodrgn.widgets.class_model import to_qcolor
-from napari_tomodrgn.widgets.volume_view import FRONT, image_of
+from napari_tomodrgn.widgets.turning import Turning
+from napari_tomodrgn.widgets.volume_view import image_of
 
 SIDE, LEAST_SIDE, MOST_SIDE = 116, 64, 320  # px of a picture
 GAP, LINES = 5, 3  # px around a picture, lines of text below it
@@ -66,7 +68,7 @@ class ContactSheet(QAbstractScrollArea):
         self._pictures: dict[int, QPixmap] = {}
         self._drawn: dict[int, tuple[int, bool]] = {}  # at which pose and look, and whether in full
         self._now = 0
-        self._pressed: QPoint | None = None
+        self._turning = Turning()
         self._drawing = QTimer(self)
         self._drawing.setSingleShot(True)
         self._drawing.setInterval(0)
@@ -121,7 +123,7 @@ class ContactSheet(QAbstractScrollArea):
 
     def _draw_some(self) -> None:
         until = time.monotonic() + AT_ONCE_SECONDS
-        fine, window = self._pressed is None, self.gallery.window
+        fine, window = not self._turning.active, self.gallery.window
         waiting = [
             code
             for code in self.in_sight()
@@ -293,20 +295,17 @@ class ContactSheet(QAbstractScrollArea):
         place = event.position().toPoint()
         code = self._at(place)
         if code is not None and event.button() == Qt.MouseButton.LeftButton:
-            self._pressed = place
+            self._turning.begin(event)
             self.make_current(code)
 
     def mouseMoveEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         """Turn all with the mouse."""
-        if self._pressed is None:
-            return
-        place = event.position().toPoint()
-        moved, self._pressed = place - self._pressed, place
-        self.set_turn(turned_by_drag(self.turn, moved.x(), moved.y()))
+        if self._turning.active:
+            self.set_turn(self._turning.turned(self.turn, event))
 
     def mouseReleaseEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         """Draw all in full."""
-        self._pressed = None
+        self._turning.end()
         self.draw_soon()
 
     def mouseDoubleClickEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name

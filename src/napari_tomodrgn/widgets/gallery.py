@@ -26,12 +26,12 @@ from napari_tomodrgn.viewer.meshes import Volume
 from napari_tomodrgn.viewer.notifications import show_error
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.volume_panel import VolumePanel
+from napari_tomodrgn.viewer.volume_picture import FRONT
 from napari_tomodrgn.widgets.contact_sheet import ContactSheet
 from napari_tomodrgn.widgets.following import Follower
 from napari_tomodrgn.widgets.label_list import CLASSES, LabelList
 from napari_tomodrgn.widgets.telling import tell
-from napari_tomodrgn.widgets.volume_view import FRONT
-from napari_tomodrgn.widgets.volumes import LEVELS, STEPS
+from napari_tomodrgn.widgets.volume_look import LEVELS, STEPS
 from napari_tomodrgn.widgets.work import Work
 
 SIDE_PX, NARROW_SIDE_PX, NARROW_PX = 220, 150, 560
@@ -234,7 +234,7 @@ class Gallery(QWidget):
     def _follow_look(self) -> None:
         """Draw all anew where their level or their colours changed."""
         colours = tuple(own.colour for own in self.gallery.classes.values())
-        look = (self.panel.level, self.panel.shared_level, self.panel.low_pass, colours)
+        look = (self.panel.level, self.panel.shared_level, self.panel.treatment, colours)
         if look != self._look:
             self._look = look
             self._show_level()

@@ -2,22 +2,24 @@
 
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from psygnal import Signal
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QColor, QImage, QPainter, QPixmap
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from napari_tomodrgn.viewer.shaded import Matrix, Picture, shaded, shaded_difference, turned_by_drag
+from napari_tomodrgn.viewer.shaded import Colour, Matrix, Picture
+from napari_tomodrgn.viewer.treatment import Volume
+from napari_tomodrgn.viewer.volume_picture import (
+    BACKGROUND,
+    FRONT,
+    NO_PARTICLE,
+    Shown,
+    beside_slices,
+    surface_picture,
+)
+from napari_tomodrgn.widgets.turning import Turning
 
-FRONT = np.eye(3)
-BACKGROUND = (0.10, 0.11, 0.13)
-MORE, LESS = (0.34, 0.71, 0.91), (0.90, 0.62, 0.0)  # sky blue and orange
 LARGEST_PX = 256  # of the surface's picture before it is stretched
-GREYS = (1.0, 99.5)  # percentiles that slices span
-
-Volume = npt.NDArray[np.float32]
 
 
 def image_of(picture: Picture) -> QImage:
@@ -28,7 +30,7 @@ def image_of(picture: Picture) -> QImage:
 
 
 class VolumeView(QWidget):
-    """The surface of a volume at a level; what stands in ``caption`` is written below it."""
+    """The surface of a volume at a level; its caption is written below it."""
 
     turned = Signal()
 
@@ -38,36 +40,27 @@ class VolumeView(QWidget):
         self.setMinimumSize(160, 160)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.turn: Matrix = FRONT
-        self.caption = ""
         self.slices = False
-        self._volume: Volume | None = None
-        self._density = 0.0
-        self._less = False
-        self._colour = (0.8, 0.8, 0.8)
+        self.shown: Shown | None = None
+        self.colour: Colour = NO_PARTICLE
+        self._clean: Shown | None = None  # without dust
         self._pixmap: QPixmap | None = None
-        self._pressed: QPoint | None = None
+        self._turning = Turning()
 
     @property
     def volume(self) -> Volume | None:
         """What is shown."""
-        return self._volume
+        return None if self.shown is None else self.shown.volume
 
-    def show_volume(
-        self,
-        volume: Volume | None,
-        density: float,
-        colour: tuple[float, float, float],
-        caption: str = "",
-        *,
-        less: bool = False,
-    ) -> None:
-        """Show a volume (D, D, D), z, y, x, at a density; ``None`` shows nothing.
+    @property
+    def caption(self) -> str:
+        """What is written below it."""
+        return "" if self.shown is None else self.shown.caption
 
-        With ``less`` it is a difference: in one colour where it is above the density, in another where below its
-        negative.
-        """
-        self._volume, self._density, self._colour, self.caption = volume, density, colour, caption
-        self._less = less
+    def show_volume(self, shown: Shown | None, colour: Colour = NO_PARTICLE) -> None:
+        """Show a volume in a colour; ``None`` shows nothing."""
+        self.shown, self.colour = shown, colour
+        self._clean = None if shown is None else shown.clean()
         self._draw()
 
     def set_turn(self, turn: Matrix) -> None:
@@ -83,28 +76,11 @@ class VolumeView(QWidget):
 
     def picture(self) -> Picture | None:
         """Return the surface as it is drawn, and the slices z, y, x to the right of it where they are shown."""
-        if self._volume is None:
+        if self.shown is None or self._clean is None:
             return None
-        scale = max(1, min(4, LARGEST_PX // len(self._volume)))
-        if self._less:
-            surface = shaded_difference(self._volume, self._density, self.turn, MORE, LESS, BACKGROUND, scale)
-        else:
-            surface = shaded(self._volume, self._density, self.turn, self._colour, BACKGROUND, scale)
-        if not self.slices:
-            return surface
-        side = len(surface) // 3
-        column = [self._slice(axis, side) for axis in range(3)]
-        rest = len(surface) - 3 * side
-        strip = np.concatenate([*column, np.zeros((rest, side, 3), np.uint8)])
-        return np.concatenate([surface, strip], axis=1)
-
-    def _slice(self, axis: int, side: int) -> Picture:
-        assert self._volume is not None
-        plane = np.take(self._volume, len(self._volume) // 2, axis=axis)[::-1]
-        low, high = np.percentile(plane, GREYS)
-        grey = (255 * np.clip((plane - low) / max(high - low, 1e-12), 0, 1)).astype(np.uint8)
-        index = (np.arange(side) * len(plane)) // max(side, 1)
-        return np.repeat(grey[np.ix_(index, index)][..., None], 3, axis=2)
+        scale = max(1, min(4, LARGEST_PX // len(self.shown.volume)))
+        surface = surface_picture(self._clean, self.turn, self.colour, scale)
+        return beside_slices(surface, self.shown.volume) if self.slices else surface
 
     def _draw(self) -> None:
         picture = self.picture()
@@ -140,19 +116,16 @@ class VolumeView(QWidget):
 
     def mousePressEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         """Begin to turn the volume."""
-        self._pressed = event.position().toPoint()
+        self._turning.begin(event)
 
     def mouseMoveEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         """Turn the volume with the mouse."""
-        if self._pressed is None:
-            return
-        place = event.position().toPoint()
-        moved, self._pressed = place - self._pressed, place
-        self.set_turn(turned_by_drag(self.turn, moved.x(), moved.y()))
+        if self._turning.active:
+            self.set_turn(self._turning.turned(self.turn, event))
 
     def mouseReleaseEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         """End to turn the volume."""
-        self._pressed = None
+        self._turning.end()
 
     def mouseDoubleClickEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         """Look from the front again."""
