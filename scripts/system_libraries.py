@@ -1,4 +1,4 @@
-"""Install the system libraries that the tests need and that pip cannot bring: a virtual screen and what Qt links to.
+"""Install what the tests need of the system and pip cannot bring: a virtual screen, what Qt links to, and ffmpeg.
 
 On Debian and Ubuntu the missing packages are installed where that is allowed (root, or sudo without a password);
 elsewhere one line says what to install. Other systems need nothing from here.
@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 PACKAGES = (
+    "ffmpeg",
     "xvfb",
     "libgl1",
     "libegl1",
