@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,11 @@ import pytest
 from napari_tomodrgn.analysis.folder import AnalysisFolder
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.runs.run import Run
+from napari_tomodrgn.viewer.camera_path import Stop
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.session_file import load_session, save_session
+
+STOP = Stop((1.5, 2.0, 3.0), 2.0, (0.0, -0.6, 0.8), (1.0, 0.0, 0.0), (5.0, 6.0, 7.0), (0, 1, 2), 3, 2.5)
 
 
 @pytest.fixture
@@ -95,6 +99,29 @@ def test_what_is_gone_is_said_and_the_rest_is_kept(run: Path) -> None:
     assert "2 selected particles are not in the data set any more" in lost
     assert session.selected.any()
     assert session.coloured_by == "kmeans-3"
+
+
+def test_the_cameras_stops_come_back_and_an_older_file_has_none(run: Path) -> None:
+    path = run / "sessions" / "mine.json"
+    before = arranged(run)
+    before.camera_path.set([STOP, replace(STOP, zoom=0.5, ndisplay=2, seconds=0.4)], "flow")
+    save_session(before, path)
+    after = Session()
+    load_session(after, path)
+    assert (after.camera_path.stops, after.camera_path.pace) == (before.camera_path.stops, "flow")
+    assert not after.undo()
+    after.open_run(run, 1)  # of the same particles
+    assert after.camera_path.stops == before.camera_path.stops
+
+    document = json.loads(path.read_text())
+    document["camera_path"]["stops"][1]["zoom"] = 0
+    path.write_text(json.dumps(document))
+    with pytest.raises(InputError, match=r"camera_path.stops.1.zoom is not as a session has it"):
+        load_session(Session(), path)
+    del document["camera_path"]
+    path.write_text(json.dumps(document))
+    load_session(after, path)
+    assert after.camera_path.stops == ()
 
 
 def test_a_star_alone(warptools_set: Path, tmp_path: Path) -> None:

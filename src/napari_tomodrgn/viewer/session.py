@@ -18,6 +18,7 @@ from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
 from napari_tomodrgn.particles.reading import read_particles
 from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.runs.run import Run
+from napari_tomodrgn.viewer.camera_path import CameraPath
 from napari_tomodrgn.viewer.class_labels import ClassLabels, is_named, named, with_named
 from napari_tomodrgn.viewer.colouring import ClassStyle, Colour, Colouring, colour_by
 from napari_tomodrgn.viewer.columns import Classes, Column, Columns, Numbers, columns_of_run, columns_of_set
@@ -52,6 +53,8 @@ class Session:
         The row of the particle that is looked at by itself.
     path
         Rows of particles along a way through latent space that was drawn last, in its order.
+    camera_path
+        Stops of a camera on its way through the tomogram.
     """
 
     data_changed = Signal()
@@ -77,6 +80,7 @@ class Session:
         self.particle: int | None = None
         self.path: Rows | None = None
         self.history = History()
+        self.camera_path = CameraPath(self.history)
         self._colouring: Colouring | None = None
         self._rows: dict[ParticleId, int] = {}
 
@@ -109,6 +113,8 @@ class Session:
         columns = columns_of_set(particle_set)
         if run is not None and epoch is not None:
             columns |= columns_of_run(run, epoch, particle_set.ids)
+        if self.particle_set is None or self.particle_set.source.path != particle_set.source.path:
+            self.camera_path.set(())
         self.particle_set, self.run, self.epoch, self.columns = particle_set, run, epoch, columns
         self._rows = {particle: row for row, particle in enumerate(particle_set.ids)}
         self.selected, self.rule = np.zeros(len(particle_set), dtype=bool), {}

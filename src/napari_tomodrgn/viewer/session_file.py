@@ -1,14 +1,16 @@
 """A session as a file beside its run, ``sessions/NAME.json``: reopened, it looks as it did."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_open
 from napari_tomodrgn.particles.particle_set import ParticleId
+from napari_tomodrgn.viewer.camera_path import SHORTEST, CameraPath, Pace, Stop
 from napari_tomodrgn.viewer.class_labels import ClassLabels, with_named
 from napari_tomodrgn.viewer.colouring import ClassStyle, Colour
 from napari_tomodrgn.viewer.session import Session
@@ -33,6 +35,36 @@ class _Labels(BaseModel):
     digest: str
 
 
+Vector = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
+
+
+class _Stop(BaseModel):
+    """A stop of the camera, as :class:`Stop` has it."""
+
+    centre: Vector
+    zoom: FiniteFloat = Field(gt=0)
+    towards: Vector
+    up: Vector
+    point: tuple[FiniteFloat, ...]
+    order: tuple[int, ...]
+    ndisplay: Literal[2, 3]
+    seconds: FiniteFloat = Field(ge=SHORTEST)
+
+
+class _CameraPath(BaseModel):
+    """A camera's stops, and how it goes through them."""
+
+    pace: Pace = "ease"
+    stops: list[_Stop] = []
+
+    @classmethod
+    def of(cls, path: CameraPath) -> "_CameraPath":
+        return cls(pace=path.pace, stops=[_Stop(**asdict(stop)) for stop in path.stops])
+
+    def give(self, path: CameraPath) -> None:
+        path.set([Stop(**stop.model_dump()) for stop in self.stops], self.pace)
+
+
 class _Document(BaseModel):
     """What the file holds."""
 
@@ -49,6 +81,7 @@ class _Document(BaseModel):
     selected: list[ParticleId] = []
     rule: dict[str, Any] = {}
     particle: ParticleId | None = None
+    camera_path: _CameraPath = _CameraPath()
     view: dict[str, Any] = {}
 
 
@@ -84,6 +117,7 @@ def save_session(session: Session, path: Path, view: dict[str, Any] | None = Non
         selected=[ids[row] for row in session.selected.nonzero()[0]],
         rule=session.rule,
         particle=None if session.particle is None else ids[session.particle],
+        camera_path=_CameraPath.of(session.camera_path),
         view=view or {},
     )
     with atomic_open(path) as stream:
@@ -131,6 +165,7 @@ def load_session(session: Session, path: Path) -> tuple[dict[str, Any], list[str
     session.restyled()
     session.select_rows(known, document.rule)
     session.history.clear()
+    document.camera_path.give(session.camera_path)
     if document.particle is not None:
         session.look_at(session.row_of(document.particle))
     return document.view, lost
