@@ -142,9 +142,27 @@ class Tutorial:
         volumes.morph.along.setValue(150)
         self.picture("morph")
 
+    def movie(self) -> None:
+        """Show stops of a camera: a slice, all volumes from the side, and one from near."""
+        self.show("Movie")
+        viewer, stops, path = self.viewer, self.widgets["Movie"].stops, self.session.camera_path
+        camera, zoom = viewer.scene.camera, viewer.scene.camera.zoom
+        viewer.dims.ndisplay = 2
+        stops.add_button.click()
+        viewer.dims.ndisplay = 3
+        stops.add_button.click()
+        assert self.session.particle_set is not None
+        row = self.session.rows_here[0]
+        place = self.session.particle_set.particles[["z", "y", "x"]].to_numpy()[row]
+        camera.center, camera.zoom, camera.angles = tuple(map(float, place)), 4 * zoom, (-50.0, 50.0, 30.0)
+        stops.add_button.click()
+        path.take_seconds(2, 5.0)
+        self.picture("movie")
+
     def close(self) -> None:
         """End."""
-        self.widgets["Volumes"].close_down()
+        for name in ("Volumes", "Movie"):
+            self.widgets[name].close_down()
         self.viewer.close()
 
 
@@ -155,6 +173,7 @@ def main() -> None:
         tutorial = Tutorial(Path(folder))
         steps: list[Callable[[], None]] = [tutorial.workspace, tutorial.linked, tutorial.orientations]
         steps += [tutorial.volumes, tutorial.gallery, tutorial.difference, tutorial.morph]
+        steps.append(tutorial.movie)
         for step in steps:
             step()
         tutorial.close()

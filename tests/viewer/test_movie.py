@@ -111,6 +111,14 @@ def test_a_movie_that_is_given_up_leaves_nothing(tmp_path: Path, name: str) -> N
     assert (tmp_path / name).read_text() == "what was there before"
 
 
+@pytest.mark.parametrize("name", ["bar.gif", "bar.mp4"])
+def test_pictures_of_two_sizes_are_no_movie(tmp_path: Path, name: str) -> None:
+    frames = pictures(2, 48, 128) + pictures(2, 50, 128)
+    with pytest.raises(RunError, match=r"a picture has 128 × 50 px and those before it 128 × 48; record it again"):
+        list(write_movie(tmp_path / name, frames, 25))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_ffmpeg_that_fails_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bin").mkdir()
     program(tmp_path / "bin", 'case "$*" in *-encoders*) ;; *) echo "no such codec" >&2; exit 3;; esac')

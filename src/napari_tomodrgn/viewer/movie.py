@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -37,7 +37,7 @@ def find_ffmpeg() -> str | None:
         return None
 
 
-def check_movie(path: Path, size: tuple[int, int], count: int) -> None:
+def check_movie(path: Path, size: Sequence[int], count: int) -> None:
     """Raise one sentence where ``count`` pictures of a size (height, width) can't be written to a file of that name.
 
     Raises
@@ -68,12 +68,19 @@ def write_movie(path: Path, frames: Iterable[Picture], fps: int) -> Iterator[int
     """
     write = _write_gif if path.suffix.lower() == ".gif" else _write_mp4
     with atomic_path(path) as temporary:
-        yield from write(temporary, (_even(frame) for frame in frames), fps)
+        yield from write(temporary, _even(frames, path), fps)
 
 
-def _even(frame: Picture) -> Picture:
-    height, width = frame.shape[0] // 2 * 2, frame.shape[1] // 2 * 2
-    return np.ascontiguousarray(frame[:height, :width, :3])
+def _even(frames: Iterable[Picture], path: Path) -> Iterator[Picture]:
+    """Yield pictures with sides of even numbers of pixels."""
+    size: tuple[int, ...] | None = None
+    for frame in frames:
+        height, width = frame.shape[0] // 2 * 2, frame.shape[1] // 2 * 2
+        if size is not None and size != (height, width):
+            told = f"a picture has {width} × {height} px and those before it {size[1]} × {size[0]}"
+            raise RunError(f"{path}: {told}; record it again and leave the window as it is")
+        size = height, width
+        yield np.ascontiguousarray(frame[:height, :width, :3])
 
 
 def gif_durations(count: int, fps: int) -> list[int]:

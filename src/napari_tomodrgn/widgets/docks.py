@@ -7,6 +7,7 @@ from napari_tomodrgn.viewer.current import panel_of, scene_of, session_of
 from napari_tomodrgn.widgets.dataset import Dataset
 from napari_tomodrgn.widgets.gallery import Gallery
 from napari_tomodrgn.widgets.latent_space import LatentSpace
+from napari_tomodrgn.widgets.movie import Movie
 from napari_tomodrgn.widgets.particle_table import ParticleTable
 from napari_tomodrgn.widgets.volumes import Volumes
 
@@ -51,3 +52,10 @@ class GalleryDock(Gallery):
     def __init__(self, napari_viewer: Any) -> None:
         scene_of(napari_viewer)
         super().__init__(session_of(napari_viewer), panel_of(napari_viewer))
+
+
+class MovieDock(Movie):
+    """Movies, in a viewer."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(session_of(napari_viewer), scene_of(napari_viewer), panel_of(napari_viewer))

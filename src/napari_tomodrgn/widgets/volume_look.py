@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QSlider,
     QWidget,
 )
@@ -40,7 +39,6 @@ class VolumeLook(QWidget):
             box.valueChanged.connect(self._take)
         self.slices.toggled.connect(self._take)
         self.mask_box.activated.connect(self._take_mask)
-        self.save_button.clicked.connect(self._ask_save)
         follow_at_once(self, panel.changed, self._show)
         self._show()
 
@@ -49,41 +47,39 @@ class VolumeLook(QWidget):
         self.level.setRange(0, STEPS)
         self.level.setAccessibleName("level")
         self.level_text = QLabel()
-        self.shared = QCheckBox("same density for all")
-        self.shared.setToolTip("One level for all volumes, so that weak ones look weak; else each by its own deviation")
+        self.shared = QCheckBox("same for all")
+        self.shared.setToolTip(
+            "One density for all volumes, so that weak ones look weak; else by the deviation of each"
+        )
         self.low_pass, self.dust, self.radius = QDoubleSpinBox(), QDoubleSpinBox(), QDoubleSpinBox()
-        for box, most, decimals in ((self.low_pass, 500, 1), (self.dust, 1000, 0), (self.radius, 10000, 0)):
-            box.setDecimals(decimals)
+        for box, most in ((self.low_pass, 500), (self.dust, 1000), (self.radius, 10000)):
             box.setRange(0, most)
+            box.setDecimals(1 if box is self.low_pass else 0)
             box.setSuffix(" Å")
             box.setSpecialValueText("none")
-        self.radius.setSpecialValueText("")
-        self.dust.setToolTip("Pieces of surfaces shorter than this are left out")
+            box.setMaximumWidth(box.fontMetrics().horizontalAdvance("500.0 Å") + 52)  # all stand in one row
         self.radius.setMinimum(1)
         self.radius.setToolTip("Of the sphere about the middle of the box")
         self.mask_box = QComboBox()
+        self.mask_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.mask_box.setMinimumContentsLength(6)  # and not as long as a file's name
         self.mask_box.setToolTip("What lies outside of it is left out before the level is laid")
         self.slices = QCheckBox("slices")
-        self.save_button = QPushButton("Save MRC …")
-        self.save_button.setToolTip("With its pixel size; a particle's own volume stands where the particle is")
 
     def _arrange(self) -> None:
         part: QWidget
-        form, level, filters, masks = QFormLayout(self), QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        form, level, filters = QFormLayout(self), QHBoxLayout(), QHBoxLayout()
         form.setContentsMargins(0, 0, 0, 0)
         level.addWidget(self.level, 1)
-        level.addWidget(self.level_text)
-        level.addWidget(self.shared)
-        for part in (QLabel("low-pass"), self.low_pass, QLabel("hide dust"), self.dust, self.slices):
+        for part in (self.level_text, self.shared, self.slices):
+            level.addWidget(part)
+        for part in (QLabel("low-pass"), self.low_pass, QLabel("dust"), self.dust, QLabel("mask")):
             filters.addWidget(part)
+        filters.addWidget(self.mask_box)
+        filters.addWidget(self.radius)
         filters.addStretch(1)
-        for part in (QLabel("mask"), self.mask_box, self.radius):
-            masks.addWidget(part)
-        masks.addStretch(1)
-        masks.addWidget(self.save_button)
         form.addRow("level", level)
         form.addRow(filters)
-        form.addRow(masks)
 
     def _take(self) -> None:
         panel = self.panel
@@ -128,8 +124,3 @@ class VolumeLook(QWidget):
         self.radius.setValue(panel.sphere or 1)
         for part, blocked in before:
             part.blockSignals(blocked)
-
-    def _ask_save(self) -> None:
-        path, _ = QFileDialog.getSaveFileName(self, "Save the volume", "volume.mrc", "MRC (*.mrc)")
-        if path:  # the dialog asked where the file is there already
-            tell(lambda: self.panel.save(Path(path), overwrite=True))

@@ -1,10 +1,21 @@
 """Volumes: that of the particle that is clicked, of any place between, of two compared, and of all at their poses."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QComboBox, QGroupBox, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.viewer.all_volumes import AllVolumes
@@ -68,8 +79,12 @@ class Volumes(QWidget):
         self.difference = QPushButton("B − A")
         self.difference.setToolTip("What B has more than A (blue) and less (orange)")
         self.difference.clicked.connect(self._show_difference)
+        self.save_button = QPushButton("Save MRC …")
+        self.save_button.setToolTip("With its pixel size; a particle's own volume stands where the particle is")
+        self.save_button.clicked.connect(self._ask_save)
         row.addWidget(self.difference)
         row.addStretch(1)
+        row.addWidget(self.save_button)
         return part
 
     def _poses(self) -> QWidget:
@@ -106,6 +121,11 @@ class Volumes(QWidget):
 
     def _draw_soon(self) -> None:
         self._drawing.start()
+
+    def _ask_save(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save the volume", "volume.mrc", "MRC (*.mrc)")
+        if path:  # the dialog asked where the file is there already
+            tell(lambda: self.panel.save(Path(path), overwrite=True))
 
     def _take_turn(self) -> None:
         self.panel.turn = self.view.turn

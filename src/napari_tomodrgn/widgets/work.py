@@ -84,11 +84,11 @@ class Work(QObject):
             if not self.running:
                 return
 
-    def cancel(self) -> None:
-        """Cut the work off; what was made is kept, and no more is taken."""
+    def cancel(self, message: str | None = None) -> None:
+        """Cut the work off, for a reason if there is one; what was made is kept, and no more is taken."""
         if self.running:
             self._cancelled.set()
-            self._stop(None)
+            self._stop(message)
 
     def _stop(self, message: str | None) -> None:
         self.running = False
