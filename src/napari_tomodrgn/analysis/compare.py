@@ -2,7 +2,6 @@
 
 import csv
 import json
-import logging
 import math
 from pathlib import Path
 from typing import Any
@@ -27,8 +26,6 @@ from napari_tomodrgn.files import atomic_open, refuse_existing
 from napari_tomodrgn.progress import track
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.seeds import LARGEST_SEED
-
-log = logging.getLogger("napari_tomodrgn")
 
 SEEDS = 10
 DOCUMENT, CONFUSION, CHANGED = "comparison.json", "confusion.csv", "changed.csv"
@@ -94,7 +91,6 @@ def compare(options: CompareOptions) -> RunComparison:
     a = read_side(options.run_a, options.epoch_a, labels[0])
     b = read_side(options.run_b, options.epoch_b, labels[1])
     comparison = compare_sides(a, b, replicates=options.replicates, seed=options.seed)
-    log.info("%d particles in both runs", comparison.shared)
     total = options.seeds * sum(comparison.found_by_seed) + 1
     for step in track(with_seeds(comparison, options.seeds), "clustering again", total=total, unit="clusterings"):
         if isinstance(step, RunComparison):
@@ -203,7 +199,11 @@ def _classes(comparison: RunComparison, found: Agreement) -> dict[str, Any]:
         "ari_over_seeds": None if seeds is None else {"what": OVER_SEEDS, **spread_facts(seeds.between)},
         "ari_of_a_with_itself": None if seeds is None else spread_facts(seeds.within_a),
         "ari_of_b_with_itself": None if seeds is None else spread_facts(seeds.within_b),
-        "ari_over_tomograms": {"what": OVER_TOMOGRAMS, **spread_facts(comparison.over_tomograms)}
+        "ari_over_tomograms": {
+            "what": OVER_TOMOGRAMS,
+            "tomograms": comparison.tomograms,
+            **spread_facts(comparison.over_tomograms),
+        }
         if comparison.over_tomograms
         else None,
     }

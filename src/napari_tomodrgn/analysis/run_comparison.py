@@ -100,6 +100,8 @@ class RunComparison:
         (n,) rows of the shared particles on either side, in the order of A.
     labelled
         (m,) which of the n have a class on both sides; ``agreement`` is of these.
+    tomograms
+        How many tomograms these are in.
     over_tomograms, over_seeds
         How far the adjusted Rand index hangs on the tomograms that were imaged, and on the seeds of the clusterings.
     """
@@ -113,6 +115,7 @@ class RunComparison:
     over_tomograms: Spread | None
     alignment: Alignment | None
     losses: Losses
+    tomograms: int = 0
     over_seeds: SeedSpread | None = None
 
     @property
@@ -198,18 +201,19 @@ def compare_sides(a: Side, b: Side, *, replicates: int = REPLICATES, seed: int =
         Where they have no particle in common.
     """
     rows_a, rows_b = _shared(a, b)
-    labelled, found, over_tomograms = np.zeros(0, np.int64), None, None
+    labelled, found, over_tomograms, tomograms = np.zeros(0, np.int64), None, None, 0
     if a.labelling is not None and b.labelling is not None:
         first, second = a.labelling.codes[rows_a], b.labelling.codes[rows_b]
         labelled = np.flatnonzero((first != NO_CLASS) & (second != NO_CLASS))
         if len(labelled):
             first, second = first[labelled], second[labelled]
             found = agreement(first, second, (len(a.labelling.names), len(b.labelling.names)))
-            tomograms = _tomograms([a.ids[row] for row in rows_a[labelled]])
-            over_tomograms = ari_over_tomograms(first, second, tomograms, replicates=replicates, seed=seed)
+            of_particle = _tomograms([a.ids[row] for row in rows_a[labelled]])
+            over_tomograms = ari_over_tomograms(first, second, of_particle, replicates=replicates, seed=seed)
+            tomograms = int(of_particle.max()) + 1
     alignment = None if a.z is None or b.z is None else align(a.z[rows_a], b.z[rows_b], seed=seed)
     losses = compare_losses(a.run, b.run, (a.epoch, b.epoch))
-    return RunComparison(a, b, rows_a, rows_b, labelled, found, over_tomograms, alignment, losses)
+    return RunComparison(a, b, rows_a, rows_b, labelled, found, over_tomograms, alignment, losses, tomograms)
 
 
 def _shared(a: Side, b: Side) -> tuple[IntArray, IntArray]:
