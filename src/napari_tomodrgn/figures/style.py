@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,13 @@ def save(figure: Figure, path: Path, formats: Sequence[str] = ("png", "svg")) ->
             figure.savefig(temporary, format=kind, dpi=DPI, metadata=metadata)
         written.append(target)
     return written
+
+
+def png_of(figure: Figure) -> bytes:
+    """Return a figure as the bytes of a PNG."""
+    stream = BytesIO()
+    figure.savefig(stream, format="png", dpi=DPI, metadata=_UNDATED["png"])
+    return stream.getvalue()
 
 
 def empty(axes: Axes, message: str) -> None:
