@@ -68,6 +68,12 @@ class Agreement:
         partner[self.partner[matched]] = matched
         return partner
 
+    @property
+    def order_of_second(self) -> IntArray:
+        """(B,) the classes of the second in the order of their partners, those without one last."""
+        matched = self.partner[self.partner != NO_PARTNER]
+        return np.concatenate([matched, np.flatnonzero(self.partner_of_second == NO_PARTNER)])
+
 
 def agreement(first: IntArray, second: IntArray, classes: tuple[int, int]) -> Agreement:
     """Return how two labellings (n,) from 0, of as many classes each as ``classes`` says, agree."""

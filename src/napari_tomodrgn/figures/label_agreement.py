@@ -26,12 +26,6 @@ def colours_of_both(agreement: Agreement) -> tuple[list[str], list[str]]:
     return colours[:first], [more.get(b, colours[a]) for b, a in enumerate(of_second.tolist())]
 
 
-def matched_order(agreement: Agreement) -> npt.NDArray[np.int64]:
-    """Return the classes of B in the order of their partners in A, those without one last."""
-    matched = agreement.partner[agreement.partner != NO_PARTNER]
-    return np.concatenate([matched, np.flatnonzero(agreement.partner_of_second == NO_PARTNER)])
-
-
 def draw_confusion(axes: Axes, comparison: RunComparison) -> None:
     """Draw how the particles of each class of A divide among those of B; partners lie on the diagonal."""
     axes.set_title("Confusion of classes")
@@ -39,7 +33,7 @@ def draw_confusion(axes: Axes, comparison: RunComparison) -> None:
     if found is None or a is None or b is None:
         empty(axes, NO_CLASSES)
         return
-    order = matched_order(found)
+    order = found.order_of_second
     counts = found.counts[:, order]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.set_facecolor(EMPTY_CELL)
@@ -70,7 +64,7 @@ def draw_river(axes: Axes, comparison: RunComparison) -> None:
     if found is None or a is None or b is None:
         empty(axes, NO_CLASSES)
         return
-    order = matched_order(found)
+    order = found.order_of_second
     counts = found.counts[:, order] / max(found.counts.sum(), 1)
     colours_a, colours_b = colours_of_both(found)
     left, right = _banks(counts.sum(axis=1)), _banks(counts.sum(axis=0))

@@ -33,6 +33,11 @@ SHORTCUTS: dict[str, tuple[tuple[str, str], ...]] = {
         ("R", "compare all with it"),
         ("Ctrl and wheel", "larger or smaller pictures"),
     ),
+    "Compare": (
+        ("drag in the scatter", "select, in every view, as in the latent space"),
+        ("click a cell or a class", "select its particles"),
+        ("double click a changed particle", "look at it in its tomogram"),
+    ),
     "Everywhere": (("?", "this page"),),
 }
 
