@@ -218,3 +218,13 @@ def test_nothing_is_left_of_what_was_forgotten(session: Session, other: Path) ->
     assert (len(compared), len(compared.changed_rows()), told) == (0, 0, [1])
     compared.select_cell(0, 0)
     assert not session.selected.any()
+
+
+def test_what_was_found_of_another_data_set_is_not_taken(session: Session, other: Path) -> None:
+    (found,) = [step for step in find(ask(session, LABELLING, other, 2, LABELLING, 0)) if isinstance(step, Found)]
+    session.open_run(other)
+    compared = Compared(session)
+
+    compared.take(found)
+
+    assert compared.comparison is None

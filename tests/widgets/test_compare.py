@@ -167,6 +167,10 @@ def test_what_is_compared_is_counted_and_clicked(widget: Compare, pair: tuple[Pa
     assert ids_of(session) == {session.particle_set.ids[meant]}
     QTest.mouseDClick(changed.viewport(), LEFT, PLAIN, place)
     assert (session.particle, session.tomogram) == (meant, session.particle_set.ids[meant][0])
+    for column, expected_order in ((0, lambda row: session.particle_set.ids[row][1]), (3, lambda row: theirs[row])):
+        changed.sortByColumn(column, Qt.SortOrder.AscendingOrder)
+        keys = [expected_order(row) for row in changed.model_.rows.tolist()]
+        assert keys == sorted(keys)
 
 
 def test_the_second_scatter_is_coloured_by_change(widget: Compare, pair: tuple[Path, Path], qtbot: QtBot) -> None:

@@ -15,6 +15,7 @@ FloatArray = npt.NDArray[np.float64]
 
 FEWEST = 3  # particles; two can always be laid on two
 SHUFFLES = 10
+_EMPTY = 1e-10  # share of the largest variance below which a direction has none
 
 
 @dataclass(frozen=True)
@@ -68,29 +69,31 @@ def align(
     x, y = x - mean, y - origin
     if not (x.any() and y.any()):
         return None
-    left, singular, right = np.linalg.svd(y.T @ x, full_matrices=False)
-    basis_x, basis_y = _basis(x), _basis(y)
+    cross = y.T @ x
+    left, singular, right = np.linalg.svd(cross, full_matrices=False)
+    to_white = _whitening(y), _whitening(x)
     generator = np.random.default_rng(seed)
-    orders = [generator.permutation(len(x)) for _ in range(SHUFFLES)]
+    shuffled = [y[generator.permutation(len(y))].T @ x for _ in range(SHUFFLES)]
     norm = (x**2).sum() * (y**2).sum()
-    shuffled = [np.linalg.svd(y[order].T @ x, compute_uv=False).sum() ** 2 / norm for order in orders]
+    by_chance = [np.linalg.svd(each, compute_uv=False).sum() ** 2 / norm for each in shuffled]
     return Alignment(
         rotation=left @ right,
         scale=float(singular.sum() / (y**2).sum()),
         mean=mean,
         origin=origin,
         explained=float(singular.sum() ** 2 / norm),
-        explained_by_chance=float(np.mean(shuffled)),
-        canonical=_correlations(basis_x, basis_y),
-        canonical_by_chance=np.mean([_correlations(basis_x, basis_y[order]) for order in orders], axis=0),
+        explained_by_chance=float(np.mean(by_chance)),
+        canonical=_correlations(cross, *to_white),
+        canonical_by_chance=np.mean([_correlations(each, *to_white) for each in shuffled], axis=0),
     )
 
 
-def _basis(x: FloatArray) -> FloatArray:
-    """Return an orthonormal basis (n, r) of the columns."""
-    left, singular, _ = np.linalg.svd(x, full_matrices=False)
-    return np.asarray(left[:, singular > singular[0] * 1e-6])
+def _whitening(x: FloatArray) -> FloatArray:
+    """Return what turns centred columns (n, d) into uncorrelated ones of length 1 (d, r), without empty directions."""
+    values, directions = np.linalg.eigh(x.T @ x)
+    kept = values > values[-1] * _EMPTY
+    return np.asarray(directions[:, kept] / np.sqrt(values[kept]))
 
 
-def _correlations(x: FloatArray, y: FloatArray) -> FloatArray:
-    return np.clip(np.linalg.svd(x.T @ y, compute_uv=False), 0, 1)
+def _correlations(cross: FloatArray, first: FloatArray, second: FloatArray) -> FloatArray:
+    return np.clip(np.linalg.svd(first.T @ cross @ second, compute_uv=False), 0, 1)

@@ -14,11 +14,10 @@ from napari_tomodrgn.analysis.label_agreement import NO_PARTNER
 from napari_tomodrgn.analysis.run_comparison import RunComparison
 from napari_tomodrgn.viewer.colouring import WITHOUT, Colour, Colours, legend_of, palette
 from napari_tomodrgn.viewer.columns import Classes, Columns, Numbers
-from napari_tomodrgn.viewer.comparing import Found
+from napari_tomodrgn.viewer.comparing import NOT_HERE, Found
 from napari_tomodrgn.viewer.session import How, Mask, Rows, Session
 
 STAYED, CHANGED = (0.62, 0.62, 0.62, 0.5), (0.835, 0.369, 0.0, 1.0)  # grey, vermilion
-NOT_HERE = -1
 
 
 class Compared:
@@ -44,16 +43,17 @@ class Compared:
     # what was found
 
     def take(self, found: Found) -> None:
-        """Take what was found to be what the session is compared with."""
+        """Take what was found to be what the session is compared with, unless another data set was opened since."""
+        if found.asked.particle_set is not self.session.particle_set:
+            return
         self.comparison, self.columns = found.comparison, found.columns
-        rows = [self.session.row_of(particle) for particle in found.comparison.b.ids]
-        self._here = np.array([NOT_HERE if row is None else row for row in rows], dtype=np.int64)
-        of_a = [self.session.row_of(particle) for particle in found.comparison.a.ids]
-        self._row_of_a = np.array([NOT_HERE if row is None else row for row in of_a], dtype=np.int64)
+        self._row_of_a, self._here = found.rows_a, found.rows_b
         self.changed.emit()
 
     def take_seeds(self, comparison: RunComparison) -> None:
         """Take the interval over seeds, which comes later."""
+        if self.comparison is None:
+            return
         self.comparison = comparison
         self.changed.emit()
 

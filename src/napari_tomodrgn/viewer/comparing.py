@@ -17,16 +17,17 @@ from napari_tomodrgn.analysis.run_comparison import (
     with_seeds,
 )
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.particles.particle_set import ParticleSet
+from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
 from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.lineage import ancestors
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.viewer.class_labels import is_named
 from napari_tomodrgn.viewer.colouring import legend_of
 from napari_tomodrgn.viewer.columns import Classes, Columns, Numbers, columns_of_run
-from napari_tomodrgn.viewer.session import Session
+from napari_tomodrgn.viewer.session import Rows, Session
 
 ALIGNED = "PC {} of A"  # coordinates of B, laid on A
+NOT_HERE = -1
 _MOST_ALIGNED = 10
 _NO_LABELLING = ("tomogram", "split")
 
@@ -59,10 +60,21 @@ class Asked:
 
 @dataclass(frozen=True)
 class Found:
-    """A comparison, and what is known of B's particles, a column each."""
+    """What was found of what was asked.
 
+    Attributes
+    ----------
+    columns
+        All that is known of B's particles, by name.
+    rows_a, rows_b
+        Of each particle of A and of B the row in the session's set, -1 for one that is not in it.
+    """
+
+    asked: Asked
     comparison: RunComparison
     columns: Columns
+    rows_a: Rows
+    rows_b: Rows
 
 
 def labellings(session: Session) -> list[str]:
@@ -105,19 +117,20 @@ def find(asked: Asked) -> Iterator[Found | tuple[int, int] | RunComparison]:
     InputError
         Where something can't be read, or no particle is shared.
     """
-    a, b = _own_side(asked), read_side(asked.run, asked.epoch, asked.labels)
+    row_of = {particle: row for row, particle in enumerate(asked.particle_set.ids)}
+    a, b = _own_side(asked, row_of), read_side(asked.run, asked.epoch, asked.labels)
     comparison = compare_sides(a, b)
     columns: Columns = {} if b.epoch is None else columns_of_run(b.run, b.epoch, b.ids)
-    yield Found(comparison, {**_aligned(comparison), **columns})
+    rows_a, rows_b = (np.array([row_of.get(each, NOT_HERE) for each in side.ids], dtype=np.int64) for side in (a, b))
+    yield Found(asked, comparison, {**_aligned(comparison), **columns}, rows_a, rows_b)
     yield from with_seeds(comparison, asked.seeds)
 
 
-def _own_side(asked: Asked) -> Side:
-    run, ids, z = asked.own_run, tuple(asked.particle_set.ids), None
+def _own_side(asked: Asked, row_of: dict[ParticleId, int]) -> Side:
+    run, ids, z = asked.own_run, tuple(row_of), None
     kept = np.arange(len(ids))
     if run.latent_dim and asked.own_epoch is not None and layout.latents_path(run.path, asked.own_epoch).is_file():
         latents = run.latents(asked.own_epoch)
-        row_of = {particle: row for row, particle in enumerate(ids)}
         known = [row for row, particle in enumerate(latents.ids) if particle in row_of]
         kept = np.array([row_of[latents.ids[row]] for row in known], dtype=np.int64)
         ids, z = tuple(latents.ids[row] for row in known), latents.z_mean[known]

@@ -11,6 +11,7 @@ from napari_tomodrgn.viewer.layers import tomogram_label
 
 Index = QModelIndex | QPersistentModelIndex
 COLUMNS = ("particle", "tomogram", "A", "B")
+_OF_SET = ("name", "tomogram")  # what the first ones are called in the particle set
 
 
 class ChangedModel(QAbstractTableModel):
@@ -52,9 +53,9 @@ class ChangedModel(QAbstractTableModel):
         if role != Qt.ItemDataRole.DisplayRole or particle_set is None:
             return None
         column = index.column()
-        if column < 2:
-            tomogram, name = particle_set.ids[int(self.rows[index.row()])]
-            return name if column == 0 else tomogram_label(tomogram)
+        if column < len(_OF_SET):
+            text = str(particle_set.particles[_OF_SET[column]].iat[int(self.rows[index.row()])])
+            return text if column == 0 else tomogram_label(text)
         return self._names[column - 2][int(self._classes[column - 2, index.row()])]
 
     def sort(self, column: int, order: Any = Qt.SortOrder.AscendingOrder) -> None:
@@ -63,8 +64,8 @@ class ChangedModel(QAbstractTableModel):
         if column < 0 or particle_set is None:
             return
         self.layoutAboutToBeChanged.emit()
-        if column < 2:
-            keys = np.array([particle_set.ids[row][1 - column] for row in self.rows.tolist()], dtype=str)
+        if column < len(_OF_SET):
+            keys = particle_set.particles[_OF_SET[column]].to_numpy()[self.rows].astype(str)
         else:
             keys = self._classes[column - 2]
         place = np.argsort(keys, kind="stable")
