@@ -67,7 +67,8 @@ class ConfusionModel(QAbstractTableModel):
         side = int(orientation == Qt.Orientation.Horizontal)
         code = self.code(section, orientation)
         if role == Qt.ItemDataRole.DisplayRole:
-            return self._names[side][code]
+            name = self._names[side][code]
+            return name.removeprefix("class ") if side else name  # so that many columns can be seen at once
         if role == Qt.ItemDataRole.DecorationRole:
             return swatch(self._colours[side][code])
         if role == Qt.ItemDataRole.ToolTipRole:
@@ -122,7 +123,7 @@ class ConfusionTable(QTableView):
         self.setToolTip("Click a cell, or a class, to select its particles. Shift adds, Alt or Ctrl removes.")
         for header in (self.horizontalHeader(), self.verticalHeader()):
             header.setSectionsClickable(True)
-            header.setMinimumSectionSize(NARROWEST_PX)
+        self.horizontalHeader().setMinimumSectionSize(NARROWEST_PX)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 10)
         self.clicked.connect(self._pick)
