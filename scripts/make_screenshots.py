@@ -28,6 +28,7 @@ class Tutorial:
         from napari_tomodrgn.widgets.workspace import open_workspace
 
         sample = make_sample_run(folder / "sample")
+        self.again = train_again(sample.star, folder / "again")
         self.viewer = napari.Viewer(show=True)
         self.viewer.window.resize(*WINDOW)
         self.widgets: dict[str, Any] = open_workspace(self.viewer)
@@ -159,11 +160,43 @@ class Tutorial:
         path.take_seconds(2, 5.0)
         self.picture("movie")
 
+    def compare(self) -> None:
+        """Show the run beside another one in which classes were found otherwise, and who changed class."""
+        self.viewer.dims.ndisplay = 2
+        self.scene.points.visible = True
+        self.scene.tomograms.image.visible = True
+        self.viewer.reset_view()
+        self.show("Compare")
+        compare = self.widgets["Compare"]
+        compare.choice.choose(self.again)
+        compare.choice.button.click()
+        while compare.work.running:
+            self.settle(0.1)
+        compare.changed_button.click()
+        self.picture("compare")
+        compare.tabs.setCurrentIndex(1)
+        self.picture("compare-classes")
+        self.session.undo()
+        self.show("Volumes")
+
     def close(self) -> None:
         """End."""
-        for name in ("Volumes", "Movie"):
-            self.widgets[name].close_down()
+        for widget in self.widgets.values():
+            if hasattr(widget, "close_down"):
+                widget.close_down()
         self.viewer.close()
+
+
+def train_again(star: Path, folder: Path) -> Path:
+    """Train on the sample with another seed, and find more classes than there are states."""
+    from napari_tomodrgn.analysis.analyze import AnalyzeOptions, analyze
+    from napari_tomodrgn.training.options import TrainOptions
+    from napari_tomodrgn.training.train import train
+    from napari_tomodrgn.viewer.sample_run import TRAINING
+
+    run = train(TrainOptions(particles=star, outdir=folder, **TRAINING, seed=1))
+    analyze(AnalyzeOptions(run=run.path, clusters=6, umap=False, volumes=False, figures=False))
+    return run.path
 
 
 def main() -> None:
@@ -173,7 +206,7 @@ def main() -> None:
         tutorial = Tutorial(Path(folder))
         steps: list[Callable[[], None]] = [tutorial.workspace, tutorial.linked, tutorial.orientations]
         steps += [tutorial.volumes, tutorial.gallery, tutorial.difference, tutorial.morph]
-        steps.append(tutorial.movie)
+        steps += [tutorial.movie, tutorial.compare]
         for step in steps:
             step()
         tutorial.close()

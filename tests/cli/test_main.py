@@ -102,6 +102,7 @@ TRAIN_OPTIONS = (
         ("embed", (*DATA_OPTIONS, "--run", "--epoch", "--device", "--amp", "--overwrite")),
         ("volumes", ("--epoch", "--latents", "--particles", "--box", "--low-pass", "--map-hand", "--invert")),
         ("analyze", ("--epoch", "--clusters", "--method", "--seed", "--no-umap", "--no-volumes", "--overwrite")),
+        ("compare", ("--epoch-a", "--epoch-b", "--labels-a", "--labels-b", "--seeds", "--outdir", "--json")),
         ("select", (*DATA_OPTIONS, "--clusters", "--labels", "--ids", "--invert", "--per-tomogram", "--class-column")),
         ("simulate", ("--maps", "--dialect", "--particles", "--tilts", "--shot-snr", "--seed", "--overwrite")),
         ("demo", ("--seed", "--overwrite")),

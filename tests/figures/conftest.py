@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,10 @@ from napari_tomodrgn.analysis.clusters import cluster
 from napari_tomodrgn.analysis.comparison import write_comparison
 from napari_tomodrgn.analysis.embeddings import principal_components
 from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, write_centres, write_labels
+from napari_tomodrgn.particles.forward_model import ForwardModel
 from napari_tomodrgn.particles.maps import write_map
 from napari_tomodrgn.runs import layout
+from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.simulation.shapes import four_state_complex
 
 PIXEL_SIZE = 8.0
@@ -49,7 +52,58 @@ def _plant(
         {"epoch": epochs, "reconstruction": reconstruction, "kld": 8 - 20 / (epochs + 2)}
         | {"held_out_reconstruction": reconstruction + 0.01}
     ).reindex(columns=layout.METRIC_COLUMNS).to_csv(run / "metrics.csv", index=False)
+    Run.create(run, run_document(particles))
     return folder
+
+
+def run_document(particles: int, **changes: Any) -> dict[str, Any]:
+    """Return run.json of a training with the paper's settings for real data."""
+    layers = {name: [256, 3] for name in ("encoder_a", "encoder_b", "decoder")}
+    counts = {"encoder_parameters": 1_632_000, "decoder_parameters": 280_066}  # the decoder's are those of its Table 4
+    document: dict[str, Any] = {
+        "status": "finished",
+        "settings": {
+            "epochs": 15,
+            "batch_size": 1,
+            "learning_rate": 2e-4,
+            "learning_rate_schedule": "constant",
+            "seed": 3,
+            "dose_mask": True,
+            "dose_weight": True,
+            "tilt_weight": True,
+            "beta": None,
+            "selection": None,
+            "held_out_fraction": 0.1,
+            "held_out_by": "tilt",
+        },
+        "versions": {"python": "3.12.1", "napari-tomodrgn": "0.1.0", "torch": "2.13.0", "numpy": "2.2.0"},
+        "data": {
+            "star": "particles.star",
+            "source": "/data/ribosomes.star",
+            "dialect": "warp",
+            "fingerprint": "0",
+            "particles": particles,
+            "tilt_images": 41 * particles,
+            "box": 64,
+            "pixel_size": PIXEL_SIZE,
+            "forward_model": ForwardModel().as_dict(),
+            "standard_deviation": 1.0,
+        },
+        "model": {
+            "latent_dim": 128,
+            "pooling": "concatenate",
+            "tilts": 41,
+            "encoder_a_out": 128,
+            **layers,
+            **counts,
+            "positional_encoding": "gaussian",
+            "feature_sigma": 0.5,
+            "seed": 3,
+        },
+        "parent": None,
+        "chosen_epoch": 12,
+    }
+    return {**document, **changes}
 
 
 @pytest.fixture(scope="session")

@@ -32,13 +32,15 @@ class Page(HTMLParser):
         super().__init__()
         self.open_tags: list[str] = []
         self.sources: list[str] = []
+        self.links: list[str] = []
         self.cells: list[str] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in ("img", "meta"):
+        if tag not in ("img", "meta", "br"):
             self.open_tags.append(tag)
-        self.sources += [value or "" for name, value in attrs if name in ("src", "href")]
+        self.sources += [value or "" for name, value in attrs if name == "src"]
+        self.links += [value or "" for name, value in attrs if name == "href"]
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open_tags.pop() == tag
@@ -87,6 +89,7 @@ def test_the_report_needs_no_other_file_and_no_network(drawn: AnalysisFolder) ->
 
     assert not page.open_tags
     assert len(page.sources) == 6
+    assert all(f'id="{link[1:]}"' in text for link in page.links)
     assert all(source.startswith("data:image/png;base64,") for source in page.sources)
     assert "http:" not in text
     assert "https:" not in text
@@ -108,7 +111,7 @@ def test_names_are_escaped_in_the_report(plant: Planted, tmp_path: Path) -> None
     text = write_figures(folder, "kmeans-4").read_text(encoding="utf-8")
 
     assert "&lt;b&gt;&amp;tomogram_00" in text
-    assert "<b>" not in text
+    assert "<b>&" not in text
 
 
 def test_the_report_shows_every_labelling(drawn: AnalysisFolder, plant: Planted, tmp_path: Path) -> None:

@@ -5,11 +5,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from napari_tomodrgn.analysis.clusters import Method
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_open
 from napari_tomodrgn.particles.particle_set import ParticleId
@@ -112,6 +114,12 @@ class AnalysisFolder:
         found = (_LABELLING_FILE.fullmatch(path.name) for path in self.path.glob("labels-*.csv"))
         keys = sorted((match[1], int(match[2])) for match in found if match)
         return [f"{method}-{classes}" for method, classes in keys]
+
+
+def method_of(labelling: str) -> Method | None:
+    """Return the method that found the classes of a labelling, ``METHOD-K``; ``None`` where it is none of ours."""
+    method = labelling.rsplit("-", 1)[0]
+    return cast(Method, method) if method in get_args(Method) else None
 
 
 def write_labels(path: Path, ids: Sequence[ParticleId], labels: npt.NDArray[np.integer]) -> None:

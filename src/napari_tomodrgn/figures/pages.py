@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from napari_tomodrgn.figures.classes import draw_composition, draw_sizes
@@ -33,10 +34,10 @@ def umap_figure(content: Content) -> Figure:
     return figure
 
 
-def training_figure(content: Content) -> Figure:
+def training_figure(metrics: pd.DataFrame, epoch: int | None) -> Figure:
     """Losses per epoch."""
     figure = new_figure(5.0, 3.5)
-    draw_losses(figure.subplots(), content)
+    draw_losses(figure.subplots(), metrics, epoch)
     return figure
 
 
@@ -82,7 +83,7 @@ def overview_figure(content: Content) -> Figure:
     draw_explained_variance(variance, content)
     draw_umap(umap, content)
     losses, sizes, tomograms = training.subplots(1, 3, width_ratios=[1.1, 0.9, 1.2])
-    draw_losses(losses, content)
+    draw_losses(losses, content.metrics, content.epoch)
     draw_sizes(sizes, content)
     draw_composition(tomograms, content)
     if small:
@@ -101,7 +102,7 @@ FIGURES: dict[str, Callable[[Content], Figure]] = {
     "overview": overview_figure,
     "pca": pca_figure,
     "umap": umap_figure,
-    "training": training_figure,
+    "training": lambda content: training_figure(content.metrics, content.epoch),
     "classes": classes_figure,
     "volumes": volumes_figure,
     "comparison": comparison_figure,

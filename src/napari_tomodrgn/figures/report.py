@@ -1,25 +1,22 @@
-"""The report of an analysis: one HTML file that holds its pictures and opens without a network."""
+"""The report of a run at an epoch: one HTML file that holds its pictures and opens without a network."""
 
-import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from string import Template
-from typing import Any
 
 from napari_tomodrgn.analysis.folder import AnalysisFolder
 from napari_tomodrgn.figures.content import Content
-from napari_tomodrgn.figures.style import DPI, class_colours
+from napari_tomodrgn.figures.html import folded, page, picture, settings_table, table
+from napari_tomodrgn.figures.run_sections import lineage, methods_section, training
+from napari_tomodrgn.figures.style import class_colours
 from napari_tomodrgn.files import atomic_open
+from napari_tomodrgn.runs.run import Run
 
-CSS_PIXELS = 96  # an inch
-BROAD = 620  # wider pictures are scrolled in a narrow window, as their text would be too small to read
 CAPTIONS = {
     "pca": "Latents along their principal components, coloured by class. White points: the particle nearest to each "
     "class centre, which stands for the class.",
     "umap": "UMAP of the latents. It shows who neighbours whom; distances between groups and the size of a group mean "
     "little.",
-    "training": "What the training minimised, epoch by epoch. The dotted line marks the epoch shown here.",
     "classes": "Particles in each class, and how the particles of each tomogram divide into classes; where "
     "tomograms are very many, the largest are shown.",
     "volumes": "Volumes decoded at the class centres: central slices and projections, each view on one grey scale.",
@@ -40,57 +37,53 @@ number of classes, once its volume explains tilt images that were held out bette
 its particles alone show it in a backprojection with half-maps
 (<code>napari-tomodrgn select</code>, then <code>napari-tomodrgn reconstruct --backproject</code>).</p>
 """
-_STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;color:#1a1a1a;max-width:1080px;margin:2em auto;padding:0 1em}
-h1{font-size:1.6em;margin-bottom:.2em} h2{margin-top:2em;border-bottom:1px solid #d9d9d9} p.sub{color:#555;margin-top:0}
-table{border-collapse:collapse;margin:1em 0} td,th{padding:.25em .9em .25em 0;text-align:left;vertical-align:top}
-th{border-bottom:1px solid #767676} td.n,th.n{text-align:right} i{display:inline-block;width:.8em;height:.8em}
-td,th{white-space:nowrap} .wide{overflow-x:auto} summary{cursor:pointer;color:#444}
-figure{margin:1.6em 0} figure img{max-width:100%;height:auto} figcaption{color:#444;max-width:48em}
-code{background:#f2f2f2;padding:0 .25em} .note{background:#f6f6f2;padding:.2em 1em;border-left:4px solid #e69f00}
-.note code{white-space:nowrap}
-@media(max-width:760px){img.broad{max-width:none!important}}
-"""
-_PAGE = Template(
-    '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-    '<meta name="viewport" content="width=device-width,initial-scale=1">'
-    "<title>$title</title>\n<style>$style</style></head>\n"
-    '<body>\n<h1>$title</h1>\n<p class="sub">$subtitle</p>\n$sections\n'
-    '<h2>What a class is, and what it is not</h2>\n<div class="note">$note</div>\n</body></html>\n'
-)
 
 
 def write_report(folder: AnalysisFolder, contents: Sequence[Content]) -> Path:
-    """Write the report of all labellings of an epoch, whose figures are there already; return its path."""
-    particles = len(contents[0].labels)
-    page = _PAGE.substitute(
-        title=escape(f"Analysis of {folder.run.resolve().name}, epoch {folder.epoch}"),
-        subtitle=f"{particles} particles in {len(contents[0].composition)} tomograms",
-        style=_STYLE,
-        sections="\n".join(_section(folder, content) for content in contents),
-        note=NOTE,
-    )
+    """Write the report of an epoch of a run: where it came from, its training, its labellings, and its methods.
+
+    The figures of the labellings are there already; there may be no labelling.
+
+    Raises
+    ------
+    InputError
+        Where the run can't be read.
+    """
+    run = Run.open(folder.run)
+    epoch = folder.epoch if run.epochs or contents else None
+    sections = {"Lineage": lineage(run), "Training": training(run, epoch)}
+    sections |= {content.title[:1].upper() + content.title[1:]: _section(folder, content) for content in contents}
+    if contents:
+        sections["What a class is, and what it is not"] = f'<div class="note">{NOTE}</div>'
+    sections["Methods"] = methods_section(run, epoch, [content.settings for content in contents])
+    name = run.path.resolve().name
+    title = f"Analysis of {name}, epoch {folder.epoch}" if contents else f"Run {name}"
     with atomic_open(folder.report) as stream:
-        stream.write(page)
+        stream.write(page(title, _subtitle(run, contents), sections))
     return folder.report
+
+
+def _subtitle(run: Run, contents: Sequence[Content]) -> str:
+    if contents:
+        return f"{len(contents[0].labels)} particles in {len(contents[0].composition)} tomograms"
+    particles = run.document["data"].get("particles")
+    return f"{particles} particles, not analysed" if particles else "not analysed"
 
 
 def _section(folder: AnalysisFolder, content: Content) -> str:
     pictures = folder.figures(content.name)
     masked = MASKED if content.comparison is not None and content.comparison.masked else UNMASKED
     figures = [
-        _figure(pictures / f"{name}.png", caption.format(masked=masked))
+        picture((pictures / f"{name}.png").read_bytes(), caption.format(masked=masked))
         for name, caption in CAPTIONS.items()
         if _is_shown(name, content)
     ]
     return "\n".join(
         [
-            f"<h2>{escape(content.title)}</h2>",
             _class_table(folder, content),
             *figures,
             _composition_table(content),
-            "<h3>Settings</h3>",
-            _settings_table(content.settings),
+            folded("Settings of the analysis", settings_table(content.settings)),
         ]
     )
 
@@ -118,7 +111,7 @@ def _class_table(folder: AnalysisFolder, content: Content) -> str:
         rows.append(f"<tr>{''.join(cells)}</tr>")
     last = "<th>volume</th>" if content.volumes is not None else ""
     head = f'<tr><th>class</th><th class="n">particles</th><th class="n">share</th><th>centre particle</th>{last}</tr>'
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _composition_table(content: Content) -> str:
@@ -129,32 +122,5 @@ def _composition_table(content: Content) -> str:
     for name, values in zip(counts.index, counts.to_numpy(), strict=True):
         cells = "".join(f'<td class="n">{value}</td>' for value in [*values, values.sum()])
         rows.append(f"<tr><td>{escape(str(name))}</td>{cells}</tr>")
-    table = _table(f'<tr><th>tomogram</th>{numbers}<th class="n">all</th></tr>', rows)
-    return f"<details><summary>Particles of each class in each tomogram, as numbers</summary>{table}</details>"
-
-
-def _settings_table(settings: Mapping[str, Any]) -> str:
-    rows = (
-        f"<tr><td>{escape(str(name))}</td><td>{escape(_shown(value))}</td></tr>" for name, value in settings.items()
-    )
-    return _table("<tr><th>setting</th><th>value</th></tr>", rows)
-
-
-def _table(head: str, rows: Iterable[str]) -> str:
-    return f'<div class="wide"><table>{head}{"".join(rows)}</table></div>'
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return "not set" if value is None else str(value)
-
-
-def _figure(path: Path, caption: str) -> str:
-    """Return a picture at the size it was drawn for, so that all text on the page is of one size."""
-    picture = path.read_bytes()
-    width = int.from_bytes(picture[16:20], "big") * CSS_PIXELS / DPI  # the PNG header's own width
-    data = base64.b64encode(picture).decode("ascii")
-    kind = ' class="broad"' if width > BROAD else ""
-    tag = f'<img{kind} alt="{escape(caption)}" width="{width:.0f}" src="data:image/png;base64,{data}">'
-    return f'<figure><div class="wide">{tag}</div><figcaption>{escape(caption)}</figcaption></figure>'
+    head = f'<tr><th>tomogram</th>{numbers}<th class="n">all</th></tr>'
+    return folded("Particles of each class in each tomogram, as numbers", table(head, rows))

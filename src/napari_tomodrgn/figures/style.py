@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,14 @@ STYLE: dict[Any, Any] = {
     "savefig.facecolor": "white",
     "svg.hashsalt": "napari-tomodrgn",
     "svg.fonttype": "none",
+    "pdf.fonttype": 42,  # letters that can be edited
 }
 DPI = 150
+_UNDATED: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None},
+    "pdf": {"CreationDate": None},
+}
 
 
 def class_colours(classes: int) -> list[str]:
@@ -85,11 +92,18 @@ def save(figure: Figure, path: Path, formats: Sequence[str] = ("png", "svg")) ->
     written = []
     for kind in formats:
         target = path.with_suffix(f".{kind}")
-        metadata = {"Date": None} if kind == "svg" else {"Software": None}
+        metadata = _UNDATED[kind]
         with atomic_path(target) as temporary:
             figure.savefig(temporary, format=kind, dpi=DPI, metadata=metadata)
         written.append(target)
     return written
+
+
+def png_of(figure: Figure) -> bytes:
+    """Return a figure as the bytes of a PNG."""
+    stream = BytesIO()
+    figure.savefig(stream, format="png", dpi=DPI, metadata=_UNDATED["png"])
+    return stream.getvalue()
 
 
 def empty(axes: Axes, message: str) -> None:

@@ -1,8 +1,8 @@
 """Pictures of a training: what was minimised, epoch by epoch."""
 
+import pandas as pd
 from matplotlib.axes import Axes
 
-from napari_tomodrgn.figures.content import Content
 from napari_tomodrgn.figures.style import GREY, OKABE_ITO, empty, integer_ticks
 
 _CURVES = (
@@ -11,10 +11,12 @@ _CURVES = (
 )
 
 
-def draw_losses(axes: Axes, content: Content) -> None:
-    """Draw the reconstruction errors against the left axis and the KL divergence against the right one."""
+def draw_losses(axes: Axes, table: pd.DataFrame, epoch: int | None) -> None:
+    """Draw the reconstruction errors of metrics.csv against the left axis and the KL divergence against the right one.
+
+    The epoch that is shown elsewhere is marked.
+    """
     axes.set_title("Training")
-    table = content.metrics
     if table.empty:
         empty(axes, "no metrics.csv beside this run")
         return
@@ -27,7 +29,8 @@ def draw_losses(axes: Axes, content: Content) -> None:
             )
     axes.set_xlabel("epoch")
     axes.set_ylabel("squared error per pixel")
-    axes.axvline(content.epoch, color=GREY, linewidth=0.8, linestyle=":")
+    if epoch is not None:
+        axes.axvline(epoch, color=GREY, linewidth=0.8, linestyle=":")
     integer_ticks(axes.xaxis)
     if "kld" in table and table["kld"].notna().any():
         right = axes.twinx()

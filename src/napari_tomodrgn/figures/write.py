@@ -3,13 +3,15 @@
 from pathlib import Path
 
 from napari_tomodrgn.analysis.folder import AnalysisFolder
-from napari_tomodrgn.figures.content import read_content
+from napari_tomodrgn.figures.content import Content, read_content
 from napari_tomodrgn.figures.pages import FIGURES
 from napari_tomodrgn.figures.report import write_report
 from napari_tomodrgn.figures.style import save, styled
 from napari_tomodrgn.files import refuse_existing
+from napari_tomodrgn.runs.run import Run
 
 FORMATS = {"overview": ("png",)}  # its panels are figures of their own, to be edited
+_LAST = "comparison.png"  # of a labelling's figures; where it is, they are whole
 
 
 def write_figures(folder: AnalysisFolder, labelling: str, *, overwrite: bool = False) -> Path:
@@ -23,12 +25,36 @@ def write_figures(folder: AnalysisFolder, labelling: str, *, overwrite: bool = F
     InputError
         Where the labelling has figures already and may not be overwritten, or a table of it cannot be read.
     """
-    target = folder.figures(labelling)
-    refuse_existing(target / "overview.png", overwrite)
+    refuse_existing(folder.figures(labelling) / "overview.png", overwrite)
     content = read_content(folder, labelling)
-    with styled():
-        for name, draw in FIGURES.items():
-            save(draw(content), target / name, FORMATS.get(name, ("png", "svg")))
-    drawn = [name for name in folder.labellings() if (folder.figures(name) / "comparison.png").is_file()]
+    _draw(folder, content)
+    drawn = [name for name in folder.labellings() if (folder.figures(name) / _LAST).is_file()]
     contents = [content if name == labelling else read_content(folder, name) for name in drawn]
     return write_report(folder, contents)
+
+
+def write_run_report(run: Run, epoch: int | None = None) -> Path:
+    """Write the report of an epoch of a run (default: the chosen one) and return its path.
+
+    It shows every labelling of the epoch; figures that are missing, or older than their labels, are drawn first.
+
+    Raises
+    ------
+    InputError
+        Where the run has no epoch yet, or a table cannot be read.
+    """
+    folder = AnalysisFolder(run.path, run.chosen_epoch if epoch is None else epoch)
+    contents = []
+    for name in folder.labellings():
+        if folder.settings(name).is_file() and folder.centres(name).is_file():  # by `analyze`, not by hand
+            contents.append(read_content(folder, name))
+            last = folder.figures(name) / _LAST
+            if not last.is_file() or last.stat().st_mtime < folder.labels(name).stat().st_mtime:
+                _draw(folder, contents[-1])
+    return write_report(folder, contents)
+
+
+def _draw(folder: AnalysisFolder, content: Content) -> None:
+    with styled():
+        for name, draw in FIGURES.items():
+            save(draw(content), folder.figures(content.name) / name, FORMATS.get(name, ("png", "svg")))

@@ -11,6 +11,7 @@ from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_folder, make_folder
 from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.runs import layout
+from napari_tomodrgn.runs.lineage import ancestors
 from napari_tomodrgn.runs.lock import lock_holder
 from napari_tomodrgn.runs.run import Run
 
@@ -43,7 +44,10 @@ def describe_run(path: Path) -> dict[str, Any]:
         "model": document.get("model"),
         "settings": run.settings,
         "versions": document.get("versions"),
-        "lineage": _lineage(document.get("parent")),
+        "lineage": [
+            {"run": None if each.path is None else str(each.path), "selection": each.selection_name}
+            for each in ancestors(run)
+        ],
         "selections": [_selection(run, name) for name in run.selections()],
         "analyses": _folders(run.path / "analysis", "epoch-*"),
         "volumes": _folders(run.path / "volumes", "epoch-*/*"),
@@ -69,18 +73,6 @@ def _particles(run: Run) -> int | None:
         return len(run.latents()) if run.latent_dim else len(run.particle_set())
     except InputError:
         return None
-
-
-def _lineage(parent: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """Return the parents of a run, nearest first, as far back as their folders are there."""
-    line: list[dict[str, Any]] = []
-    while parent is not None and parent not in line:
-        line.append(parent)
-        try:
-            parent = Run.open(Path(str(parent["run"]))).document.get("parent")
-        except (InputError, KeyError):
-            parent = None
-    return line
 
 
 def _selection(run: Run, name: str) -> dict[str, Any]:

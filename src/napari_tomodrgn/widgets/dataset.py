@@ -32,6 +32,7 @@ from napari_tomodrgn.viewer.session_file import FOLDER, load_session, save_sessi
 from napari_tomodrgn.widgets.autosave import Autosave
 from napari_tomodrgn.widgets.class_model import swatch
 from napari_tomodrgn.widgets.following import follow_at_once
+from napari_tomodrgn.widgets.report_button import ReportButton
 from napari_tomodrgn.widgets.telling import tell
 
 
@@ -76,6 +77,7 @@ class Dataset(QWidget):
         self.title.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.epochs = QComboBox()
         self.epochs.setToolTip("Epoch of the run")
+        self.report_button = ReportButton(self.session)
         self.table = QTableWidget(0, 2)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -108,6 +110,7 @@ class Dataset(QWidget):
         self.epoch_label = QLabel("epoch")
         epoch.addWidget(self.epoch_label)
         epoch.addWidget(self.epochs, 1)
+        epoch.addWidget(self.report_button)
         box = QVBoxLayout(self)
         box.setContentsMargins(4, 4, 4, 4)
         box.addLayout(buttons)
@@ -253,6 +256,7 @@ class Dataset(QWidget):
         self.last_button.setEnabled(self.autosave.last is not None)
         self.epoch_label.setVisible(session.run is not None)
         self.epochs.setVisible(session.run is not None)
+        self.report_button.setVisible(session.run is not None)
         self.table.setVisible(there)
         self.files_button.setEnabled(there)
         if session.particle_set is None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from napari_tomodrgn.viewer.all_volumes import AllVolumes
 from napari_tomodrgn.viewer.current import panel_of, scene_of, session_of
+from napari_tomodrgn.widgets.compare import Compare
 from napari_tomodrgn.widgets.dataset import Dataset
 from napari_tomodrgn.widgets.gallery import Gallery
 from napari_tomodrgn.widgets.latent_space import LatentSpace
@@ -59,3 +60,11 @@ class MovieDock(Movie):
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(session_of(napari_viewer), scene_of(napari_viewer), panel_of(napari_viewer))
+
+
+class CompareDock(Compare):
+    """Another run beside the session's, in a viewer."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        scene_of(napari_viewer)
+        super().__init__(session_of(napari_viewer))

@@ -34,6 +34,11 @@ SHORTCUTS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Ctrl and wheel", "larger or smaller pictures"),
     ),
     "Movie": (("double click a stop", "go to what it shows"),),
+    "Compare": (
+        ("drag in the scatter", "select, in every view, as in the latent space"),
+        ("click a cell or a class", "select its particles"),
+        ("double click a changed particle", "look at it in its tomogram"),
+    ),
     "Everywhere": (("?", "this page"),),
 }
 

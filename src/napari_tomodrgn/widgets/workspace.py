@@ -10,14 +10,8 @@ from napari_tomodrgn.widgets.shortcuts import ShowShortcuts
 
 PLUGIN = "napari-tomodrgn"
 RIGHT, BOTTOM = Qt.DockWidgetArea.RightDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
-PLACES = {
-    "Dataset": RIGHT,
-    "Latent space": RIGHT,
-    "Volumes": RIGHT,
-    "Class gallery": RIGHT,
-    "Movie": RIGHT,
-    "Particles": BOTTOM,
-}
+TABS = ("Volumes", "Dataset", "Class gallery", "Movie", "Compare")  # above the latent space
+BELOW = ("Particles",)
 SIDE_PX, BOTTOM_PX = 460, 200
 
 
@@ -27,19 +21,19 @@ def open_workspace(viewer: Any = None) -> dict[str, Any]:
     if viewer is None:
         return {}
     widgets, docks = {}, {}
-    for name, area in PLACES.items():
+    for name in ("Latent space", *TABS, *BELOW):
         dock, widgets[name] = viewer.window.add_plugin_dock_widget(PLUGIN, name)
         docks[name] = dock
         window = dock.window()
         if isinstance(window, QMainWindow) and isinstance(dock, QDockWidget):
-            window.addDockWidget(area, dock)
+            window.addDockWidget(BOTTOM if name in BELOW else RIGHT, dock)
     window = docks["Dataset"].window()
     if isinstance(window, QMainWindow):
         window.splitDockWidget(docks["Volumes"], docks["Latent space"], Qt.Orientation.Vertical)
-        window.tabifyDockWidget(docks["Volumes"], docks["Dataset"])
-        window.tabifyDockWidget(docks["Volumes"], docks["Class gallery"])
-        window.tabifyDockWidget(docks["Volumes"], docks["Movie"])
-        docks["Volumes"].raise_()
+        for first, *others in (TABS, BELOW):
+            for name in others:
+                window.tabifyDockWidget(docks[first], docks[name])
+            docks[first].raise_()
         if window.findChild(ShowShortcuts) is None:
             ShowShortcuts(window)
         window.resizeDocks([docks["Latent space"]], [SIDE_PX], Qt.Orientation.Horizontal)
