@@ -3,7 +3,7 @@
 import pytest
 from npe2 import PluginManifest
 
-WIDGETS = ("dataset", "latent_space", "particles", "volumes", "gallery", "movie")
+WIDGETS = ("dataset", "latent_space", "particles", "volumes", "gallery", "movie", "inspect")
 
 
 @pytest.fixture(scope="module")

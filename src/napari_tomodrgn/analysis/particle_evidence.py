@@ -1,6 +1,7 @@
 """What a particle's tilt images say for its volume: images, projections of the volume, and how far they agree."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -83,13 +84,13 @@ class ParticleEvidence:
         """What the objective says of the particle as a whole, without the latent's own term."""
         return float((self.share * self.loss).sum())
 
-    @property
+    @cached_property
     def weight(self) -> FloatArray:
         """(n,) mean loss weight of the points that count in each image, 0 where none does."""
         total: FloatArray = self.weights.double().sum(1).numpy()
         return total / np.maximum(self.kept, 1)
 
-    @property
+    @cached_property
     def correlation(self) -> FloatArray:
         """(n,) weighted correlation of each image with its projection, over the points that count; 0 without power."""
         weight = self.weights.double()[:, None]
@@ -125,14 +126,19 @@ class ParticleEvidence:
         return self.pairs(part) * factor[:, None]
 
     def in_real_space(self, part: Part, *, low_pass: float = 0.0, masked: bool = True) -> Tensor:
-        """Return images (n, D, D), y and x, in units in which white noise of Hartley values of 1 has pixels of 1."""
-        return pairs_to_images(self.shown(part, low_pass=low_pass, masked=masked), lattice(self.box)) * self.box
+        """Return images (n, D, D), y and x; see :func:`real_space`."""
+        return real_space(self.shown(part, low_pass=low_pass, masked=masked), self.box)
 
 
 def _low_pass(points: Lattice, pixel_size: float, low_pass: float) -> Tensor:
     """Return what points (P,) are multiplied by: an edge two Fourier shells wide, as volumes have it."""
     beyond = points.k.norm(dim=1) * points.box - points.box * pixel_size / low_pass
     return 0.5 + 0.5 * torch.cos(torch.pi * ((beyond + 1) / 2).clamp(0, 1))
+
+
+def real_space(pairs: Tensor, box: int) -> Tensor:
+    """Return images (..., D, D) of pairs (..., 2, P), in which white noise of Hartley values of 1 has pixels of 1."""
+    return pairs_to_images(pairs, lattice(box)) * box
 
 
 def deviation(pairs: Tensor, box: int) -> float:

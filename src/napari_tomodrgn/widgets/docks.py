@@ -5,6 +5,7 @@ from typing import Any
 from napari_tomodrgn.viewer.all_volumes import AllVolumes
 from napari_tomodrgn.viewer.current import panel_of, scene_of, session_of
 from napari_tomodrgn.widgets.dataset import Dataset
+from napari_tomodrgn.widgets.evidence import Inspect
 from napari_tomodrgn.widgets.gallery import Gallery
 from napari_tomodrgn.widgets.latent_space import LatentSpace
 from napari_tomodrgn.widgets.movie import Movie
@@ -59,3 +60,11 @@ class MovieDock(Movie):
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(session_of(napari_viewer), scene_of(napari_viewer), panel_of(napari_viewer))
+
+
+class InspectDock(Inspect):
+    """The evidence for the particle that is clicked, in a viewer."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        scene_of(napari_viewer)
+        super().__init__(session_of(napari_viewer))

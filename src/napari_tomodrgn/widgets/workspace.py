@@ -15,6 +15,7 @@ PLACES = {
     "Latent space": RIGHT,
     "Volumes": RIGHT,
     "Class gallery": RIGHT,
+    "Inspect": RIGHT,
     "Movie": RIGHT,
     "Particles": BOTTOM,
 }
@@ -38,6 +39,7 @@ def open_workspace(viewer: Any = None) -> dict[str, Any]:
         window.splitDockWidget(docks["Volumes"], docks["Latent space"], Qt.Orientation.Vertical)
         window.tabifyDockWidget(docks["Volumes"], docks["Dataset"])
         window.tabifyDockWidget(docks["Volumes"], docks["Class gallery"])
+        window.tabifyDockWidget(docks["Volumes"], docks["Inspect"])
         window.tabifyDockWidget(docks["Volumes"], docks["Movie"])
         docks["Volumes"].raise_()
         if window.findChild(ShowShortcuts) is None:
