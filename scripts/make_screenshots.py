@@ -143,6 +143,29 @@ class Tutorial:
         volumes.morph.along.setValue(150)
         self.picture("morph")
 
+    def inspect(self) -> None:
+        """Show the tilt images of a particle beside the projections of its volume."""
+        inspect, session = self.widgets["Inspect"], self.session
+        self.show("Inspect")
+        session.look_at(int(session.rows_here[0]))
+        self.settle(0.5)
+        while inspect.work is None or inspect.work.running:
+            self.settle(0.1)
+        inspect.low_pass.setValue(40)
+        inspect.sheet.picked.emit(10)
+        self.picture("inspect")
+
+    def average(self) -> None:
+        """Show a class averaged by backprojection beside the volume that is decoded for it."""
+        inspect, session = self.widgets["Inspect"], self.session
+        session.select_class("kmeans-4", 0)
+        inspect.tabs.setCurrentWidget(inspect.selection)
+        inspect.selection.begin_button.click()
+        while inspect.selection.work.running:
+            self.settle(0.1)
+        self.picture("average")
+        session.undo()
+
     def movie(self) -> None:
         """Show stops of a camera: a slice, all volumes from the side, and one from near."""
         self.show("Movie")
@@ -206,7 +229,7 @@ def main() -> None:
         tutorial = Tutorial(Path(folder))
         steps: list[Callable[[], None]] = [tutorial.workspace, tutorial.linked, tutorial.orientations]
         steps += [tutorial.volumes, tutorial.gallery, tutorial.difference, tutorial.morph]
-        steps += [tutorial.movie, tutorial.compare]
+        steps += [tutorial.inspect, tutorial.average, tutorial.movie, tutorial.compare]
         for step in steps:
             step()
         tutorial.close()

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_path
 
 # Okabe and Ito's colour-blind-safe palette, ordered so that neighbours differ in lightness too; black is kept for text.
@@ -53,11 +54,9 @@ STYLE: dict[Any, Any] = {
     "pdf.fonttype": 42,  # letters that can be edited
 }
 DPI = 150
-_UNDATED: dict[str, dict[str, None]] = {
-    "png": {"Software": None},
-    "svg": {"Date": None},
-    "pdf": {"CreationDate": None},
-}
+WITHOUT_DATE: dict[str, dict[str, None]] = {
+    "png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None},
+}  # fmt: skip
 
 
 def class_colours(classes: int) -> list[str]:
@@ -92,9 +91,8 @@ def save(figure: Figure, path: Path, formats: Sequence[str] = ("png", "svg")) ->
     written = []
     for kind in formats:
         target = path.with_suffix(f".{kind}")
-        metadata = _UNDATED[kind]
         with atomic_path(target) as temporary:
-            figure.savefig(temporary, format=kind, dpi=DPI, metadata=metadata)
+            figure.savefig(temporary, format=kind, dpi=DPI, metadata=WITHOUT_DATE[kind])
         written.append(target)
     return written
 
@@ -102,8 +100,22 @@ def save(figure: Figure, path: Path, formats: Sequence[str] = ("png", "svg")) ->
 def png_of(figure: Figure) -> bytes:
     """Return a figure as the bytes of a PNG."""
     stream = BytesIO()
-    figure.savefig(stream, format="png", dpi=DPI, metadata=_UNDATED["png"])
+    figure.savefig(stream, format="png", dpi=DPI, metadata=WITHOUT_DATE["png"])
     return stream.getvalue()
+
+
+def format_of(path: Path) -> str:
+    """Return the format that a file's suffix names.
+
+    Raises
+    ------
+    InputError
+        Where it is none that figures are written in.
+    """
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in WITHOUT_DATE:
+        raise InputError(f"{path}: a figure is written as {', '.join(WITHOUT_DATE)}; give a name that ends so")
+    return kind
 
 
 def empty(axes: Axes, message: str) -> None:

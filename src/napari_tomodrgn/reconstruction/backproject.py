@@ -1,6 +1,6 @@
 """Weighted backprojection: one map, and two half-maps, straight from the tilt images."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -108,11 +108,37 @@ def backproject(
     """
     if rows is not None:
         particle_set = particle_set.take(rows)
+    weighting = Weighting(dose_weight, tilt_weight, dose_mask, dose_middle)
+    steps = backprojecting(particle_set, weighting, half_sets=half_sets, window=window, batch=batch, seed=seed)
+    _, total = next(steps)
+    found: list[Backprojection] = []
+
+    def rest() -> Iterator[tuple[int, int]]:
+        found.append((yield from steps))
+
+    for _ in track(rest(), "backprojection", total=total, unit="batches") if progress else rest():
+        pass
+    return found[0]
+
+
+def backprojecting(
+    particle_set: ParticleSet,
+    weighting: Weighting,
+    *,
+    half_sets: bool = True,
+    window: bool = True,
+    batch: int = 512,
+    seed: int = 0,
+) -> Generator[tuple[int, int], None, Backprojection]:
+    """Reconstruct as :func:`backproject` does, and yield how many batches of images are done, of how many.
+
+    Where it is closed before its end, what has not begun is left.
+    """
     _refuse_too_few(particle_set, half_sets)
     half = divide(particle_set, seed)
-    images = _FourierImages.of(particle_set, Weighting(dose_weight, tilt_weight, dose_mask, dose_middle), window)
+    images = _FourierImages.of(particle_set, weighting, window)
     image_half = _half_of_images(particle_set, half)
-    grids = _filled(images, image_half, batch, progress)
+    grids = yield from _filled(images, image_half, batch)
     sphere = soft_sphere(particle_set.box).numpy() if window else np.float32(1)
     first, second = (grid.reconstruct() * sphere for grid in grids)
     curve = fsc(first, second)
@@ -137,11 +163,12 @@ def _half_of_images(particle_set: ParticleSet, half: RowArray) -> RowArray:
 
 
 def _filled(
-    images: "_FourierImages", image_half: RowArray, batch: int, progress: bool
-) -> tuple[FourierGrid, FourierGrid]:
+    images: "_FourierImages", image_half: RowArray, batch: int
+) -> Generator[tuple[int, int], None, tuple[FourierGrid, FourierGrid]]:
     """Return the grids of the two halves (M,) of the images, each filled by a thread of its own.
 
-    A grid's batches come one after another, so its sums have one order, and the same call gives the same bits.
+    Yields how many batches are done, of how many. A grid's batches come one after another, so its sums have one order,
+    and the same call gives the same bits.
     """
     grids = (FourierGrid(images.points.box), FourierGrid(images.points.box))
     with _torch_threads_halved(), ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
@@ -150,9 +177,11 @@ def _filled(
             for number, rows in _batches(image_half, max(batch // 2, 1))
         ]
         try:
-            for job in track(jobs, "backprojection", unit="batches") if progress else jobs:
+            yield 0, len(jobs)
+            for done, job in enumerate(jobs, 1):
                 job.result()
-        finally:  # at an error or Ctrl-C; the pools wait for every job that is not cancelled
+                yield done, len(jobs)
+        finally:  # at an error or Ctrl-C, or where it is closed; the pools wait for every job that is not cancelled
             for job in jobs:
                 job.cancel()
     return grids

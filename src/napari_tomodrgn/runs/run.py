@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
@@ -10,7 +11,7 @@ from typing import Any
 import pandas as pd
 from pydantic import ValidationError
 
-from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.errors import InputError, RunError
 from napari_tomodrgn.files import atomic_open
 from napari_tomodrgn.particles.data_options import DataOptions
 from napari_tomodrgn.particles.forward_model import ForwardModel
@@ -202,6 +203,35 @@ class Run:
     def particle_set(self) -> ParticleSet:
         """Return the particles trained on, with the forward model that they were trained with."""
         return self.data_options().open().with_forward_model(**self.document["data"]["forward_model"])
+
+    def look_for_images_in(self, folder: Path) -> ParticleSet:
+        """Look for image stacks in a further folder, now and whenever the run is opened, and return its particles.
+
+        It is remembered in run.json, but not while a training writes that, nor where nothing may be written.
+
+        Raises
+        ------
+        InputError
+            Where the folder holds none of the stacks that are missing.
+        """
+        before = self.particle_set()
+        missing = [name for name, path in zip(before.stack_names, before.stacks, strict=True) if not path]
+        if not missing:
+            return before
+        recorded = self.document["data"]
+        found = {**recorded, "open_with": {**(recorded.get("open_with") or {}), "datadir": str(folder.absolute())}}
+        particle_set = Run(self.path, {**self.document, "data": found}).particle_set()
+        if sum(not path for path in particle_set.stacks) == len(missing):
+            raise InputError(
+                f"{folder}: holds none of the {len(missing)} missing image stacks ({missing[0]} is one); choose "
+                "another folder"
+            )
+        self.document["data"] = found
+        with suppress(InputError, RunError):
+            latest = Run.open(self.path)
+            if latest.status != "running":
+                latest.update(data=found)
+        return particle_set
 
     def selection(self, name: str) -> Selection:
         """Return a selection saved beside the run."""

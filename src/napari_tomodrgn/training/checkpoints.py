@@ -94,13 +94,17 @@ def _reason(error: Exception) -> str:
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A model as it was at the end of an epoch, and what is needed to use it."""
+    """A model as it was at the end of an epoch, and what is needed to use it.
+
+    ``corrections`` are those of its particles, as ``Corrections.restore`` takes them, where they were fitted.
+    """
 
     model: VAE
     epoch: int
     standard_deviation: float
     pixel_size: float
     box: int
+    corrections: dict[str, Any] | None = None
 
 
 def load_model(run: Run, epoch: int | None = None, device: torch.device | str = "cpu") -> TrainedModel:
@@ -115,7 +119,12 @@ def load_model(run: Run, epoch: int | None = None, device: torch.device | str = 
     state = _read(path, device)
     model = _model_of(state, path).to(device)
     return TrainedModel(
-        model.eval(), state["epoch"], state["standard_deviation"], state["pixel_size"], model.architecture.box
+        model.eval(),
+        state["epoch"],
+        state["standard_deviation"],
+        state["pixel_size"],
+        model.architecture.box,
+        state.get("corrections"),
     )
 
 

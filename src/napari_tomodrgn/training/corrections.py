@@ -63,6 +63,12 @@ class Corrections:
         owner = torch.from_numpy(np.repeat(np.arange(count), particle_set.tilts_per_particle))
         return cls(unknowns, owner, np.ones(count), np.zeros((count, 3)), np.zeros((count, 3)))
 
+    def of_particle(self, particle: int) -> "Corrections":
+        """Return those of one particle, as a set that holds no other has them."""
+        own = slice(particle, particle + 1)
+        owner = torch.zeros(int((self.owner == particle).sum()), dtype=torch.int64)
+        return Corrections(self.unknowns, owner, self.contrast[own], self.turn[own], self.shift[own])
+
     def applied(self, rows: Tensor, tilts: TiltImages, pairs: Tensor, lattice: Lattice) -> tuple[TiltImages, Tensor]:
         """Return the parameters of the images ``rows`` (n,) as corrected, and their pairs (n, 2, P) moved back."""
         owner = self.owner[rows].numpy()

@@ -6,6 +6,7 @@ from napari_tomodrgn.viewer.all_volumes import AllVolumes
 from napari_tomodrgn.viewer.current import panel_of, scene_of, session_of
 from napari_tomodrgn.widgets.compare import Compare
 from napari_tomodrgn.widgets.dataset import Dataset
+from napari_tomodrgn.widgets.evidence import Inspect
 from napari_tomodrgn.widgets.gallery import Gallery
 from napari_tomodrgn.widgets.latent_space import LatentSpace
 from napari_tomodrgn.widgets.movie import Movie
@@ -64,6 +65,14 @@ class MovieDock(Movie):
 
 class CompareDock(Compare):
     """Another run beside the session's, in a viewer."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        scene_of(napari_viewer)
+        super().__init__(session_of(napari_viewer))
+
+
+class InspectDock(Inspect):
+    """The evidence for the particle that is clicked, in a viewer."""
 
     def __init__(self, napari_viewer: Any) -> None:
         scene_of(napari_viewer)

@@ -33,6 +33,7 @@ SHORTCUTS: dict[str, tuple[tuple[str, str], ...]] = {
         ("R", "compare all with it"),
         ("Ctrl and wheel", "larger or smaller pictures"),
     ),
+    "Inspect": (("click a tilt or its mark in a plot", "mark it in all of them"),),
     "Movie": (("double click a stop", "go to what it shows"),),
     "Compare": (
         ("drag in the scatter", "select, in every view, as in the latent space"),

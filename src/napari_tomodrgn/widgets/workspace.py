@@ -10,7 +10,7 @@ from napari_tomodrgn.widgets.shortcuts import ShowShortcuts
 
 PLUGIN = "napari-tomodrgn"
 RIGHT, BOTTOM = Qt.DockWidgetArea.RightDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
-TABS = ("Volumes", "Dataset", "Class gallery", "Movie", "Compare")  # above the latent space
+TABS = ("Volumes", "Dataset", "Class gallery", "Inspect", "Movie", "Compare")  # above the latent space
 BELOW = ("Particles",)
 SIDE_PX, BOTTOM_PX = 460, 200
 
