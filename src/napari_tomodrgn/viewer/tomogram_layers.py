@@ -7,7 +7,6 @@ from weakref import ref
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.viewer.layers import IN_ANGSTROM
-from napari_tomodrgn.viewer.mrc_volume import SUFFIXES
 from napari_tomodrgn.viewer.notifications import show_error
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.tomogram_files import RAW, SEGMENTATION, TomogramFiles
@@ -95,9 +94,6 @@ class TomogramLayers:
         """Give the layers the files of the open tomogram, or nothing where there are none."""
         there = self.versions
         path = there.get(self.version) or next(iter(there.values()), None)
-        if path is not None and path.suffix.lower() not in SUFFIXES:
-            show_error(f"{path}: is no MRC file; open it by napari itself (File ▸ Open)")
-            path = None
         self.image = self._shown(self.image, path, segmentation=False)
         tomogram = self.session.tomogram
         known = tomogram in self.files.tomograms

@@ -7,14 +7,17 @@ import numpy as np
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.particle_set import ParticleSet
+from napari_tomodrgn.viewer import tiff_volume, zarr_volume
 from napari_tomodrgn.viewer.layers import (
     TOMOGRAM,
     LayerData,
     image_layer,
     segmentation_layer,
 )
-from napari_tomodrgn.viewer.mrc_volume import ConvertedVolume, MrcVolume, Volume, contrast_limits, open_mrc
+from napari_tomodrgn.viewer.mrc_volume import ConvertedVolume, Volume, VolumeFile, contrast_limits, open_mrc
+from napari_tomodrgn.viewer.tiff_volume import open_tiff
 from napari_tomodrgn.viewer.tomogram_fit import TomogramFit, check_fit
+from napari_tomodrgn.viewer.zarr_volume import open_zarr
 
 
 @dataclass(frozen=True)
@@ -36,10 +39,24 @@ class OpenedTomogram:
     """
 
     layer: LayerData
-    volume: MrcVolume
+    volume: VolumeFile
     pixel_size: float | None
     fit: TomogramFit | None
     messages: tuple[str, ...]
+
+
+def open_volume(path: Path) -> VolumeFile:
+    """Open a volume in an MRC file, a TIFF or an OME-Zarr, without reading it.
+
+    Raises
+    ------
+    InputError
+        If it is missing, of no such kind, or can't be read.
+    """
+    suffix = path.suffix.lower()
+    if suffix in tiff_volume.SUFFIXES:
+        return open_tiff(path)
+    return open_zarr(path) if suffix in zarr_volume.SUFFIXES else open_mrc(path)
 
 
 def open_tomogram(
@@ -51,7 +68,7 @@ def open_tomogram(
     segmentation: bool = False,
     inverted: bool = False,
 ) -> OpenedTomogram:
-    """Open an MRC file as a tomogram of a data set, and hold it against what that says.
+    """Open a file as a tomogram of a data set, and hold it against what that says.
 
     Parameters
     ----------
@@ -71,9 +88,9 @@ def open_tomogram(
     Raises
     ------
     InputError
-        If the file is missing, no MRC file, cut short, or no segmentation.
+        If the file is missing, of no kind that is known, cut short, or no segmentation.
     """
-    volume = open_mrc(path)
+    volume = open_volume(path)
     side = volume.pixel_size or pixel_size
     messages: tuple[str, ...] = () if side or volume.trouble is None else (volume.trouble,)
     fit = None
@@ -89,7 +106,7 @@ def open_tomogram(
     return OpenedTomogram(layer, volume, side, fit, messages)
 
 
-def as_labels(volume: MrcVolume) -> Volume:
+def as_labels(volume: VolumeFile) -> Volume:
     """Return a segmentation (Z, Y, X) as whole numbers; programs write them as any type of number.
 
     Raises
