@@ -3,7 +3,7 @@
 import pytest
 from npe2 import PluginManifest
 
-WIDGETS = ("dataset", "latent_space", "particles", "volumes", "gallery")
+WIDGETS = ("dataset", "tomogram", "latent_space", "particles", "volumes", "gallery")
 
 
 @pytest.fixture(scope="module")

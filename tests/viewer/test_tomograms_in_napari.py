@@ -86,7 +86,7 @@ def test_a_slab_follows_the_slider(viewer: Any, tmp_path: Path) -> None:
 
 def test_a_plane_is_drawn_where_it_lies(viewer: Any, tmp_path: Path) -> None:
     opened = open_tomogram(tomogram(tmp_path / "tomogram.mrc", "f4"), "a")
-    plane = oblique_plane(opened.volume.values, 10.0, (95.0, 295.0, 295.0), (1.0, 0.3, 0.2), 600.0)
+    plane = oblique_plane(opened.file.values, 10.0, (95.0, 295.0, 295.0), (1.0, 0.3, 0.2), 600.0)
     viewer.dims.ndisplay = 3
     values, attributes, _ = plane.layer("plane")
     layer = viewer.add_image(values, **attributes)

@@ -35,6 +35,7 @@ class Autosave(QObject):
             session.colouring_changed,
             session.tomogram_changed,
             session.particle_changed,
+            scene.tomograms.changed,
         ):
             follow_at_once(self, signal, self._soon)
 

@@ -1,4 +1,4 @@
-"""All widgets in one window, arranged: volumes, data set and gallery over the latent space, and the table below."""
+"""All widgets in one window: volumes, data set, tomogram and gallery over the latent space, and the table below."""
 
 from typing import Any
 
@@ -10,7 +10,14 @@ from napari_tomodrgn.widgets.shortcuts import ShowShortcuts
 
 PLUGIN = "napari-tomodrgn"
 RIGHT, BOTTOM = Qt.DockWidgetArea.RightDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
-PLACES = {"Dataset": RIGHT, "Latent space": RIGHT, "Volumes": RIGHT, "Class gallery": RIGHT, "Particles": BOTTOM}
+PLACES = {
+    "Dataset": RIGHT,
+    "Tomogram": RIGHT,
+    "Latent space": RIGHT,
+    "Volumes": RIGHT,
+    "Class gallery": RIGHT,
+    "Particles": BOTTOM,
+}
 SIDE_PX, BOTTOM_PX = 460, 200
 
 
@@ -29,8 +36,8 @@ def open_workspace(viewer: Any = None) -> dict[str, Any]:
     window = docks["Dataset"].window()
     if isinstance(window, QMainWindow):
         window.splitDockWidget(docks["Volumes"], docks["Latent space"], Qt.Orientation.Vertical)
-        window.tabifyDockWidget(docks["Volumes"], docks["Dataset"])
-        window.tabifyDockWidget(docks["Volumes"], docks["Class gallery"])
+        for name in ("Dataset", "Tomogram", "Class gallery"):
+            window.tabifyDockWidget(docks["Volumes"], docks[name])
         docks["Volumes"].raise_()
         if window.findChild(ShowShortcuts) is None:
             ShowShortcuts(window)
