@@ -35,7 +35,7 @@ class Tutorial:
         self.session, self.scene = session_of(self.viewer), scene_of(self.viewer)
         self.session.open_run(sample.run)
         self.viewer.layers.selection.active = self.scene.points
-        self.viewer.canvas.overlays.scale_bar.visible = True
+        self.scene.overlays.scale_bar = True
         self.settle()
 
     def settle(self, seconds: float = 1.0) -> None:
@@ -101,11 +101,10 @@ class Tutorial:
     def orientations(self) -> None:
         """Show arrows in three dimensions."""
         self.in_three_dimensions()
-        self.widgets["Dataset"].oriented.setChecked(True)
-        self.widgets["Dataset"].arrow.setValue(220)
+        self.scene.orientations.show(220)
         self.scene.points.size = 60
         self.picture("orientations")
-        self.widgets["Dataset"].oriented.setChecked(False)
+        self.scene.orientations.show(0)
 
     def volumes(self) -> None:
         """Show all volumes at their poses, coloured by class, and one particle's own."""

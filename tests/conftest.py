@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # The workers share the cores: more threads than cores wait for each other in OpenMP's spin locks.
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+# What a person chose in napari's Preferences is no part of the tests.
+os.environ["NAPARI_CONFIG"] = ""
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"
 

@@ -3,7 +3,7 @@
 import pytest
 from npe2 import PluginManifest
 
-WIDGETS = ("dataset", "latent_space", "particles", "volumes", "gallery", "inspect", "movie", "compare")
+WIDGETS = ("dataset", "tomogram", "latent_space", "particles", "volumes", "gallery", "inspect", "movie", "compare")
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,10 @@
 """The open tomogram in a real viewer: what the layers show, and what selecting and clicking in them does."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import mrcfile
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
@@ -149,22 +151,94 @@ def test_particles_on_a_ray_and_at_a_place(scene: Scene) -> None:
     assert Scene(scene.viewer, Session()).row_at(np.zeros(3), None) is None
 
 
-def test_arrows_are_the_axes_that_scipy_turns(scene: Scene) -> None:
-    scene.show_orientations(200.0)
-    assert scene.vectors is not None
+def z_axes(scene: Scene) -> Any:
+    """The particles' z axes (n, 3) z, y, x, as scipy turns them."""
     assert scene.session.particle_set is not None
     angles = scene.session.particle_set.particles[["rot", "tilt", "psi"]].to_numpy()[scene.rows]
     # extrinsic turns about fixed axes: -rot about z, then -tilt about y, then -psi about z
-    turns = Rotation.from_euler("zyz", -angles, degrees=True)
+    return Rotation.from_euler("zyz", -angles, degrees=True)
+
+
+def test_arrows_are_the_axes_that_scipy_turns(scene: Scene) -> None:
+    orientations = scene.orientations
+    orientations.show(200.0, "arrows")
+    turns = z_axes(scene)
+    count = len(scene.rows)
     for number, (axis, share) in enumerate((((0, 0, 1), 1.0), ((1, 0, 0), 0.5))):
-        expected = 200 * share * turns.apply(np.broadcast_to(axis, (len(angles), 3)))[:, ::-1]
-        arrows = scene.vectors.data[number * len(angles) : (number + 1) * len(angles)]
+        expected = 200 * share * turns.apply(np.broadcast_to(axis, (count, 3)))[:, ::-1]
+        arrows = orientations.arrows.data[number * count : (number + 1) * count]
         np.testing.assert_allclose(arrows[:, 1], expected, atol=1e-3)
-    np.testing.assert_allclose(scene.vectors.edge_color[: len(angles)], scene.session.colouring.rgba[scene.rows])
+    np.testing.assert_allclose(orientations.arrows.edge_color[:count], scene.session.colouring.rgba[scene.rows])
     scene.session.open_tomogram(scene.session.tomograms[1])
-    assert len(scene.vectors.data) == 2 * len(scene.rows)
-    scene.show_orientations(0)
-    assert not scene.vectors.visible
+    assert len(orientations.arrows.data) == 2 * len(scene.rows)
+    orientations.show(0)
+    assert not orientations.arrows.visible
+
+
+def test_cones_point_along_the_axes_and_are_arrows_in_two_dimensions(scene: Scene) -> None:
+    orientations, viewer = scene.orientations, scene.viewer
+    viewer.dims.ndisplay = 3
+    orientations.show(200.0, "cones")
+    vertices, faces, _ = orientations.cones.data
+    assert scene.points is not None
+    of_each = vertices.reshape(len(scene.rows), -1, 3)
+    tips = of_each[:, 0] - scene.points.data
+    np.testing.assert_allclose(tips, 200 * z_axes(scene).apply((0, 0, 1))[:, ::-1], atol=1e-2)
+    across = of_each[:, 1:-1] - scene.points.data[:, None]
+    np.testing.assert_allclose(np.einsum("nvi,ni->nv", across, tips), 0, atol=1.0)
+    first, second, third = vertices[faces].transpose(1, 0, 2)
+    volume = -np.einsum("fi,fi->f", first, np.cross(second, third)).sum() / 6  # z, y, x is left-handed
+    round_cone = np.pi * (200 / 3) ** 2 * 200 / 3
+    assert volume / len(scene.rows) == pytest.approx(round_cone, rel=0.06)  # of twelve sides
+    colours = scene.session.colouring.rgba[scene.rows]
+    np.testing.assert_allclose(orientations.cones.vertex_colors.reshape(*of_each.shape[:2], 4)[:, 3], colours)
+
+    scene.session.open_tomogram(scene.session.tomograms[1])
+    assert len(orientations.cones.data[0]) == of_each.shape[1] * len(scene.rows)
+    viewer.dims.ndisplay = 2
+    assert orientations.arrows.visible
+    assert not orientations.cones.visible
+    viewer.dims.ndisplay = 3
+    assert orientations.cones.visible
+    assert not orientations.arrows.visible
+
+
+def test_the_slider_goes_by_slices_and_particles_are_seen_in_them(scene: Scene, tmp_path: Path) -> None:
+    viewer, points = scene.viewer, scene.points
+    assert points is not None
+    tomogram = scene.session.tomogram
+    assert tomogram is not None
+    with mrcfile.new(tmp_path / "one.mrc") as file:
+        file.set_data(np.zeros((30, 40, 40), np.float32))
+        file.voxel_size = 50.0
+    scene.tomograms.assign(tmp_path / "one.mrc", tomogram)
+    assert viewer.dims.range[0].step == 50.0
+    layer_added = viewer.add_points(np.zeros((1, 3)), units=("angstrom",) * 3)
+    assert viewer.dims.range[0].step == 50.0
+    viewer.layers.remove(layer_added)
+    viewer.dims.set_point(0, float(points.data[0, 0]))
+    z = viewer.dims.point[0]
+    assert z % 50 == 0
+    away = np.abs(points.data[:, 0] - z) / scene.diameter
+    seen = {points.get_value((z, *place[1:]), world=True) for place in points.data} - {None}
+    assert 1 < len(seen) < len(points.data)
+    assert set(np.flatnonzero(away < 0.45)) <= seen <= set(np.flatnonzero(away < 0.55))
+
+
+def test_the_box_is_that_of_the_file_or_of_the_set(scene: Scene, warptools_set: Path, tmp_path: Path) -> None:
+    scene.session.open_star(warptools_set)
+    scene.box.show(True)
+    (outline,) = (each for each in scene.viewer.layers if each.name == "outline")
+    table = scene.session.particle_set.tomograms.set_index("name")  # type: ignore[union-attr]
+    corners = np.concatenate([outline.data[:, 0], outline.data.sum(axis=1)])
+    np.testing.assert_allclose(corners.max(axis=0), table.loc[scene.session.tomogram, ["size_z", "size_y", "size_x"]])
+    with mrcfile.new(tmp_path / "one.mrc") as file:
+        file.set_data(np.zeros((4, 5, 6), np.int8))
+        file.voxel_size = 100.0
+    scene.tomograms.assign(tmp_path / "one.mrc", str(scene.session.tomogram))
+    np.testing.assert_allclose(outline.data.sum(axis=1).max(axis=0), [300, 400, 500])
+    scene.box.show(False)
+    assert not outline.visible
 
 
 def test_a_star_without_positions_leaves_the_scene_empty(scene: Scene, class_e_star: Any) -> None:

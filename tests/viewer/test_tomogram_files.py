@@ -100,10 +100,12 @@ def test_the_mapping_is_kept_through_json(tmp_path: Path) -> None:
     touch(tmp_path, "TS_01.mrc", "TS_02_seg.mrc", "strange.mrc")
     files = TomogramFiles(NAMES)
     files.add([tmp_path])
-    files.pixel_size = 13.5
+    files.set_pixel_size("raw", None, 13.5)
+    files.set_pixel_size("raw", 1.0, 10.0)
     document = json.loads(json.dumps(files.as_dict()))
     again = TomogramFiles.from_dict(NAMES, document)
-    assert (again.files, again.unassigned, again.pixel_size) == (files.files, files.unassigned, 13.5)
+    assert (again.files, again.unassigned) == (files.files, files.unassigned)
+    assert again.pixel_sizes == {"raw": {"none": 13.5, "1": 10.0}}
     fewer = TomogramFiles.from_dict(["TS_01.tomostar"], document)
     assert list(fewer.files) == ["TS_01.tomostar"]
     assert len(fewer.unassigned) == 2

@@ -85,15 +85,22 @@ def test_a_file_opens_as_a_tomogram_of_its_set(tmp_path: Path, real_set: Particl
     with mrcfile.new(path) as mrc:
         mrc.set_data(np.zeros(shape_at(size, 100.0), dtype=np.int8))
     opened = open_tomogram(path, name, real_set, inverted=True)
-    assert opened.pixel_size is None
-    assert len(opened.messages) == 2
+    assert opened.messages == ()
+    assert opened.question is not None
+    assert "it has no pixel size" in opened.question
     assert opened.fit is not None
     suggested = opened.fit.suggested_pixel_size
     assert suggested == pytest.approx(100, rel=0.05)
+    assert opened.pixel_size == suggested  # until another one is said
+    alone = open_tomogram(path, name)
+    assert alone.pixel_size is None
+    assert alone.question is not None
+    assert "its header has no voxel size, so it is shown in voxels" in alone.question
 
-    opened = open_tomogram(path, name, real_set, pixel_size=suggested, inverted=True)
+    opened = open_tomogram(path, name, real_set, pixel_sizes={"none": suggested}, inverted=True)
     _, attributes, kind = opened.layer
     assert opened.messages == ()
+    assert opened.question is None
     assert kind == "image"
     assert attributes["colormap"] == "gray_r"
     assert attributes["metadata"]["experiment_id"] == name

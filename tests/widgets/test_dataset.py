@@ -7,8 +7,10 @@ from typing import Any
 
 import mrcfile
 import numpy as np
+import pandas as pd
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QFileDialog
 
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.viewer import tomogram_layers
@@ -18,6 +20,7 @@ from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.widgets import dataset as dataset_module
 from napari_tomodrgn.widgets import telling
 from napari_tomodrgn.widgets.dataset import Dataset
+from napari_tomodrgn.widgets.tomogram_model import FILE, FIRST_CLASS, PARTICLES, TomogramModel
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -36,18 +39,28 @@ def dataset(make_napari_viewer_proxy: Callable[..., Any], qtbot: Any, told: list
     scene = Scene(viewer, session)
     widget = Dataset(session, scene)
     widget.kept = scene  # type: ignore[attr-defined]
+    widget.autosave._timer.setInterval(10**7)  # not into the run of other tests, which are slow
     qtbot.addWidget(widget)
+    widget.resize(500, 600)
     widget.show()
     return widget
 
 
 def cells(dataset: Dataset) -> dict[str, list[int]]:
+    model = dataset.table.tomograms
+    numbers = [
+        [int(model.index(row, column).data()) for column in range(PARTICLES, model.columnCount())]
+        for row in range(model.rowCount())
+    ]
+    return {model.name_at(row): own for row, own in enumerate(numbers)}
+
+
+def click(qtbot: Any, dataset: Dataset, row: int, column: int = 0, *, twice: bool = False) -> None:
     table = dataset.table
-    rows = {}
-    for row in range(table.rowCount()):
-        items = [table.item(row, column) for column in range(1, table.columnCount())]
-        rows[dataset._name_at(row)] = [int(item.text()) for item in items if item is not None]
-    return rows
+    place = table.visualRect(table.tomograms.index(row, column)).center()
+    qtbot.mouseClick(table.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, place)
+    if twice:
+        qtbot.mouseDClick(table.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, place)
 
 
 def test_tomograms_are_listed_with_counts_of_classes(dataset: Dataset, analysed_run: Run, qtbot: Any) -> None:
@@ -63,15 +76,54 @@ def test_tomograms_are_listed_with_counts_of_classes(dataset: Dataset, analysed_
     }
     assert cells(dataset) == expected
     other = session.tomograms[1]
-    row = next(each for each in range(2) if dataset._name_at(each) == other)
-    item = dataset.table.item(row, 0)
-    place = dataset.table.visualItemRect(item).center()
-    qtbot.mouseClick(dataset.table.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, place)
+    row = dataset.table.tomograms.row_of(other)
+    assert row is not None
+    click(qtbot, dataset, row)
     assert session.tomogram == other
     session.name_class("kmeans-3", 0, "70S")
-    header = dataset.table.horizontalHeaderItem(2)
-    assert header is not None
-    assert header.text() == "70S"
+    assert dataset.table.tomograms.headerData(FIRST_CLASS, Qt.Orientation.Horizontal) == "70S"
+
+    header = dataset.table.horizontalHeader()
+    place = QPoint(header.sectionViewportPosition(FIRST_CLASS) + 5, header.height() // 2)
+    for _ in range(2):
+        qtbot.mouseClick(header.viewport(), LEFT, Qt.KeyboardModifier.NoModifier, place)
+        numbers = [own[1] for own in cells(dataset).values()]
+        assert numbers in (sorted(numbers), sorted(numbers, reverse=True))
+        (marked,) = dataset.table.selectionModel().selectedRows()
+        assert dataset.table.tomograms.name_at(marked.row()) == other
+    assert cells(dataset) == expected
+
+
+def test_a_thousand_tomograms_of_a_hundred_classes_ask_for_no_more_than_is_seen(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch, qtbot: Any
+) -> None:
+    generator = np.random.default_rng(0)
+    tomograms, classes = generator.integers(0, 1000, 100_000), generator.integers(-1, 100, 100_000)
+    session = dataset.session
+    session.columns = {
+        "tomogram": Classes(tomograms, tuple(f"TS_{number:04d}.tomostar" for number in range(1000))),
+        "kmeans-100": Classes(classes, tuple(f"class {number}" for number in range(100))),
+    }
+    session.coloured_by = "kmeans-100"
+    session.restyled()
+    table, model = dataset.table, dataset.table.tomograms
+    expected = pd.crosstab(tomograms, classes).reindex(columns=range(100)).to_numpy()
+    np.testing.assert_array_equal(model.counts[:, 1:], expected)
+    np.testing.assert_array_equal(model.counts[:, 0], np.bincount(tomograms, minlength=1000))
+    asked: list[int] = []
+    data = TomogramModel.data
+
+    def counted(self: TomogramModel, *arguments: Any) -> Any:
+        asked.append(1)
+        return data(self, *arguments)
+
+    monkeypatch.setattr(TomogramModel, "data", counted)
+    table.setVisible(True)
+    table.sortByColumn(FIRST_CLASS + 7, Qt.SortOrder.DescendingOrder)
+    session.paint_class("kmeans-100", 3, (1.0, 0.0, 0.0, 1.0))
+    qtbot.wait(50)
+    assert int(model.index(0, FIRST_CLASS + 7).data()) == expected[:, 7].max()
+    assert len(asked) < 20_000
 
 
 def test_another_epoch(dataset: Dataset, analysed_run: Run) -> None:
@@ -118,23 +170,20 @@ def test_files_of_tomograms_are_shown_in_one_layer(
     for number, name in enumerate((first, second, f"{first}_denoised", "elsewhere")):
         tomogram_file(tmp_path / "tomograms", name, number)
     assert layers.add([tmp_path / "tomograms"]) == 3
-    dataset._show_files()
     assert float(np.asarray(layers.image.data)[0, 0, 0]) == 0
-    assert [dataset.version.itemText(index) for index in range(dataset.version.count())] == ["raw", "denoised"]
-    assert "1 files match no tomogram" in dataset.file_text.text()
-    dataset.version.setCurrentText("denoised")
-    dataset.version.activated.emit(1)
+    assert list(layers.versions) == ["raw", "denoised"]
+    assert dataset.file_text.text() == "2 of 2 tomograms have a file · 1 files match no tomogram"
+    layers.choose("denoised")
     assert float(np.asarray(layers.image.data)[0, 0, 0]) == 2
     image = layers.image
     session.open_tomogram(second)
     assert layers.image is image
     assert float(np.asarray(image.data)[0, 0, 0]) == 1
     assert dataset.scene.viewer.layers.index(image) < dataset.scene.viewer.layers.index(dataset.scene.points)
-    qtbot.mouseClick(dataset.inverted, LEFT)
-    assert image.colormap.name == "gray_r"
     (tmp_path / "tomograms" / f"{first}_denoised.mrc").write_bytes(b"no tomogram")
     told.clear()
     session.open_tomogram(first)
+    assert image.visible is False
     assert any("denoised" in each for each in told)
     assert len(dataset.scene.points.data) == len(dataset.scene.rows)  # type: ignore[union-attr]
 
@@ -149,6 +198,58 @@ def test_a_tomogram_of_another_size_is_said(
     assert dataset.tomograms.image is not None
 
 
+def test_files_are_seen_and_given_by_hand(
+    dataset: Dataset, analysed_run: Run, tmp_path: Path, told: list[str], qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset.open(analysed_run.path)
+    session, model = dataset.session, dataset.table.tomograms
+    first, second = session.tomograms
+    assert [model.index(row, FILE).data() for row in range(2)] == ["none", "none"]
+    strange = tomogram_file(tmp_path, "strange", 1)
+    asked: list[str] = []
+
+    def choose(parent: Any, title: str, *arguments: Any) -> tuple[str, str]:
+        asked.append(title)
+        return str(strange), ""
+
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", choose)
+    row = model.row_of(second)
+    assert row is not None
+    click(qtbot, dataset, row, FILE, twice=True)
+    assert asked == [f"The raw file of {second}"]
+    assert model.index(row, FILE).data() == "strange.mrc"
+    assert model.index(row, FILE).data(Qt.ItemDataRole.ToolTipRole) == f"raw: {strange}"
+    assert dataset.tomograms.image.metadata["file"] == str(strange)
+
+    strange = tmp_path / "no tomogram.mrc"
+    strange.write_bytes(b"nothing")
+    click(qtbot, dataset, row, FILE, twice=True)
+    assert any("no tomogram.mrc" in each for each in told)
+    assert model.index(row, FILE).data() == "strange.mrc"
+
+    other = tomogram_file(tmp_path, "other_seg", 1)
+    dataset.tomograms.add([tmp_path])
+    place = dataset.table.visualRect(model.index(row, FILE)).center()
+    menu = dataset.table.open_menu(place)
+    assert menu is not None
+    (among,) = (action.menu() for action in menu.actions() if action.menu() is not None)
+    given = {action.text(): action for action in among.actions()}
+    assert set(given) == {"other_seg.mrc (segmentation)", "no tomogram.mrc (raw)"}
+    given["other_seg.mrc (segmentation)"].trigger()
+    assert any("no whole numbers" in each for each in told)  # so it is none
+    dataset.tomograms.assign(other, second, "denoised")
+    assert model.index(row, FILE).data() == "strange.mrc + 1"
+    menu.close()
+    menu = dataset.table.open_menu(place)
+    assert menu is not None
+    next(each for each in menu.actions() if each.text() == "Take strange.mrc (raw) from it").trigger()
+    menu.close()
+    assert model.index(row, FILE).data() == "other_seg.mrc"
+    other.unlink()
+    assert "not there" in model.index(row, FILE).data(Qt.ItemDataRole.ToolTipRole)
+    assert model.index(model.row_of(first), FILE).data() == "none"
+
+
 def test_a_session_is_saved_and_opened_again(dataset: Dataset, analysed_run: Run, tmp_path: Path) -> None:
     shutil.copytree(analysed_run.path, tmp_path / "run")
     dataset.open(tmp_path / "run")
@@ -157,11 +258,13 @@ def test_a_session_is_saved_and_opened_again(dataset: Dataset, analysed_run: Run
     session.select_class("kmeans-3", 1)
     viewer.dims.ndisplay = 3
     viewer.scene.camera.zoom = 0.77
-    dataset.oriented.setChecked(True)
+    dataset.scene.orientations.show(150, "arrows")
+    dataset.tomograms.average(2, 50)
     dataset.save(tmp_path / "run" / "sessions" / "mine.json")
     chosen, tomogram = session.selected.copy(), session.tomogram
 
-    dataset.oriented.setChecked(False)
+    dataset.scene.orientations.show(0)
+    dataset.tomograms.average(0, 0)
     viewer.dims.ndisplay = 2
     dataset.open(tmp_path / "run")
     assert not session.selected.any()
@@ -170,8 +273,9 @@ def test_a_session_is_saved_and_opened_again(dataset: Dataset, analysed_run: Run
     assert session.tomogram == tomogram
     assert viewer.dims.ndisplay == 3
     assert viewer.scene.camera.zoom == pytest.approx(0.77)
-    assert dataset.scene.vectors is not None
-    assert dataset.scene.vectors.visible
+    assert dataset.scene.orientations.arrows.visible
+    assert dataset.scene.orientations.length == 150
+    assert (dataset.tomograms.look.half, dataset.tomograms.look.low_pass) == (2, 50)
 
 
 def test_a_run_that_goes_while_it_is_open(dataset: Dataset, analysed_run: Run, tmp_path: Path, told: list[str]) -> None:

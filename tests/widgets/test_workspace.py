@@ -116,8 +116,8 @@ def test_one_selection_in_every_view(window: Window, qtbot: Any) -> None:
 
     other = session.tomograms[1]
     table = window.widgets["Dataset"].table
-    row = next(each for each in range(table.rowCount()) if window.widgets["Dataset"]._name_at(each) == other)
-    qtbot.mouseClick(table.viewport(), LEFT, NO, table.visualItemRect(table.item(row, 0)).center())
+    place = table.visualRect(table.tomograms.index(table.tomograms.row_of(other), 0)).center()
+    qtbot.mouseClick(table.viewport(), LEFT, NO, place)
     window.settle()
     assert session.tomogram == other
     assert window.in_points() == window.in_table() == window.of_tomogram(ids)
@@ -231,7 +231,7 @@ def test_what_is_dropped_on_the_window_opens_in_it(window: Window, warptools_set
         session.open_tomogram(str(tomogram))
         expected = 12.0 * group[["rlnCoordinateZ", "rlnCoordinateY", "rlnCoordinateX"]].to_numpy()
         np.testing.assert_allclose(points.data, expected, atol=0.01)
-    assert window.widgets["Dataset"].table.rowCount() == 4
+    assert window.widgets["Dataset"].table.tomograms.rowCount() == 4
     assert window.widgets["Volumes"].view.volume is None
 
     assert window.viewer.open(class_e_star, plugin="napari-tomodrgn") == []

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from napari_tomodrgn.viewer.array_cache import ArrayCache, cache_folder
+from napari_tomodrgn.viewer.preferences import preferences
 from napari_tomodrgn.viewer.scene import Scene
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.volume_panel import VolumePanel
@@ -41,7 +42,7 @@ def panel_of(viewer: "napari.Viewer") -> VolumePanel:
     """Return what a viewer knows of volumes; they are kept on the disk for the next time."""
     viewer = _behind(viewer)
     if viewer not in _PANELS:
-        _PANELS[viewer] = VolumePanel(session_of(viewer), ArrayCache(cache_folder()))
+        _PANELS[viewer] = VolumePanel(session_of(viewer), ArrayCache(cache_folder(), int(1e9 * preferences().cache_gb)))
     return _PANELS[viewer]
 
 

@@ -148,7 +148,7 @@ def outline_layer(
     attributes = {
         "name": "outline",
         "edge_color": "#8a8f98",
-        "edge_width": float(size.max()) / 400,
+        "edge_width": float(size.max()) / 300,
         "vector_style": "line",
         "length": 1,
         "metadata": {TOMOGRAM: tomogram},

@@ -12,7 +12,7 @@ from napari_tomodrgn.particles.mrc_header import read_header
 
 SUFFIXES = (".mrc", ".rec", ".map")
 UNEQUAL = 1.01  # voxel sides that differ by more are no rounding
-SHOWN = (0.5, 99.5)  # percentiles between black and white
+CUT = 0.5  # percent of the voxels that are black, and as many white
 LARGEST, LARGEST_IN_3D = 2**28, 2**26  # voxels, of what is shown as it is, and of the coarsest level of the others
 _SLICES, _MOST_PIXELS = 5, 512 * 512  # that the percentiles are taken of, and of each of them
 
@@ -81,19 +81,19 @@ class ConvertedVolume:
 
 
 @dataclass(frozen=True)
-class MrcVolume:
-    """A volume in an MRC file.
+class VolumeFile:
+    """A volume in a file.
 
     Attributes
     ----------
     path
         The file.
     values
-        (Z, Y, X), memory-mapped, in the machine's byte order.
+        (Z, Y, X), of which only what is looked at is read, in the machine's byte order.
     pixel_size
-        Å per voxel, ``None`` where the header has none that can be right.
+        Å per voxel, ``None`` where the file says none that can be right.
     trouble
-        What is wrong with the header's voxel size, as a sentence.
+        What is wrong with the file's voxel size, as a sentence.
     """
 
     path: Path
@@ -101,8 +101,20 @@ class MrcVolume:
     pixel_size: float | None
     trouble: str | None = None
 
+    @classmethod
+    def of(cls, path: Path, values: Volume, sides: tuple[float, ...] | None) -> "VolumeFile":
+        """Return a volume whose file says these sides z, y, x of a voxel in Å, ``None``: says none."""
+        if sides is None or not all(np.isfinite(side) and side > 0 for side in sides):
+            shown = "its header has no voxel size, so it is shown in voxels; set its pixel size"
+            return cls(path, values, None, f"{path}: {shown}")
+        if max(sides) > UNEQUAL * min(sides):
+            found = " x ".join(f"{side:.4g}" for side in sides[::-1])
+            shown = f"its header has voxels of {found} Å and not cubes, so it is shown in voxels; set its pixel size"
+            return cls(path, values, None, f"{path}: {shown}")
+        return cls(path, values, float(np.mean(sides)))
 
-def open_mrc(path: Path) -> MrcVolume:
+
+def open_mrc(path: Path) -> VolumeFile:
     """Open a tomogram or map of MRC mode 0, 1, 2, 6 or 12, of either byte order and any axis order, without reading it.
 
     Raises
@@ -115,15 +127,7 @@ def open_mrc(path: Path) -> MrcVolume:
     values: Volume = stored
     if not header.dtype.isnative:
         values = ConvertedVolume(stored, header.dtype.newbyteorder("="))
-    sides = header.voxel_sides
-    if sides is None:
-        shown = "its header has no voxel size, so it is shown in voxels; set its pixel size"
-        return MrcVolume(path, values, None, f"{path}: {shown}")
-    if max(sides) > UNEQUAL * min(sides):
-        found = " x ".join(f"{side:.4g}" for side in sides[::-1])
-        shown = f"its header has voxels of {found} Å and not cubes, so it is shown in voxels; set its pixel size"
-        return MrcVolume(path, values, None, f"{path}: {shown}")
-    return MrcVolume(path, values, float(np.mean(sides)))
+    return VolumeFile.of(path, values, header.voxel_sides)
 
 
 def pyramid(values: Volume) -> list[Volume]:
@@ -138,8 +142,10 @@ def pyramid(values: Volume) -> list[Volume]:
     return levels
 
 
-def contrast_limits(values: Volume) -> tuple[float, float]:
+def contrast_limits(values: Volume, percent: float = CUT) -> tuple[float, float]:
     """Return what is black and what is white: percentiles of a few slices about the middle of (Z, Y, X).
+
+    ``percent`` of the voxels are black, and as many white.
 
     Taken from the whole of a file, or from its darkest and brightest voxel, they would need all of it to be read, and
     gold beads would decide on them.
@@ -156,5 +162,5 @@ def contrast_limits(values: Volume) -> tuple[float, float]:
     sample = sample[np.isfinite(sample)]
     if not sample.size:
         return 0.0, 1.0
-    low, high = (float(each) for each in np.percentile(sample, SHOWN))
+    low, high = (float(each) for each in np.percentile(sample, (percent, 100 - percent)))
     return (low, high) if high > low else (low, low + 1.0)

@@ -1,6 +1,6 @@
 """Planes through a volume at any angle, of which only the surroundings are read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,16 @@ class ObliquePlane:
     image: npt.NDArray[np.float32]
     affine: Vector
     pixel_size: float
+
+    def cropped(self) -> "ObliquePlane":
+        """Return the part that lies within the volume, so that it does not reach farther than that; else all of it."""
+        rows, columns = (np.flatnonzero(np.isfinite(self.image).any(axis=axis)) for axis in (1, 0))
+        if not len(rows):
+            return self
+        top, left = int(rows[0]), int(columns[0])
+        affine = self.affine.copy()
+        affine[:3, 3] += affine[:3, 1] * top + affine[:3, 2] * left
+        return replace(self, image=self.image[top : rows[-1] + 1, left : columns[-1] + 1], affine=affine)
 
     def layer(self, name: str, **attributes: Any) -> LayerData:
         """Return the plane as a layer for views in 3D; it stands at (0, 0, 0) until it is given to :meth:`place`."""

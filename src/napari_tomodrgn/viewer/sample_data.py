@@ -17,7 +17,7 @@ from napari_tomodrgn.simulation.shapes import LARGEST_SHARE, STATES, four_state_
 from napari_tomodrgn.viewer import sample_run
 from napari_tomodrgn.viewer.colouring import colour_by
 from napari_tomodrgn.viewer.columns import columns_of_run
-from napari_tomodrgn.viewer.current import current_viewer, session_of
+from napari_tomodrgn.viewer.current import current_viewer, scene_of, session_of
 from napari_tomodrgn.viewer.layers import (
     RUN,
     TOMOGRAM,
@@ -97,6 +97,7 @@ def trained_run() -> list[LayerData]:
     if viewer is not None and getattr(viewer, "window", None) is not None:
         npe2.PluginManager.instance().commands.execute("napari-tomodrgn.workspace")
         session_of(viewer).open_run(sample.run)
+        scene_of(viewer).box.shown = True  # by the layer that is returned
         tomogram = next(iter(sample.tomograms))
         volume = open_mrc(sample.tomograms[tomogram])
         side = (np.array(volume.values.shape) - 1) * (volume.pixel_size or 1.0)

@@ -12,18 +12,26 @@ from weakref import ref
 import numpy as np
 import pandas as pd
 
+from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.viewer.columns import Classes, Numbers
 from napari_tomodrgn.viewer.layers import IN_ANGSTROM, TOMOGRAM
+from napari_tomodrgn.viewer.orientations import STYLES, Orientations
+from napari_tomodrgn.viewer.overlays import Overlays
+from napari_tomodrgn.viewer.particle_plane import AXES, SIDE_IN_DIAMETERS, ParticlePlane
 from napari_tomodrgn.viewer.placed_volumes import particle_on_ray
 from napari_tomodrgn.viewer.placement import Poses
+from napari_tomodrgn.viewer.preferences import preferences
 from napari_tomodrgn.viewer.session import How, Rows, Session
+from napari_tomodrgn.viewer.shown_slice import ShownSlice
+from napari_tomodrgn.viewer.tomogram_box import TomogramBox
 from napari_tomodrgn.viewer.tomogram_files import TomogramFiles
 from napari_tomodrgn.viewer.tomogram_layers import TomogramLayers
+from napari_tomodrgn.viewer.tomogram_look import TomogramLook
 
 if TYPE_CHECKING:
-    from napari.layers import Points, Vectors
+    from napari.layers import Points
 
-PARTICLES, ORIENTATIONS = "particles", "orientations"
+PARTICLES = "particles"
 SELECTED = (1.0, 1.0, 1.0, 1.0)
 BORDER = 0.12  # of a point's size, around selected ones
 NEAR_PX = 4  # that the mouse may move between press and release of a click
@@ -37,14 +45,18 @@ class Scene:
         self._viewer = ref(getattr(viewer, "__wrapped__", viewer))  # which is not kept by what belongs to it
         self.session = session
         self.rows: Rows = np.zeros(0, np.int64)  # of the points, in their order
-        self.diameter = 100.0  # Å
-        self.arrow_length = 0.0  # Å; 0 shows none
+        chosen = preferences()
+        self.diameter = chosen.particle_diameter or 100.0  # Å
         self.points: Points | None = None
-        self.vectors: Vectors | None = None
         self._taking_over = False
-        self._oriented: Rows = self.rows  # of the arrows
-        self.tomograms = TomogramLayers(viewer, session)
+        self.orientations = Orientations(viewer)
+        self.tomograms = TomogramLayers(viewer, session, TomogramLook(half=chosen.slab, low_pass=chosen.low_pass))
+        self.plane = ParticlePlane(viewer, session, self.tomograms, SIDE_IN_DIAMETERS * self.diameter)
+        self.box = TomogramBox(viewer, session, self.tomograms)
+        self.overlays = Overlays(viewer)
+        self.slices = ShownSlice(viewer)
         self.viewer.mouse_drag_callbacks.append(self._clicked)
+        self.tomograms.changed.connect(self._show_slice)
         session.data_changed.connect(self._show_data)
         session.tomogram_changed.connect(self._show_tomogram)
         session.columns_changed.connect(self._show_tomogram)
@@ -59,18 +71,6 @@ class Scene:
         """The viewer."""
         return self._viewer()
 
-    def disconnect(self) -> None:
-        """Follow the session no longer."""
-        if self._clicked in self.viewer.mouse_drag_callbacks:
-            self.viewer.mouse_drag_callbacks.remove(self._clicked)
-        for name in ("data", "tomogram", "columns"):
-            getattr(self.session, f"{name}_changed").disconnect(
-                self._show_data if name == "data" else self._show_tomogram, missing_ok=True
-            )
-        self.session.labels_changed.disconnect(self._show_labels, missing_ok=True)
-        self.session.colouring_changed.disconnect(self._show_colours, missing_ok=True)
-        self.session.selection_changed.disconnect(self._show_selection, missing_ok=True)
-
     @contextmanager
     def _own_change(self) -> Iterator[None]:
         """Let what the layers tell of a change that the session asked for go unheard."""
@@ -82,8 +82,12 @@ class Scene:
 
     def _show_data(self) -> None:
         particle_set = self.session.particle_set
-        if particle_set is not None and particle_set.box:
-            self.diameter = particle_set.box * particle_set.pixel_size / 2
+        if particle_set is None:
+            return
+        chosen = preferences().particle_diameter
+        if chosen or particle_set.box:
+            self.diameter = chosen or particle_set.box * particle_set.pixel_size / 2
+            self.plane.set(side=SIDE_IN_DIAMETERS * self.diameter)
         self._show_tomogram()
 
     def _show_tomogram(self) -> None:
@@ -106,7 +110,7 @@ class Scene:
                 points.face_color = colours[visible]
             points.metadata = {**points.metadata, TOMOGRAM: self.session.tomogram, **self._origin()}
             self._mark_selected()
-        self._show_orientations()
+        self.orientations.draw(Poses.of(particle_set), self.rows, self.session.colouring.rgba)
 
     def _show_labels(self) -> None:
         """Give the points what their classes are labelled with now."""
@@ -157,7 +161,7 @@ class Scene:
         if len(self.rows):
             with self._own_change():
                 self.points.face_color = colours
-        self._colour_orientations()
+        self.orientations.recolour(self.session.colouring.rgba)
 
     # the selection
 
@@ -228,26 +232,50 @@ class Scene:
         nearest = int(distance.argmin())
         return int(self.rows[nearest]) if distance[nearest] <= radius else None
 
+    def _show_slice(self) -> None:
+        """Let the sliders go by the tomogram's slices, and show the particles that reach into the slab."""
+        opened = self.tomograms.opened
+        step = None if opened is None else opened.pixel_size
+        slab = (2 * self.tomograms.look.half + 1) * step if step else 0.0
+        self.slices.take(step, max(self.diameter, slab))
+
     # what a saved session has beside the session
 
     def view(self) -> dict[str, Any]:
-        """Return the camera, the slice and the tomograms' files, as plain values."""
+        """Return the camera, the slice, the tomograms' files and all that is shown, as plain values."""
         camera, dims = self.viewer.scene.camera, self.viewer.dims
         return {
             "camera": {"center": list(map(float, camera.center)), "zoom": float(camera.zoom),
                        "angles": list(map(float, camera.angles))},
             "ndisplay": int(dims.ndisplay),
             "point": list(map(float, dims.point)),
-            "arrows": self.arrow_length,
+            "arrows": self.orientations.length,
+            "arrow_style": self.orientations.style,
             "files": self.tomograms.files.as_dict(),
-            "version": self.tomograms.version,
+            "look": self.tomograms.look.as_dict(),
+            "plane": self.plane.as_dict(),
+            "overlays": self.overlays.as_dict(),
+            "box": self.box.shown,
         }  # fmt: skip
 
     def restore(self, view: dict[str, Any]) -> None:
-        """Take up what :meth:`view` returned; what is not there or does not fit stays as it is."""
+        """Take up what :meth:`view` returned; what is not there or does not fit stays as it is.
+
+        Raises
+        ------
+        InputError
+            Where it has another form.
+        """
+        try:
+            self._restore(view)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"view of the session: is not as a session has it ({error}); save it again") from error
+
+    def _restore(self, view: dict[str, Any]) -> None:
         if "files" in view:
             self.tomograms.files = TomogramFiles.from_dict(self.session.tomograms, view["files"])
-            self.tomograms.choose(str(view.get("version", self.tomograms.version)))
+            self.tomograms.look = TomogramLook.from_dict(view.get("look", self.tomograms.look.as_dict()))
+            self.tomograms.show()
         if view.get("ndisplay") in (2, 3):
             self.viewer.dims.ndisplay = view["ndisplay"]
         if len(view.get("point", ())) == self.viewer.dims.ndim:
@@ -255,41 +283,12 @@ class Scene:
         for name, value in dict(view.get("camera", {})).items():
             if name in ("center", "zoom", "angles"):
                 setattr(self.viewer.scene.camera, name, tuple(value) if isinstance(value, list) else value)
-        self.show_orientations(float(view.get("arrows", 0)))
-
-    # orientations
-
-    def show_orientations(self, length: float) -> None:
-        """Show the particles' z axes as arrows of a length in Å, with a tick along their x axes; 0 hides them."""
-        self.arrow_length = length
-        self._show_orientations()
-
-    def _show_orientations(self) -> None:
-        particle_set = self.session.particle_set
-        present = self.vectors is not None and self.vectors in self.viewer.layers
-        if particle_set is None or (not self.arrow_length and not present):
-            return
-        if not self.arrow_length:
-            assert self.vectors is not None
-            self.vectors.visible = False
-            return
-        poses = Poses.of(particle_set)
-        self._oriented = self.rows[poses.known[self.rows]]
-        arrows = poses.arrows(self._oriented, self.arrow_length)
-        if not present:
-            self.vectors = self.viewer.add_vectors(
-                np.zeros((0, 2, 3), np.float32), name=ORIENTATIONS, vector_style="arrow", length=1, **IN_ANGSTROM
-            )
-        assert self.vectors is not None
-        self.vectors.visible = True  # first: what is hidden is not drawn anew where data and dimensions change
-        self.vectors.data = arrows
-        self.vectors.edge_width = self.arrow_length / 12
-        self._colour_orientations()
-
-    def _colour_orientations(self) -> None:
-        if self.vectors is None or self.vectors not in self.viewer.layers or not len(self.vectors.data):
-            return
-        if not self.vectors.visible:  # they get their colours when they are shown again
-            return
-        colours = self.session.colouring.rgba[self._oriented]
-        self.vectors.edge_color = np.concatenate([colours, colours])
+        style = view.get("arrow_style")
+        self.orientations.show(float(view.get("arrows", 0)), style if style in STYLES else None)
+        overlays = dict(view.get("overlays", {}))
+        self.overlays.scale_bar = bool(overlays.get("scale_bar", self.overlays.scale_bar))
+        self.overlays.axes = bool(overlays.get("axes", self.overlays.axes))
+        self.box.show(bool(view.get("box", self.box.shown)))
+        plane = dict(view.get("plane", {}))
+        if plane.get("axis") in AXES and float(plane.get("side", 0)) > 0:
+            self.plane.set(shown=bool(plane.get("shown")), axis=plane["axis"], side=float(plane["side"]))

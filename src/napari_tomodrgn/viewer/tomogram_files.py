@@ -1,5 +1,6 @@
 """Which files show which tomogram: matched by name, never guessed, and for a person to change."""
 
+import math
 import os
 import re
 from collections import defaultdict
@@ -45,15 +46,18 @@ class TomogramFiles:
         Versions of each tomogram that has any, and their files.
     unassigned
         Files that belong to no tomogram so far, and why.
-    pixel_size
-        Å per voxel of files whose header has none.
+    pixel_sizes
+        Å per voxel that a person said, by version and what the header says: see :func:`header_key`. What is said of
+        one file counts for all of its version with such a header, so that it is asked once.
     """
 
     def __init__(self, tomograms: Sequence[str]) -> None:
         self.tomograms = tuple(tomograms)
+        self._known = frozenset(tomograms)
         self.files: dict[str, dict[str, Path]] = {}
         self.unassigned: dict[Path, str] = {}
-        self.pixel_size: float | None = None
+        self.pixel_sizes: dict[str, dict[str, float]] = {}
+        self._shows: dict[Path, str] = {}  # the tomogram of each file, as there may be thousands
         self._named: dict[str, list[str]] = defaultdict(list)
         for name in self.tomograms:
             self._named[tomogram_label(name)].append(name)
@@ -124,7 +128,7 @@ class TomogramFiles:
 
     def _free_version(self, tomogram: str, path: Path, words: list[str]) -> str:
         """Return the version that words of the name say, else the folder's; told apart where there is one already."""
-        version = _version_of(words) or _version_of(_WORD.findall(path.parent.name)) or RAW
+        version = version_said(path, words)
         taken = self.files.get(tomogram, {})
         if version not in taken:
             return version
@@ -139,14 +143,16 @@ class TomogramFiles:
         InputError
             Where there is no such tomogram.
         """
-        if tomogram not in self.tomograms:
+        if tomogram not in self._known:
             raise InputError(f"{path}: can't show {tomogram}, which is no tomogram of the data set; choose one of its")
         path = Path(path).absolute()
         self.remove(path)
         versions = self.files.setdefault(tomogram, {})
         if version in versions:
             self.unassigned[versions[version]] = f"was replaced by {path.name}"
+            del self._shows[versions[version]]
         versions[version] = path
+        self._shows[path] = tomogram
         self.unassigned.pop(path, None)
 
     def unassign(self, path: Path | str) -> None:
@@ -159,17 +165,18 @@ class TomogramFiles:
         """Forget a file."""
         path = Path(path).absolute()
         self.unassigned.pop(path, None)
-        for tomogram, versions in list(self.files.items()):
-            kept = {version: each for version, each in versions.items() if each != path}
-            if kept:
-                self.files[tomogram] = kept
-            else:
-                del self.files[tomogram]
+        tomogram = self._shows.pop(path, None)
+        if tomogram is None:
+            return
+        kept = {version: each for version, each in self.files[tomogram].items() if each != path}
+        if kept:
+            self.files[tomogram] = kept
+        else:
+            del self.files[tomogram]
 
     def tomogram_of(self, path: Path | str) -> str | None:
         """Return the tomogram that a file shows."""
-        path = Path(path).absolute()
-        return next((name for name, versions in self.files.items() if path in versions.values()), None)
+        return self._shows.get(Path(path).absolute())
 
     def versions(self, tomogram: str) -> dict[str, Path]:
         """Return the versions of a tomogram and their files."""
@@ -193,18 +200,32 @@ class TomogramFiles:
         for path in _files_in(paths):
             there[path.name].append(path)
         found = 0
-        for versions in self.files.values():
+        for tomogram, versions in self.files.items():
             for version, path in versions.items():
                 if not path.exists() and len(there[path.name]) == 1:
                     versions[version] = there[path.name][0]
                     self.unassigned.pop(versions[version], None)
+                    self._shows[versions[version]] = tomogram
+                    self._shows.pop(path, None)
                     found += 1
         return found
+
+    def set_pixel_size(self, version: str, header: float | None, pixel_size: float) -> None:
+        """Say which pixel size in Å files of a version have whose header says another one, or none.
+
+        Raises
+        ------
+        InputError
+            If it is no number above 0.
+        """
+        if not (math.isfinite(pixel_size) and pixel_size > 0):
+            raise InputError(f"pixel size of {version} tomograms: is {pixel_size}; expected a number above 0, in Å")
+        self.pixel_sizes.setdefault(version, {})[header_key(header)] = float(pixel_size)
 
     def as_dict(self) -> dict[str, Any]:
         """Return all of it as plain values for JSON."""
         return {
-            "pixel_size": self.pixel_size,
+            "pixel_sizes": self.pixel_sizes,
             "files": {name: {key: str(path) for key, path in own.items()} for name, own in self.files.items()},
             "unassigned": {str(path): why for path, why in self.unassigned.items()},
         }
@@ -220,12 +241,12 @@ class TomogramFiles:
         """
         result = cls(tomograms)
         try:
-            size = document["pixel_size"]
-            result.pixel_size = None if size is None else float(size)
+            for version, sizes in document.get("pixel_sizes", {}).items():
+                result.pixel_sizes[version] = {str(header): float(size) for header, size in sizes.items()}
             result.unassigned = {Path(path): str(why) for path, why in document["unassigned"].items()}
             for name, versions in document["files"].items():
                 for version, path in versions.items():
-                    if name in result.tomograms:
+                    if name in result._known:
                         result.assign(path, name, version)
                     else:
                         result.unassigned[Path(path)] = f"showed {name}, which the data set has no more"
@@ -234,6 +255,11 @@ class TomogramFiles:
                 f"tomogram files: could not be read ({error!r}); add the tomograms' folder again"
             ) from error
         return result
+
+
+def header_key(pixel_size: float | None) -> str:
+    """Return what the pixel size in a file's header is remembered by, ``None`` where it has none that can be right."""
+    return "none" if pixel_size is None else f"{pixel_size:.4g}"
 
 
 def _files_in(paths: Iterable[Path | str]) -> Iterator[Path]:
@@ -252,6 +278,12 @@ def _files_in(paths: Iterable[Path | str]) -> Iterator[Path]:
             folders[:] = [] if deep else sorted(name for name in folders if name not in images and name[0] != ".")
             wanted = (name for name in [*names, *images] if name[0] != "." and name.lower().endswith(SUFFIXES))
             yield from (here / name for name in sorted(wanted))
+
+
+def version_said(path: Path, words: Iterable[str] | None = None) -> str:
+    """Return the version that words of a file's name say (default: all of them), else its folder's name, else raw."""
+    words = _WORD.findall(path.stem) if words is None else words
+    return _version_of(words) or _version_of(_WORD.findall(path.parent.name)) or RAW
 
 
 def _version_of(words: Iterable[str]) -> str | None:

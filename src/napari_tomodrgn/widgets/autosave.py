@@ -36,6 +36,7 @@ class Autosave(QObject):
             session.tomogram_changed,
             session.particle_changed,
             session.camera_path.changed,
+            scene.tomograms.changed,
         ):
             follow_at_once(self, signal, self._soon)
 

@@ -1,50 +1,22 @@
 """What is open: the data set or run, its epoch, and its tomograms with how many particles of each class they have."""
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QIcon
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QCheckBox,
-    QComboBox,
-    QDoubleSpinBox,
-    QFileDialog,
-    QHBoxLayout,
-    QHeaderView,
-    QLabel,
-    QPushButton,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_tomodrgn.runs import layout
-from napari_tomodrgn.viewer.columns import Classes
 from napari_tomodrgn.viewer.layers import tomogram_label
 from napari_tomodrgn.viewer.notifications import show_error
 from napari_tomodrgn.viewer.scene import Scene
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.session_file import FOLDER, load_session, save_session
+from napari_tomodrgn.viewer.tomogram_files import SUFFIXES
 from napari_tomodrgn.widgets.autosave import Autosave
-from napari_tomodrgn.widgets.class_model import swatch
 from napari_tomodrgn.widgets.following import follow_at_once
 from napari_tomodrgn.widgets.report_button import ReportButton
 from napari_tomodrgn.widgets.telling import tell
-
-
-class Count(QTableWidgetItem):
-    """A number that is sorted as one."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(str(number))
-        self.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-
-    def __lt__(self, other: QTableWidgetItem) -> bool:
-        return int(self.text()) < int(other.text())
+from napari_tomodrgn.widgets.tomogram_table import TomogramTable
 
 
 class Dataset(QWidget):
@@ -55,7 +27,6 @@ class Dataset(QWidget):
         self.setObjectName("dataset")
         self.session, self.scene, self.tomograms = session, scene, scene.tomograms
         self.autosave = Autosave(session, scene, self)
-        self._taking_over = False
         self._make_controls()
         self._arrange()
         self._connect()
@@ -78,33 +49,16 @@ class Dataset(QWidget):
         self.epochs = QComboBox()
         self.epochs.setToolTip("Epoch of the run")
         self.report_button = ReportButton(self.session)
-        self.table = QTableWidget(0, 2)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.verticalHeader().hide()
-        self.table.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
-
+        self.table = TomogramTable(self.session, self.tomograms)
         self.files_button = QPushButton("Tomograms …")
         self.files_button.setToolTip("A folder of tomograms; its files are matched by their names")
-        self.version = QComboBox()
-        self.version.setToolTip("Version of the tomogram")
-        self.inverted = QCheckBox("inverted")
-        self.oriented = QCheckBox("orientations")
-        self.oriented.setToolTip("An arrow along each particle's z axis, with a tick along its x axis")
-        self.arrow = QDoubleSpinBox()
-        self.arrow.setRange(1, 5000)
-        self.arrow.setSuffix(" Å")
-        self.arrow.setValue(self.scene.diameter)
-        self.arrow.setToolTip("Length of the arrows")
         self.file_text = QLabel()
         self.file_text.setWordWrap(True)
 
     def _arrange(self) -> None:
-        buttons, epoch, image = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
-        for part in (self.files_button, self.version, self.inverted, self.oriented, self.arrow):
-            image.addWidget(part)
-        image.addStretch(1)
+        buttons, epoch, files = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        files.addWidget(self.files_button)
+        files.addWidget(self.file_text, 1)
         for button in (self.open_star_button, self.open_run_button, self.again_button):
             buttons.addWidget(button)
         self.epoch_label = QLabel("epoch")
@@ -122,8 +76,7 @@ class Dataset(QWidget):
         box.addWidget(self.title)
         box.addLayout(epoch)
         box.addWidget(self.table, 1)
-        box.addLayout(image)
-        box.addWidget(self.file_text)
+        box.addLayout(files)
 
     def _connect(self) -> None:
         session = self.session
@@ -135,16 +88,16 @@ class Dataset(QWidget):
         self.last_button.clicked.connect(self._go_on)
         self.epochs.activated.connect(self._take_epoch)
         self.files_button.clicked.connect(self._ask_files)
-        self.version.activated.connect(self._take_version)
-        self.inverted.toggled.connect(self._take_inverted)
-        self.oriented.toggled.connect(self._take_arrows)
-        self.arrow.valueChanged.connect(self._take_arrows)
-        self.table.itemSelectionChanged.connect(self._take_tomogram)
+        self.table.chosen.connect(self._take_tomogram)
+        self.table.file_wanted.connect(self._ask_file)
+        self.table.file_given.connect(self._take_file)
+        self.table.file_dropped.connect(self.tomograms.unassign)
         for signal, method in (
             (session.data_changed, self._show),
             (session.columns_changed, self._show),
-            (session.colouring_changed, self._show_tomograms),
-            (session.tomogram_changed, self._mark_tomogram),
+            (session.colouring_changed, self.table.refresh),
+            (session.tomogram_changed, self.table.mark),
+            (self.tomograms.changed, self._show_files),
         ):
             follow_at_once(self, signal, method)
 
@@ -166,34 +119,34 @@ class Dataset(QWidget):
     def _read_again(self) -> None:
         tell(self.session.read_again)
 
-    def _take_version(self) -> None:
-        self.tomograms.choose(self.version.currentText())
-
-    def _take_inverted(self, inverted: bool) -> None:
-        self.tomograms.invert(inverted)
-
-    def _take_arrows(self) -> None:
-        self.scene.show_orientations(self.arrow.value() if self.oriented.isChecked() else 0)
-
     def _ask_files(self) -> None:
         path = QFileDialog.getExistingDirectory(self, "Folder of tomograms")
         if path:
             tell(lambda: self.tomograms.add([path]))
-            self._show_files()
+
+    def _ask_file(self, tomogram: str, version: str) -> None:
+        """Let a person choose the file that shows a tomogram."""
+        files = self.tomograms.files
+        known = [*files.versions(tomogram).values(), *files.unassigned]
+        folder = str(known[0].parent) if known else ""
+        kinds = " ".join(f"*{suffix}" for suffix in SUFFIXES)
+        title = f"The {version} file of {tomogram_label(tomogram)}"
+        path, _ = QFileDialog.getOpenFileName(self, title, folder, f"Tomograms ({kinds});;All files (*)")
+        if path:
+            self._take_file(path, tomogram, version)
+
+    def _take_file(self, path: str, tomogram: str, version: str) -> None:
+        tell(lambda: self.tomograms.assign(path, tomogram, version))
 
     def _show_files(self) -> None:
-        """Say which file shows the open tomogram, and which were not matched."""
-        there = self.tomograms.versions
-        self.version.clear()
-        self.version.addItems(list(there))
-        self.version.setVisible(len(there) > 1)
-        self.version.setCurrentText(self.tomograms.version)
-        shown = there.get(self.tomograms.version) or next(iter(there.values()), None)
-        text = "no file of this tomogram yet" if shown is None else shown.name
+        """Show which files show which tomogram, and how many were not matched."""
         files = self.tomograms.files
+        self.table.show_files()
+        found = len(files.files)
+        text = f"{found} of {len(files.tomograms)} tomograms have a file" if files.tomograms else ""
         if files.unassigned:
             text += f" · {len(files.unassigned)} files match no tomogram"
-        self.file_text.setText(text if self.session.particle_set is not None else "")
+        self.file_text.setText(text)
         self.file_text.setToolTip("\n".join(f"{path}: {why}" for path, why in files.unassigned.items()))
 
     def _ask_save(self) -> None:
@@ -236,17 +189,8 @@ class Dataset(QWidget):
             tell(lambda: self.session.open_run(run.path, int(epoch)))
             self._show()
 
-    def _take_tomogram(self) -> None:
-        rows = self.table.selectionModel().selectedRows()
-        if self._taking_over or not rows:
-            return
-        name = self._name_at(rows[0].row())
+    def _take_tomogram(self, name: str) -> None:
         tell(lambda: self.session.open_tomogram(name))
-
-    def _name_at(self, row: int) -> str:
-        """Return the tomogram in a row of the table."""
-        item = self.table.item(row, 0)
-        return "" if item is None else str(item.data(Qt.ItemDataRole.UserRole))
 
     def _show(self) -> None:
         session = self.session
@@ -273,48 +217,4 @@ class Dataset(QWidget):
             for epoch in layout.latent_epochs(session.run.path) or session.run.epochs:
                 self.epochs.addItem(f"{epoch}", epoch)
             self.epochs.setCurrentIndex(self.epochs.findData(session.epoch))
-        self._show_tomograms()
-
-    def _show_tomograms(self) -> None:
-        """List the tomograms, and how many particles of each class of the colouring they have."""
-        session = self.session
-        tomograms = session.columns.get("tomogram")
-        if not isinstance(tomograms, Classes):
-            return
-        column = session.columns.get(session.coloured_by or "")
-        classes = session.colouring.classes if session.coloured_by != "tomogram" else ()
-        counts = np.zeros((len(tomograms.names), len(classes)), np.int64)
-        if isinstance(column, Classes) and classes:
-            known = column.codes >= 0
-            np.add.at(counts, (tomograms.codes[known], column.codes[known]), 1)
-        self._taking_over = True
-        self.table.setSortingEnabled(False)
-        self.table.setColumnCount(2 + len(classes))
-        self.table.setHorizontalHeaderLabels(["tomogram", "particles"])
-        for number, entry in enumerate(classes, 2):
-            head = QTableWidgetItem(entry.name)
-            head.setIcon(QIcon(swatch(entry.colour)))
-            self.table.setHorizontalHeaderItem(number, head)
-        self.table.setRowCount(len(tomograms.names))
-        for row, (name, size) in enumerate(zip(tomograms.names, tomograms.sizes, strict=True)):
-            first = QTableWidgetItem(tomogram_label(name))
-            first.setData(Qt.ItemDataRole.UserRole, name)
-            first.setToolTip(name)
-            self.table.setItem(row, 0, first)
-            for number, count in enumerate((size, *counts[row]), 1):
-                self.table.setItem(row, number, Count(int(count)))
-        header: Any = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.table.setSortingEnabled(True)
-        if self.table.horizontalHeader().sortIndicatorSection() < 0:
-            self.table.sortItems(0)
-        self._taking_over = False
-        self._mark_tomogram()
-
-    def _mark_tomogram(self) -> None:
-        self._show_files()
-        self._taking_over = True
-        for row in range(self.table.rowCount()):
-            if self._name_at(row) == self.session.tomogram:
-                self.table.selectRow(row)
-        self._taking_over = False
+        self.table.refresh()

@@ -11,11 +11,19 @@ from napari_tomodrgn.widgets.gallery import Gallery
 from napari_tomodrgn.widgets.latent_space import LatentSpace
 from napari_tomodrgn.widgets.movie import Movie
 from napari_tomodrgn.widgets.particle_table import ParticleTable
+from napari_tomodrgn.widgets.tomogram import Tomogram
 from napari_tomodrgn.widgets.volumes import Volumes
 
 
 class DatasetDock(Dataset):
     """What is open, in a viewer."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(session_of(napari_viewer), scene_of(napari_viewer))
+
+
+class TomogramDock(Tomogram):
+    """How the open tomogram is looked at, in a viewer."""
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(session_of(napari_viewer), scene_of(napari_viewer))

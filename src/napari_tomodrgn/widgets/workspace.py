@@ -1,4 +1,4 @@
-"""All widgets in one window, arranged: volumes, data set and gallery over the latent space, and the table below."""
+"""All widgets in one window: volumes, data set, tomogram and gallery over the latent space, and the table below."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from napari_tomodrgn.widgets.shortcuts import ShowShortcuts
 
 PLUGIN = "napari-tomodrgn"
 RIGHT, BOTTOM = Qt.DockWidgetArea.RightDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
-TABS = ("Volumes", "Dataset", "Class gallery", "Inspect", "Movie", "Compare")  # above the latent space
+TABS = ("Volumes", "Dataset", "Tomogram", "Class gallery", "Inspect", "Movie", "Compare")  # above the latent space
 BELOW = ("Particles",)
 SIDE_PX, BOTTOM_PX = 460, 200
 
