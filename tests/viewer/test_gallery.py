@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_tomodrgn.analysis.columns import Classes
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.reconstruction.decode import decode_volumes
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.training.checkpoints import load_model
 from napari_tomodrgn.viewer import gallery as module
 from napari_tomodrgn.viewer.class_centres import centre_rows
-from napari_tomodrgn.viewer.columns import Classes
 from napari_tomodrgn.viewer.gallery import ClassGallery, correlation
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.volume_panel import VolumePanel

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_tomodrgn.analysis.columns import Classes, Numbers
 from napari_tomodrgn.analysis.folder import AnalysisFolder, read_labels
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.runs.run import Run
-from napari_tomodrgn.viewer.columns import Classes, Numbers
 from napari_tomodrgn.viewer.session import Session
 
 

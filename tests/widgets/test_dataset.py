@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
+from napari_tomodrgn.analysis.columns import Classes
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.viewer import tomogram_layers
-from napari_tomodrgn.viewer.columns import Classes
 from napari_tomodrgn.viewer.scene import Scene
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.widgets import dataset as dataset_module

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import affine_transform
 
+from napari_tomodrgn.analysis.columns import Classes
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.reconstruction.decode import low_pass_volume
 from napari_tomodrgn.viewer.class_centres import centre_rows
 from napari_tomodrgn.viewer.class_labels import labelled_column, named
 from napari_tomodrgn.viewer.colouring import Colour, legend_of
-from napari_tomodrgn.viewer.columns import Classes
 from napari_tomodrgn.viewer.meshes import Volume
 from napari_tomodrgn.viewer.session import How, Session
 from napari_tomodrgn.viewer.shaded import Matrix, Picture, shaded

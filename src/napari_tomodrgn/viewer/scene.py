@@ -12,7 +12,7 @@ from weakref import ref
 import numpy as np
 import pandas as pd
 
-from napari_tomodrgn.viewer.columns import Classes, Numbers
+from napari_tomodrgn.analysis.columns import Classes, Numbers
 from napari_tomodrgn.viewer.layers import IN_ANGSTROM, TOMOGRAM
 from napari_tomodrgn.viewer.placed_volumes import particle_on_ray
 from napari_tomodrgn.viewer.placement import Poses

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from psygnal import Signal
 
+from napari_tomodrgn.analysis.columns import Classes, Column, Columns, Numbers, columns_of_run, columns_of_set
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
 from napari_tomodrgn.particles.reading import read_particles
@@ -20,7 +21,6 @@ from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.viewer.class_labels import ClassLabels, is_named, named, with_named
 from napari_tomodrgn.viewer.colouring import ClassStyle, Colour, Colouring, colour_by
-from napari_tomodrgn.viewer.columns import Classes, Column, Columns, Numbers, columns_of_run, columns_of_set
 from napari_tomodrgn.viewer.history import Change, History
 
 How = Literal["replace", "add", "subtract", "intersect"]

@@ -22,8 +22,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_tomodrgn.analysis.columns import Classes
 from napari_tomodrgn.runs import layout
-from napari_tomodrgn.viewer.columns import Classes
 from napari_tomodrgn.viewer.layers import tomogram_label
 from napari_tomodrgn.viewer.notifications import show_error
 from napari_tomodrgn.viewer.scene import Scene

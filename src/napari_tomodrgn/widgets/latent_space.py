@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_tomodrgn.viewer.columns import Classes, Column, Numbers
+from napari_tomodrgn.analysis.columns import Classes, Column, Numbers
 from napari_tomodrgn.viewer.layers import tomogram_label
 from napari_tomodrgn.viewer.raster import MOST_SIZE, marker_size
 from napari_tomodrgn.viewer.session import Session
