@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from scipy.spatial.distance import mahalanobis
 
-from napari_tomodrgn.analysis.outliers import outliers, squared_distances
+from napari_tomodrgn.analysis.outliers import outliers, robust_distances
 
 
 def normal(count: int, dimensions: int, seed: int = 0) -> np.ndarray:
@@ -17,10 +17,10 @@ def normal(count: int, dimensions: int, seed: int = 0) -> np.ndarray:
 
 def test_of_normal_latents_as_many_are_beyond_as_of_one_number() -> None:
     drawn = [normal(800, 3, seed) for seed in range(4)]
-    found = [squared_distances(each) for each in drawn]
+    found = [robust_distances(each) for each in drawn]
 
-    squares = np.concatenate([each for each, _ in found])
-    assert {dimensions for _, dimensions in found} == {3}
+    squares = np.concatenate([each.squares for each in found if each is not None])
+    assert {each.dimensions for each in found if each is not None} == {3}
     assert stats.kstest(squares, stats.chi2(3).cdf).statistic < 0.03
     for beyond in (1.0, 1.5, 2.0):
         share = (squares > stats.chi2.isf(2 * stats.norm.sf(beyond), 3)).mean()
@@ -59,15 +59,37 @@ def test_within_classes_a_small_class_is_none() -> None:
     assert not outliers(latents, 4, np.full(400, -1)).any()
 
 
-def test_collapsed_dimensions_say_nothing() -> None:
+def test_collapsed_dimensions_say_nothing_unless_a_particle_is_far_along_them() -> None:
     generator = np.random.default_rng(3)
     latents = np.concatenate([normal(400, 2), 1e-3 * generator.standard_normal((400, 60))], axis=1)
     latents[7, 30] += 0.1  # 100 times their spread, and nothing of the whole
+    latents[9, 40] += 30
+    before = outliers(latents[:, :2], 4)
 
-    squares, dimensions = squared_distances(latents)
+    distances = robust_distances(latents)
 
-    assert dimensions == 2
-    assert squares[7] < stats.chi2.isf(1e-6, 2)
+    assert distances is not None
+    assert distances.dimensions == 2
+    assert np.flatnonzero(outliers(latents, 4)).tolist() == sorted({*np.flatnonzero(before).tolist(), 9})
+
+
+def test_of_more_dimensions_than_are_looked_at_no_more_are_outliers() -> None:
+    latents = np.random.default_rng(4).standard_normal((600, 60))
+    latents[3, 50] += 40
+
+    found = outliers(latents, 3)
+
+    assert found[3]
+    assert found.mean() < 0.02
+
+
+def test_one_particle_very_far_away_does_not_hide_others() -> None:
+    latents = normal(300, 4)
+    latents[5] += 1e5
+    latents[6] -= [0, 40, 0, 0]
+
+    assert {5, 6} <= set(np.flatnonzero(outliers(latents, 5)).tolist())
+    assert outliers(latents, 5).sum() <= 3
 
 
 def test_of_very_few_or_equal_or_unknown_none_is_an_outlier() -> None:

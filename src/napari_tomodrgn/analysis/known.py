@@ -1,14 +1,15 @@
 """What rules look at: a data set, and a column for all else that is known of its particles."""
 
-import re
+from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_tomodrgn.analysis.columns import Classes, Columns, Numbers
+from napari_tomodrgn.analysis.columns import Classes, Columns, Numbers, latents_of
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.particles.particle_set import ParticleSet
+from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -68,13 +69,32 @@ class Known:
         InputError
             Where no particle has any.
         """
-        found = [own.values for name, own in self.columns.items() if isinstance(own, Numbers) and _is_latent(name)]
-        if not found:
+        found = latents_of(self.columns)
+        if found is None:
             raise InputError(
                 f"{self.particle_set.source.path}: its particles have no latents; open a run with a latent, or another "
                 "epoch"
             )
-        return np.stack(found, axis=1)
+        return found
+
+    def listed(self, ids: Collection[ParticleId], path: Path) -> Mask:
+        """Return (N,) which particles are among those that a file lists.
+
+        Raises
+        ------
+        InputError
+            Where it lists others.
+        """
+        own = self.particle_set.ids
+        mask = np.array([particle in ids for particle in own], dtype=bool)
+        unknown = sorted(set(ids).difference(own)) if mask.sum() < len(ids) else []
+        if unknown:
+            tomogram, name = unknown[0]
+            raise InputError(
+                f"{path}: names particle {name} of tomogram {tomogram}, which the particles lack "
+                f"({len(unknown)} of {len(ids)} are missing); use the data set it was made from"
+            )
+        return mask
 
     def positions(self, among: Mask) -> Floats:
         """Return the positions (n, 3) z, y, x in Å of some particles.
@@ -92,7 +112,3 @@ class Known:
                 "their tomograms; open the star file with their coordinates"
             )
         return position
-
-
-def _is_latent(column: str) -> bool:
-    return re.fullmatch(r"z\d+", column) is not None

@@ -6,7 +6,7 @@ A rule is kept as JSON with a selection that it made, and can be applied again: 
 import zlib
 from abc import abstractmethod
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,12 @@ class _Rule(BaseModel):
 
     @abstractmethod
     def _mask(self, known: Known, among: Mask) -> Mask: ...
+
+    @property
+    def tree(self) -> dict[str, Any]:
+        """The rule as plain values for JSON."""
+        values = self.model_dump(mode="json")
+        return {name: value for name, value in values.items() if value is not None}
 
     @property
     @abstractmethod
@@ -270,15 +276,7 @@ class Listed(_Rule):
     path: Path
 
     def _mask(self, known: Known, among: Mask) -> Mask:
-        listed = {particle for particle, _ in read_particle_table(self.path)}
-        here = [particle in listed for particle in known.particle_set.ids]
-        if sum(here) < len(listed):
-            tomogram, name = sorted(listed.difference(known.particle_set.ids))[0]
-            raise InputError(
-                f"{self.path}: names particle {name} of tomogram {tomogram}, which the particles lack "
-                f"({len(listed) - sum(here)} of {len(listed)} are missing); use the data set it was made from"
-            )
-        return among & np.array(here, dtype=bool)
+        return among & known.listed({particle for particle, _ in read_particle_table(self.path)}, self.path)
 
     @property
     def text(self) -> str:  # noqa: D102

@@ -101,6 +101,7 @@ class TrainedModel:
     standard_deviation: float
     pixel_size: float
     box: int
+    corrections: dict[str, torch.Tensor] | None = None  # of its particles, as ``Corrections.state`` gives them
 
 
 def load_model(run: Run, epoch: int | None = None, device: torch.device | str = "cpu") -> TrainedModel:
@@ -115,7 +116,12 @@ def load_model(run: Run, epoch: int | None = None, device: torch.device | str = 
     state = _read(path, device)
     model = _model_of(state, path).to(device)
     return TrainedModel(
-        model.eval(), state["epoch"], state["standard_deviation"], state["pixel_size"], model.architecture.box
+        model.eval(),
+        state["epoch"],
+        state["standard_deviation"],
+        state["pixel_size"],
+        model.architecture.box,
+        state.get("corrections"),
     )
 
 
