@@ -112,7 +112,7 @@ def test_labels_select_their_particles_and_are_taken_away(gallery: ClassGallery)
     classes = session.columns[COLUMN]
     assert isinstance(classes, Classes)
     assert (session.selected == np.isin(classes.codes, [0, 2])).all()
-    assert session.rule == {"rule": "label", "column": COLUMN, "label": "70S", "classes": [0, 2]}
+    assert session.rule == {"rule": "classes", "column": COLUMN, "classes": ["class 0", "class 2"], "label": "70S"}
     gallery.label(2, "")
     assert gallery.labels == {0: "70S", 1: "junk"}
     gallery.rename("junk", "70S")

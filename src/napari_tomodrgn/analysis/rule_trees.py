@@ -47,6 +47,13 @@ def from_selection(name: str, made: Tree) -> dict[str, Any]:
     return {"rule": SELECTION, "name": name, "made": dict(made)}
 
 
+def parent_of(tree: Tree) -> str | None:
+    """Return the name of the selection that a tree begins with, ``None`` where it begins with particles."""
+    while tree.get("rule") in (*_JOINED, INVERT) and tree.get("of"):
+        tree = _checked(tree["of"][0])
+    return str(tree["name"]) if tree.get("rule") == SELECTION and "name" in tree else None
+
+
 def particles_of(tree: Tree, known: Known, among: Mask | None = None) -> Mask:
     """Return (N,) which particles a tree means, of all or of some.
 

@@ -14,6 +14,8 @@ import numpy.typing as npt
 from psygnal import Signal
 
 from napari_tomodrgn.analysis.columns import Classes, Column, Columns, Numbers, columns_of_run, columns_of_set
+from napari_tomodrgn.analysis.rule_trees import combined, from_selection, inverted
+from napari_tomodrgn.analysis.rules import Between, OfClasses
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
 from napari_tomodrgn.particles.reading import read_particles
@@ -22,6 +24,7 @@ from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.viewer.class_labels import ClassLabels, is_named, named, with_named
 from napari_tomodrgn.viewer.colouring import ClassStyle, Colour, Colouring, colour_by
 from napari_tomodrgn.viewer.history import Change, History
+from napari_tomodrgn.viewer.named_selections import NamedSelections
 
 How = Literal["replace", "add", "subtract", "intersect"]
 Mask = npt.NDArray[np.bool_]
@@ -52,6 +55,8 @@ class Session:
         The row of the particle that is looked at by itself.
     path
         Rows of particles along a way through latent space that was drawn last, in its order.
+    named
+        Selections that were given a name.
     """
 
     data_changed = Signal()
@@ -79,6 +84,7 @@ class Session:
         self.history = History()
         self._colouring: Colouring | None = None
         self._rows: dict[ParticleId, int] = {}
+        self.named = NamedSelections(self)
 
     # what is open
 
@@ -323,11 +329,12 @@ class Session:
             "intersect": self.selected & mask,
         }[how]
         if how != "replace" and self.selected.any():
-            rule = {"rule": how, "of": [self.rule, rule]}
+            rule = combined(how, [self.rule, rule])
         if (after == self.selected).all():
             return
         name = f"select {int(after.sum())} particles"
-        self.history.do(Change(name, self._set_selected, (self.selected, self.rule), (after, rule)))
+        before = (np.packbits(self.selected), self.rule)  # a bit a particle, as there is no end to what is remembered
+        self.history.do(Change(name, self._set_selected, before, (np.packbits(after), rule)))
 
     def select_rows(self, rows: Iterable[int], rule: dict[str, Any], how: How = "replace") -> None:
         """Change the selection by the particles of some rows."""
@@ -339,21 +346,23 @@ class Session:
         """Change the selection by the particles of a class."""
         classes = self.column(column)
         assert isinstance(classes, Classes)
-        self.select(classes.codes == code, {"rule": "class", "column": column, "class": code}, how)
+        self.select(classes.codes == code, OfClasses(column=column, classes=(classes.names[code],)).tree, how)
 
     def select_between(self, column: str, low: float, high: float, how: How = "replace") -> None:
         """Change the selection by the particles whose number lies within limits, ends included."""
         numbers = self.column(column)
         assert isinstance(numbers, Numbers)
         inside = (numbers.values >= low) & (numbers.values <= high)
-        self.select(inside, {"rule": "between", "column": column, "low": low, "high": high}, how)
+        limits = {"low": low if np.isfinite(low) else None, "high": high if np.isfinite(high) else None}
+        self.select(inside, Between(column=column, **limits).tree, how)
 
     def invert(self) -> None:
         """Select the particles that are not selected, and no others."""
-        self.select(~self.selected, {"rule": "invert", "of": [self.rule]})
+        self.select(~self.selected, inverted(self.rule))
 
     def _set_selected(self, value: Any) -> None:
-        self.selected, self.rule = value
+        packed, self.rule = value
+        self.selected = np.unpackbits(packed, count=len(self)).astype(bool)
         self.selection_changed.emit()
 
     def as_selection(self, name: str) -> Selection:
@@ -366,7 +375,7 @@ class Session:
     def take_selection(self, selection: Selection) -> int:
         """Select the particles of a selection, and return how many of them are not in the set."""
         rows = [row for row in map(self.row_of, selection.ids) if row is not None]
-        self.select_rows(rows, {"rule": "selection", "name": selection.name})
+        self.select_rows(rows, from_selection(selection.name, selection.created_from))
         return len(selection) - len(rows)
 
     # one particle
