@@ -16,7 +16,7 @@ from napari_tomodrgn.analysis.columns import Classes, Numbers
 from napari_tomodrgn.viewer.layers import IN_ANGSTROM, TOMOGRAM
 from napari_tomodrgn.viewer.placed_volumes import particle_on_ray
 from napari_tomodrgn.viewer.placement import Poses
-from napari_tomodrgn.viewer.session import How, Rows, Session
+from napari_tomodrgn.viewer.session import How, Mask, Rows, Session
 from napari_tomodrgn.viewer.tomogram_files import TomogramFiles
 from napari_tomodrgn.viewer.tomogram_layers import TomogramLayers
 
@@ -41,6 +41,7 @@ class Scene:
         self.arrow_length = 0.0  # Å; 0 shows none
         self.points: Points | None = None
         self.vectors: Vectors | None = None
+        self.painting = False  # by a brush, whose strokes are no clicks
         self._taking_over = False
         self._oriented: Rows = self.rows  # of the arrows
         self.tomograms = TomogramLayers(viewer, session)
@@ -167,10 +168,16 @@ class Scene:
         with self._own_change():
             self._mark_selected()
 
-    def _mark_selected(self) -> None:
+    def preview(self, selected: Mask) -> None:
+        """Show in the layer what would be selected (N,), until the selection changes or is shown again."""
+        if self.points is not None and self.points in self.viewer.layers:
+            with self._own_change():
+                self._mark_selected(selected)
+
+    def _mark_selected(self, selected: Mask | None = None) -> None:
         """Show in the layer which particles are selected: its own selection, and a border that stays in every mode."""
         assert self.points is not None
-        chosen = self.session.selected[self.rows]
+        chosen = (self.session.selected if selected is None else selected)[self.rows]
         self.points.selected_data = set(np.flatnonzero(chosen).tolist())
         if len(self.rows):
             border = self.session.colouring.rgba[self.rows].copy()
@@ -192,7 +199,11 @@ class Scene:
     def _clicked(self, viewer: Any, event: Any) -> Iterator[None]:
         """Look at the particle that is clicked while the camera has the mouse, and select it."""
         active = self.viewer.layers.selection.active
-        if event.button != 1 or (active is not None and str(getattr(active, "mode", "pan_zoom")) != "pan_zoom"):
+        if (
+            self.painting
+            or event.button != 1
+            or (active is not None and str(getattr(active, "mode", "pan_zoom")) != "pan_zoom")
+        ):
             return
         pressed = np.array(event.pos)
         yield
