@@ -3,7 +3,7 @@
 import pytest
 from npe2 import PluginManifest
 
-WIDGETS = ("dataset", "latent_space", "particles", "volumes", "gallery")
+WIDGETS = ("dataset", "latent_space", "particles", "volumes", "gallery", "curate")
 
 
 @pytest.fixture(scope="module")

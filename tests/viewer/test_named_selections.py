@@ -225,3 +225,15 @@ def test_those_of_a_star_are_kept_in_memory_until_a_folder_is_chosen(session: Se
     (tmp_path / "kept" / "pair.json").write_text("{}")
     with pytest.raises(InputError, match=r"pair\.json: exists already"):
         other.named.keep_in(tmp_path / "kept")
+
+
+def test_what_another_program_writes_stays_when_a_change_is_taken_back(session: Session) -> None:
+    assert session.run is not None
+    session.select_rows([5], {"rule": "click"})
+    session.named.keep("mine")
+    Selection("theirs", frozenset(), {"rule": "click"}).save(session.run.path / "selections" / "theirs.json")
+    session.named.read_again()
+
+    session.undo()
+
+    assert session.named.names == session.run.selections() == ["theirs"]

@@ -68,9 +68,9 @@ class Meant:
         return f"{text} · {int(self.within.sum()):,} within the {chosen:,} selected" if chosen else text
 
     def choose(self, session: Session, how: How) -> None:
-        """Change the selection by the rule."""
+        """Change the selection by the rule, which is kept with it even where it drops none: elsewhere it may."""
         mask = self.everywhere if how in ("replace", "add") else self.within
-        session.select(mask, dict(self.asked.tree), how)
+        session.select(mask, dict(self.asked.tree), how, always=True)
 
 
 def meant(asked: Asked) -> Meant:

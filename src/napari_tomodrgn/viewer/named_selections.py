@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Mask = npt.NDArray[np.bool_]
 Named = dict[str, Selection]
+Changed = dict[str, Selection | None]  # None: deleted
 JOINED = {"add": "or", "intersect": "and", "subtract": "without"}
 
 
@@ -69,6 +70,8 @@ class NamedSelections:
         Where they are kept as ``NAME.json``, ``None`` where nowhere yet.
     troubles
         A sentence for each file there that could not be read.
+    version
+        Grows with every change, so that what was read before it is not taken for what is there.
     """
 
     changed = Signal()
@@ -77,6 +80,7 @@ class NamedSelections:
         self._session = session
         self.folder: Path | None = None
         self.troubles: tuple[str, ...] = ()
+        self.version = 0
         self._named: Named | None = {}  # None: not read yet
         self._masks: dict[str, tuple[Selection, Mask]] = {}
         session.data_changed.connect(self._new_data)
@@ -87,6 +91,7 @@ class NamedSelections:
         self._named = {} if self.folder is None else None
         self.troubles = ()
         self._masks.clear()
+        self.version += 1
         self.changed.emit()
 
     @property
@@ -216,14 +221,13 @@ class NamedSelections:
         """
         if before != after:
             selection = self[before]
-            rest = {name: own for name, own in self._all.items() if name != before}
-            self._change(f"rename {before}", {**rest, self._free(after): replace(selection, name=after)})
+            self._change(f"rename {before}", {self._free(after): replace(selection, name=after), before: None})
 
     def delete(self, names: Sequence[str]) -> None:
         """Delete selections, and their files."""
-        rest = {name: own for name, own in self._all.items() if name not in names}
-        if len(rest) < len(self._all):
-            self._change(f"delete {', '.join(names)}", rest)
+        there = [name for name in names if name in self._all]
+        if there:
+            self._change(f"delete {', '.join(there)}", dict.fromkeys(there))
 
     def keep_in(self, folder: Path) -> None:
         """Keep the selections in a folder from now on, those of a star file without a run.
@@ -239,7 +243,7 @@ class NamedSelections:
         named = self._all
         there = read_selections(folder)
         self.folder = folder
-        _bring({}, named, folder)
+        _write(dict(named), folder)
         self.take_up(replace(there, selections={**there.selections, **named}))
 
     def _free(self, name: str) -> str:
@@ -253,36 +257,38 @@ class NamedSelections:
         return name
 
     def _add(self, what: str, selection: Selection) -> None:
-        self._change(what, {**self._all, selection.name: selection})
+        self._change(what, {selection.name: selection})
 
-    def _change(self, what: str, after: Named) -> None:
-        self._session.history.do(Change(what, self._give, self._all, after))
+    def _change(self, what: str, after: Changed) -> None:
+        """Change some selections and no others: what another program wrote meanwhile stays when it is taken back."""
+        before = {name: self._all.get(name) for name in after}
+        self._session.history.do(Change(what, self._give, before, after))
 
-    def _give(self, after: Any) -> None:
+    def _give(self, changed: Any) -> None:
         if self.folder is not None:
-            _bring(self._all, after, self.folder)
-        self._named = after
+            _write(changed, self.folder)
+        kept = {name: own for name, own in self._all.items() if name not in changed}
+        self._named = {**kept, **{name: own for name, own in changed.items() if own is not None}}
+        self.version += 1
         self.changed.emit()
 
 
-def _bring(before: Named, after: Named, folder: Path) -> None:
-    """Bring the files in a folder from some selections to others: all of them, or where one can't be, none."""
-    new = [own for name, own in after.items() if before.get(name) is not own]
+def _write(changed: Changed, folder: Path) -> None:
+    """Write selections and remove the files of those that are ``None``: all of it, or where one can't be, none."""
     written: list[Path] = []
     try:
-        for selection in new:
-            path = folder / f"{selection.name}.json"
-            selection.save(path)
-            written.append(path)
-        for name in before.keys() - after.keys():
-            path = folder / f"{name}.json"
+        for name, selection in changed.items():
+            if selection is not None:
+                path = folder / f"{name}.json"
+                selection.save(path)
+                written.append(path)
+        for path in (folder / f"{name}.json" for name, selection in changed.items() if selection is None):
             try:
                 path.unlink(missing_ok=True)
             except OSError as error:
                 raise explain_os_error(error, path) from error
     except (InputError, RunError):
         for path in written:
-            if path.stem not in before:
-                with suppress(OSError):
-                    path.unlink()
+            with suppress(OSError):
+                path.unlink()
         raise

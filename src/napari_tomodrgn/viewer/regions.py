@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from psygnal import Signal
 
 from napari_tomodrgn.analysis.known import Known
 from napari_tomodrgn.analysis.rule_trees import ADD, combined
@@ -38,6 +39,9 @@ class Regions:
         Of the brush, Å.
     """
 
+    changed = Signal()  # what is drawn
+    painting_changed = Signal()
+
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         self.depth: float | None = None
@@ -62,8 +66,12 @@ class Regions:
                 ndim=3, name=SHAPES, edge_color="white", face_color=[1.0, 1.0, 1.0, 0.12], edge_width=self._width(),
                 **IN_ANGSTROM,
             )  # fmt: skip
+            self.shapes.events.data.connect(self._drawn)
         viewer.layers.selection.active = self.shapes
         self.shapes.mode = TOOLS[tool]
+
+    def _drawn(self) -> None:
+        self.changed.emit()
 
     def _width(self) -> float:
         """Return a width of lines that is seen in a whole tomogram."""
@@ -134,6 +142,7 @@ class Regions:
             self.scene.points.mode = "pan_zoom"
             viewer.layers.selection.active = self.scene.points
         self.scene.painting = True
+        self.painting_changed.emit()
         viewer.scene.camera.mouse_pan = False
         viewer.mouse_drag_callbacks.append(self._stroke)
         viewer.dims.events.ndisplay.connect(self.stop_painting)
@@ -144,6 +153,7 @@ class Regions:
         if not self.scene.painting or viewer is None:  # or the window is closed
             return
         self.scene.painting = False
+        self.painting_changed.emit()
         viewer.scene.camera.mouse_pan = True
         viewer.dims.events.ndisplay.disconnect(self.stop_painting)
         if self._stroke in viewer.mouse_drag_callbacks:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from psygnal import Signal
 
 from napari_tomodrgn.analysis.columns import Classes, Column, Columns, Numbers, columns_of_run, columns_of_set
-from napari_tomodrgn.analysis.rule_trees import combined, from_selection, inverted
+from napari_tomodrgn.analysis.rule_trees import combined, inverted
 from napari_tomodrgn.analysis.rules import Between, OfClasses
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
@@ -319,8 +319,8 @@ class Session:
 
     # the selection
 
-    def select(self, mask: Mask, rule: dict[str, Any], how: How = "replace") -> None:
-        """Change the selection by the particles of a mask (N,), made by a ``rule`` that is kept with it."""
+    def select(self, mask: Mask, rule: dict[str, Any], how: How = "replace", *, always: bool = False) -> None:
+        """Change the selection by a mask (N,) and the rule that made it; ``always``: also where no particle changes."""
         mask = np.asarray(mask, dtype=bool)
         after = {
             "replace": mask,
@@ -330,7 +330,7 @@ class Session:
         }[how]
         if how != "replace" and self.selected.any():
             rule = combined(how, [self.rule, rule])
-        if (after == self.selected).all():
+        if (after == self.selected).all() and (rule == self.rule or not always):
             return
         name = f"select {int(after.sum())} particles"
         before = (np.packbits(self.selected), self.rule)  # a bit a particle, as there is no end to what is remembered
@@ -371,12 +371,6 @@ class Session:
         ids = self.particle_set.ids
         chosen = frozenset(ids[row] for row in np.flatnonzero(self.selected))
         return Selection(name, chosen, self.rule, run=None if self.run is None else str(self.run.path.absolute()))
-
-    def take_selection(self, selection: Selection) -> int:
-        """Select the particles of a selection, and return how many of them are not in the set."""
-        rows = [row for row in map(self.row_of, selection.ids) if row is not None]
-        self.select_rows(rows, from_selection(selection.name, selection.created_from))
-        return len(selection) - len(rows)
 
     # one particle
 

@@ -4,6 +4,8 @@ from typing import Any
 
 from napari_tomodrgn.viewer.all_volumes import AllVolumes
 from napari_tomodrgn.viewer.current import panel_of, scene_of, session_of
+from napari_tomodrgn.viewer.regions import Regions
+from napari_tomodrgn.widgets.curate import Curate
 from napari_tomodrgn.widgets.dataset import Dataset
 from napari_tomodrgn.widgets.gallery import Gallery
 from napari_tomodrgn.widgets.latent_space import LatentSpace
@@ -51,3 +53,10 @@ class GalleryDock(Gallery):
     def __init__(self, napari_viewer: Any) -> None:
         scene_of(napari_viewer)
         super().__init__(session_of(napari_viewer), panel_of(napari_viewer))
+
+
+class CurateDock(Curate):
+    """Selections, in a viewer."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(Regions(scene_of(napari_viewer)))

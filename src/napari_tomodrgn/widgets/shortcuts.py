@@ -33,6 +33,12 @@ SHORTCUTS: dict[str, tuple[tuple[str, str], ...]] = {
         ("R", "compare all with it"),
         ("Ctrl and wheel", "larger or smaller pictures"),
     ),
+    "Curate": (
+        ("drag with the brush, with Ctrl", "add particles to the selection, take them away"),
+        ("double click a selection", "select its particles; Shift adds, Ctrl or Alt takes away"),
+        ("F2, Delete", "rename a selection, delete it"),
+        ("Ctrl Z, Ctrl Shift Z", "take back, do again"),
+    ),
     "Everywhere": (("?", "this page"),),
 }
 

@@ -10,7 +10,14 @@ from napari_tomodrgn.widgets.shortcuts import ShowShortcuts
 
 PLUGIN = "napari-tomodrgn"
 RIGHT, BOTTOM = Qt.DockWidgetArea.RightDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
-PLACES = {"Dataset": RIGHT, "Latent space": RIGHT, "Volumes": RIGHT, "Class gallery": RIGHT, "Particles": BOTTOM}
+PLACES = {
+    "Dataset": RIGHT,
+    "Latent space": RIGHT,
+    "Volumes": RIGHT,
+    "Class gallery": RIGHT,
+    "Curate": RIGHT,
+    "Particles": BOTTOM,
+}
 SIDE_PX, BOTTOM_PX = 460, 200
 
 
@@ -31,6 +38,7 @@ def open_workspace(viewer: Any = None) -> dict[str, Any]:
         window.splitDockWidget(docks["Volumes"], docks["Latent space"], Qt.Orientation.Vertical)
         window.tabifyDockWidget(docks["Volumes"], docks["Dataset"])
         window.tabifyDockWidget(docks["Volumes"], docks["Class gallery"])
+        window.tabifyDockWidget(docks["Volumes"], docks["Curate"])
         docks["Volumes"].raise_()
         if window.findChild(ShowShortcuts) is None:
             ShowShortcuts(window)
