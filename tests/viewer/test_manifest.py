@@ -3,7 +3,7 @@
 import pytest
 from npe2 import PluginManifest
 
-WIDGETS = ("dataset", "latent_space", "particles", "volumes", "gallery", "curate")
+WIDGETS = ("dataset", "latent_space", "particles", "volumes", "gallery", "curate", "review")
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ Whatever is done to them can be taken back, on the disk too. Those of a star fil
 a folder is chosen for them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from psygnal import Signal
 
-from napari_tomodrgn.analysis.rule_trees import combined, from_selection, in_words, inverted, parent_of
+from napari_tomodrgn.analysis.rule_trees import Tree, combined, from_selection, in_words, inverted, parent_of
 from napari_tomodrgn.analysis.select_options import plain_name
 from napari_tomodrgn.errors import InputError, RunError
 from napari_tomodrgn.files import explain_os_error
+from napari_tomodrgn.particles.particle_set import ParticleId
 from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.runs import layout
 from napari_tomodrgn.viewer.history import Change
@@ -177,6 +178,18 @@ class NamedSelections:
             raise InputError(f"selection {name}: no particle is selected; select one or more first")
         selection = self._session.as_selection(self._free(name))
         self._add(f"name {name}", replace(selection, parent=parent_of(selection.created_from)))
+
+    def keep_ids(self, name: str, ids: Collection[ParticleId], tree: Tree) -> None:
+        """Give particles a name that a rule means.
+
+        Raises
+        ------
+        InputError
+            As of :meth:`keep`.
+        """
+        run = self._session.run
+        origin = None if run is None else str(run.path.absolute())
+        self._add(f"name {name}", Selection(self._free(name), frozenset(ids), dict(tree), parent_of(tree), origin))
 
     def join(self, how: "How", names: Sequence[str], name: str) -> None:
         """Make a selection of several: of particles in any (add), in all (intersect), or in the first alone (subtract).

@@ -24,6 +24,7 @@ from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.viewer.class_labels import ClassLabels, is_named, named, with_named
 from napari_tomodrgn.viewer.colouring import ClassStyle, Colour, Colouring, colour_by
 from napari_tomodrgn.viewer.history import Change, History
+from napari_tomodrgn.viewer.marks import Marks
 from napari_tomodrgn.viewer.named_selections import NamedSelections
 
 How = Literal["replace", "add", "subtract", "intersect"]
@@ -55,8 +56,8 @@ class Session:
         The row of the particle that is looked at by itself.
     path
         Rows of particles along a way through latent space that was drawn last, in its order.
-    named
-        Selections that were given a name.
+    named, marks
+        Selections that were given a name, and words given to single particles.
     """
 
     data_changed = Signal()
@@ -85,6 +86,7 @@ class Session:
         self._colouring: Colouring | None = None
         self._rows: dict[ParticleId, int] = {}
         self.named = NamedSelections(self)
+        self.marks = Marks(self)
 
     # what is open
 
@@ -120,13 +122,13 @@ class Session:
         self.selected, self.rule = np.zeros(len(particle_set), dtype=bool), {}
         self.particle = self.path = None
         self.labels = {}
-        self.styles, self.coloured_by = {}, self._first_colours()
+        self.styles, self.coloured_by = {}, self.first_colours()
         self._colouring = None
         self.tomogram = self.tomograms[0] if self.tomograms else None
         self.history.clear()
         self.data_changed.emit()
 
-    def _first_colours(self) -> str:
+    def first_colours(self) -> str:
         """Return the labelling with the fewest classes, or what there is without one."""
         labellings = {name: own for name, own in self.columns.items() if isinstance(own, Classes) and "-" in name}
         labellings = {name: own for name, own in labellings.items() if not is_named(name)}
@@ -148,10 +150,10 @@ class Session:
         columns = columns_of_set(self.particle_set)
         if self.epoch is not None:
             columns |= columns_of_run(run, self.epoch, self.particle_set.ids)
-        columns = with_named(columns, self.labels)
+        columns = self.marks.among(with_named(columns, self.labels))
         self.run, self.columns, self._colouring = run, columns, None
         if self.coloured_by not in columns:
-            self.coloured_by = self._first_colours()
+            self.coloured_by = self.first_colours()
         self.columns_changed.emit()
         self.colouring_changed.emit()
 
@@ -240,7 +242,7 @@ class Session:
         return self.columns[name]
 
     def _set_coloured_by(self, column: object) -> None:
-        self.coloured_by = str(column) if column in self.columns else self._first_colours()
+        self.coloured_by = str(column) if column in self.columns else self.first_colours()
         self.restyled()
 
     def name_class(self, column: str, code: int, name: str) -> None:
@@ -294,7 +296,7 @@ class Session:
         self.labels, coloured_by = value
         plain = {name: own for name, own in self.columns.items() if not is_named(name)}
         self.columns = with_named(plain, self.labels)
-        self.coloured_by = coloured_by if coloured_by in self.columns else self._first_colours()
+        self.coloured_by = coloured_by if coloured_by in self.columns else self.first_colours()
         recoloured = self.coloured_by != before or is_named(self.coloured_by)
         if recoloured:
             self._colouring = None

@@ -35,6 +35,8 @@ class Autosave(QObject):
             session.colouring_changed,
             session.tomogram_changed,
             session.particle_changed,
+            session.labels_changed,
+            session.columns_changed,
         ):
             follow_at_once(self, signal, self._soon)
 

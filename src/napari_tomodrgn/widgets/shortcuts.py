@@ -39,6 +39,12 @@ SHORTCUTS: dict[str, tuple[tuple[str, str], ...]] = {
         ("F2, Delete", "rename a selection, delete it"),
         ("Ctrl Z, Ctrl Shift Z", "take back, do again"),
     ),
+    "Review": (
+        ("N, B, or right and left", "look at the next particle, the one before"),
+        ("K, J", "mark it to keep, as junk, and go on"),
+        ("L", "mark it with the word that is written, and go on"),
+        ("U", "take back"),
+    ),
     "Everywhere": (("?", "this page"),),
 }
 

@@ -16,6 +16,7 @@ PLACES = {
     "Volumes": RIGHT,
     "Class gallery": RIGHT,
     "Curate": RIGHT,
+    "Review": RIGHT,
     "Particles": BOTTOM,
 }
 SIDE_PX, BOTTOM_PX = 460, 200
@@ -39,6 +40,7 @@ def open_workspace(viewer: Any = None) -> dict[str, Any]:
         window.tabifyDockWidget(docks["Volumes"], docks["Dataset"])
         window.tabifyDockWidget(docks["Volumes"], docks["Class gallery"])
         window.tabifyDockWidget(docks["Volumes"], docks["Curate"])
+        window.tabifyDockWidget(docks["Volumes"], docks["Review"])
         docks["Volumes"].raise_()
         if window.findChild(ShowShortcuts) is None:
             ShowShortcuts(window)
