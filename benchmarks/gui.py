@@ -19,8 +19,8 @@ from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication
 
+from napari_tomodrgn.analysis.columns import Classes, Numbers
 from napari_tomodrgn.viewer.colouring import colour_by
-from napari_tomodrgn.viewer.columns import Classes, Numbers
 from napari_tomodrgn.widgets.scatter import Scatter
 from napari_tomodrgn.widgets.scatter_axes import plot_area
 

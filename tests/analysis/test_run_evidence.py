@@ -130,7 +130,7 @@ def test_an_encoder_that_concatenates_sees_one_image_in_all_places(particles_sta
 
 
 def test_components_are_those_of_the_analysis(analysed_run: Run) -> None:
-    from napari_tomodrgn.viewer.columns import Numbers, columns_of_run
+    from napari_tomodrgn.analysis.columns import Numbers, columns_of_run
 
     source = evidence_of(analysed_run)
     ids = analysed_run.particle_set().ids

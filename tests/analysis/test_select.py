@@ -1,6 +1,7 @@
 """Selections that become star files, and come back as the same particles."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,16 @@ import pandas as pd
 import pytest
 
 from napari_tomodrgn.analysis.analyze import AnalyzeOptions, analyze
+from napari_tomodrgn.analysis.columns import Numbers, columns_of_run
 from napari_tomodrgn.analysis.folder import read_labels, write_labels
-from napari_tomodrgn.analysis.select import SelectOptions, select
+from napari_tomodrgn.analysis.select import select
+from napari_tomodrgn.analysis.select_options import SelectOptions
+from napari_tomodrgn.analysis.spacing import face_distance
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.reading import read_particles
 from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.particles.star import StarFile
+from napari_tomodrgn.runs.latents import Latents
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.simulation.options import SimulateOptions
 from napari_tomodrgn.simulation.simulate import simulate
@@ -41,7 +46,7 @@ def test_classes_of_a_run_become_a_star_that_reads_back(analysed: Path, tmp_path
     assert set(read_particles(star).ids) == expected
     saved = Selection.load(analysed / "selections" / "good.json")
     assert saved.ids == expected
-    assert saved.created_from["clusters"] == [0, 2]
+    assert saved.created_from == {"rule": "classes", "column": "kmeans-3", "classes": ["class 0", "class 2"]}
     assert saved.run == str(analysed)
 
 
@@ -106,7 +111,7 @@ def test_classes_ids_and_a_selection_of_a_run_narrow_one_another(analysed: Path,
 
     assert set(read_particles(tmp_path / "child.star").ids) == {each for each in every[:18] if label_of[each] == 1}
     assert made.selection.parent == "parent"
-    assert set(made.selection.created_from) == {"rule", "clusters", "labels", "ids", "selection"}
+    assert [part["rule"] for part in made.selection.created_from["of"]] == ["selection", "ids", "classes"]
 
 
 @pytest.mark.parametrize("dialect", ["warp", "cryosrpnt", "nextpyp", "warptools", "relion5"])
@@ -244,7 +249,7 @@ def test_unknown_particles_are_named(particles_star: Path, tmp_path: Path) -> No
 
 
 def test_clusters_of_a_star_need_labels(particles_star: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="need --labels"):
+    with pytest.raises(InputError, match="need --labels FILE"):
         select(SelectOptions(particles=particles_star, clusters=[0], name="x", output=tmp_path / "x.star"))
 
 
@@ -252,3 +257,117 @@ def test_clusters_of_a_star_need_labels(particles_star: Path, tmp_path: Path) ->
 def test_names_become_file_names(particles_star: Path, name: str) -> None:
     with pytest.raises(ValueError, match="name"):
         SelectOptions(particles=particles_star, name=name)
+
+
+def numbers_of(run: Path, name: str) -> dict[tuple[str, str], float]:
+    opened = Run.open(run)
+    ids = opened.particle_set().ids
+    column = columns_of_run(opened, 2, ids)[name]
+    assert isinstance(column, Numbers)
+    return dict(zip(ids, column.values.tolist(), strict=True))
+
+
+def test_limits_of_any_column(analysed: Path) -> None:
+    first, second = numbers_of(analysed, "PC 1"), numbers_of(analysed, "z1")
+    middle = float(np.median(list(second.values())))
+
+    made = select(SelectOptions(particles=analysed, between=["PC 1:-0.5e0:.5", f"z1::{middle!r}"], name="x"))
+
+    assert made.selection.ids == {each for each in first if -0.5 <= first[each] <= 0.5 and second[each] <= middle}
+    assert [part["column"] for part in made.selection.created_from["of"]] == ["PC 1", "z1"]
+
+
+def test_duplicates_go_but_the_best_and_only_among_what_other_rules_leave(tmp_path: Path) -> None:
+    """Each particle twice, 10 Å apart: the second of each is of the class that is kept."""
+    simulate(
+        SimulateOptions(outdir=tmp_path / "data", dialect="relion5", particles=6, box=16, pixel_size=12.0, tilts=3)
+    )
+    source = tmp_path / "data" / "particles.star"
+    once = read_particles(source)
+    block = StarFile.read(source).block("particles")
+    lines = source.read_text().splitlines()
+    rows = [number for number, line in enumerate(lines) if len(line.split()) == len(block.columns) > 1]
+    for number in rows[::-1]:
+        values = dict(zip(block.columns, lines[number].split(), strict=True))
+        values["rlnTomoParticleName"] += "-again"
+        values["rlnCenteredCoordinateXAngst"] = str(float(values["rlnCenteredCoordinateXAngst"]) + 10)
+        lines.insert(number + 1, " ".join(values.values()))
+    source.write_text("\n".join(lines) + "\n")
+    twice = read_particles(source)
+    assert len(twice) == 2 * len(once)
+    again = [name.endswith("-again") for _, name in twice.ids]
+    write_labels(tmp_path / "labels.csv", twice.ids, np.array(again).astype(int))
+    given = {"particles": source, "minimum_distance": 80.0, "labels": tmp_path / "labels.csv"}
+
+    first = select(SelectOptions(**given, name="a", output=tmp_path / "a.star")).selection
+    last = select(SelectOptions(**given, name="b", output=tmp_path / "b.star", keep_highest="x")).selection
+    one = select(SelectOptions(**given, name="c", output=tmp_path / "c.star", clusters=[1])).selection
+
+    assert first.ids == set(once.ids)
+    assert last.ids == one.ids == set(twice.ids) - set(once.ids)
+    assert read_particles(tmp_path / "a.star").ids == once.ids
+
+
+def test_particles_near_faces_go(tmp_path: Path) -> None:
+    source = simulate(
+        SimulateOptions(outdir=tmp_path / "data", dialect="warptools", particles=12, box=16, pixel_size=12.0, tilts=3)
+    )
+    particle_set = read_particles(source)
+    distance = face_distance(particle_set.particles, particle_set.tomograms)
+    limit = float(np.median(distance))
+
+    made = select(SelectOptions(particles=source, away_from_faces=limit, name="x", output=tmp_path / "x.star"))
+
+    assert made.selection.ids == {each for each, own in zip(particle_set.ids, distance, strict=True) if own >= limit}
+
+
+def test_so_many_of_each_tomogram_and_of_named_tomograms(analysed: Path) -> None:
+    drawn = select(SelectOptions(particles=analysed, random=3, per="tomogram", name="x")).selection
+    of_class = select(SelectOptions(particles=analysed, random=1, per="class", name="y")).selection
+    named = select(SelectOptions(particles=analysed, tomograms="002", name="z")).selection
+
+    assert sorted(tomogram for tomogram, _ in drawn.ids) == ["001"] * 3 + ["002"] * 3
+    assert sorted(labels_of(analysed)[each] for each in of_class.ids) == [0, 1, 2]
+    assert named.ids == {each for each in labels_of(analysed) if each[0] == "002"}
+
+
+def test_outliers_are_dropped_and_the_rules_apply_again_to_another_epoch(analysed: Path) -> None:
+    """One particle is moved far away in epoch 2; the same rules in epoch 1 drop another one or none."""
+    epoch = analysed / "latents" / "epoch-0002.npz"
+    latents = Latents.load(epoch)
+    moved = latents.z_mean.copy()
+    moved[5] += 100
+    replace(latents, z_mean=moved).save(epoch)
+
+    made = select(SelectOptions(particles=analysed, drop_outliers=5, name="in"))
+    again = select(SelectOptions(particles=analysed, like=made.path, epoch=2, name="again")).selection
+    earlier = select(SelectOptions(particles=analysed, like=made.path, epoch=1, name="earlier")).selection
+
+    every = frozenset(latents.ids)
+    assert latents.ids[5] in every - made.selection.ids
+    assert again.ids == made.selection.ids
+    assert latents.ids[5] in earlier.ids
+    assert earlier.created_from == made.selection.created_from
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"between": ["nothing::3"]}, "column nothing: is not known of these particles; columns of numbers: z, y, x"),
+        ({"tomograms": ["TS_9"]}, "column tomogram: has no class 'TS_9'; those there are: 001, 002"),
+        ({"away_from_faces": 10}, "does not say how large tomogram 001 is"),
+    ],
+)
+def test_rules_that_can_not_be_applied_are_said(analysed: Path, given: dict[str, object], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        select(SelectOptions(particles=analysed, name="x", **given))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"between": ["loss"]}, {"between": ["loss::"]}, {"between": ["loss:a:b"]}, {"keep_lowest": "loss"},
+     {"minimum_distance": 8, "keep_lowest": "loss", "keep_highest": "CC"}],
+)  # fmt: skip
+def test_limits_and_the_better_particle_are_asked_for_in_full(particles_star: Path, given: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"COLUMN:LOW:HIGH|keep"):
+        SelectOptions(particles=particles_star, name="x", **given)

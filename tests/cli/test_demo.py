@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from sklearn.metrics import adjusted_rand_score
 
 from napari_tomodrgn.analysis.analyze import AnalyzeOptions
-from napari_tomodrgn.analysis.select import SelectOptions
+from napari_tomodrgn.analysis.select_options import SelectOptions
 from napari_tomodrgn.cli.demo import DemoOptions, command_line, demo
 from napari_tomodrgn.cli.main import load_command
 from napari_tomodrgn.cli.options import parse

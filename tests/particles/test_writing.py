@@ -13,7 +13,9 @@ from star_builders import write_nextpyp, write_relion5, write_volume_series, wri
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.particle_set import ParticleSet
 from napari_tomodrgn.particles.reading import read_particles
+from napari_tomodrgn.particles.reading_back import read_back
 from napari_tomodrgn.particles.stacks import ImageStacks
+from napari_tomodrgn.particles.star import StarFile
 from napari_tomodrgn.particles.writing import write_particles
 
 NAME = "warptools_test_4-tomos_10-ptcls_box-32_angpix-12"
@@ -317,3 +319,41 @@ def test_the_name_of_the_set_may_be_given_instead(tmp_path: Path, shared_data: P
     particles = open_relion5_blocks(tmp_path / "source", shared_data)
     written = write_particles(particles, tmp_path / "x_optimisation_set.star")
     assert [path.name for path in written] == ["x.star", "x_tomograms.star", "x_optimisation_set.star"]
+
+
+@pytest.mark.parametrize("per_tomogram", [False, True])
+def test_what_was_written_is_read_back(particle_set: ParticleSet, tmp_path: Path, per_tomogram: bool) -> None:
+    part = particle_set.take(np.arange(len(particle_set)) != 1)
+    labels = dict.fromkeys(part.ids, 4)
+    write_particles(part, tmp_path / "out" / "part.star", labels=labels, per_tomogram=per_tomogram)
+
+    found = read_back(part, tmp_path / "out" / "part.star", per_tomogram=per_tomogram)
+
+    assert found.troubles == ()
+    assert found.particles == len(part)
+    assert {found.first, found.last} <= set(part.ids)
+    assert len(found.stars) == (part.particles["tomogram"].nunique() if per_tomogram else 1)
+    assert f"{len(part)} particles as selected" in found.sentence()
+
+
+def test_what_was_written_and_changed_is_told_apart(tmp_path: Path) -> None:
+    particle_set = read_particles(write_warp(tmp_path / "source"))
+    (star,) = write_particles(particle_set, tmp_path / "all.star")
+    whole = star.read_text()
+    rows = [line for line in whole.splitlines() if "@" in line]
+
+    def told(text: str) -> str:
+        star.write_text(text)
+        return read_back(particle_set, star).sentence()
+
+    last = rows[-1].split()
+    column = StarFile.read(star).blocks[0].columns.index("rlnDefocusU")
+    last[column] = str(float(last[column]) + 100)
+    assert "its last row is not that of the selection" in told(whole.replace(rows[-1], " ".join(last)))
+    assert "rows where" in told(whole.replace(rows[0] + "\n", ""))
+    one = particle_set.ids[0]
+    group = f"{one[0]}_{one[1]}"
+    assert told(whole.replace(group, f"{group}9")).endswith("write it again")
+    fewer = write_particles(particle_set.take([0, 1]), star, overwrite=True)
+    assert f"holds 2 particles where {len(particle_set)} were selected" in read_back(particle_set, fewer[0]).sentence()
+    assert "as selected" in told(whole)

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_tomodrgn.analysis.columns import Classes
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.runs.run import Run
-from napari_tomodrgn.viewer.columns import Classes
 from napari_tomodrgn.viewer.session import Session
 
 COLUMN, NAMED = "kmeans-3", "kmeans-3 named"

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_tomodrgn.analysis.columns import Classes
 from napari_tomodrgn.analysis.folder import AnalysisFolder, read_labels, write_labels
 from napari_tomodrgn.analysis.run_comparison import RunComparison
 from napari_tomodrgn.errors import InputError
@@ -13,7 +14,6 @@ from napari_tomodrgn.particles.particle_set import ParticleId
 from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.latents import Latents
 from napari_tomodrgn.runs.run import Run
-from napari_tomodrgn.viewer.columns import Classes
 from napari_tomodrgn.viewer.compared import CHANGED, STAYED, Compared, agreement_in_words, summary_of
 from napari_tomodrgn.viewer.comparing import ALIGNED, Found, ask, epochs_of, find, labellings, runs_beside
 from napari_tomodrgn.viewer.session import Session

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_tomodrgn.analysis.columns import Numbers
 from napari_tomodrgn.analysis.selection_maps import SelectionMaps
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.viewer import evidence_panel as module
-from napari_tomodrgn.viewer.columns import Numbers
 from napari_tomodrgn.viewer.evidence_curves import fsc_curves, gain_curves, latent_curves, loss_curves, weight_curves
 from napari_tomodrgn.viewer.evidence_panel import EvidencePanel, Known
 from napari_tomodrgn.viewer.session import Session

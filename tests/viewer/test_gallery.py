@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_tomodrgn.analysis.columns import Classes
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.reconstruction.decode import decode_volumes
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.training.checkpoints import load_model
 from napari_tomodrgn.viewer import gallery as module
 from napari_tomodrgn.viewer.class_centres import centre_rows
-from napari_tomodrgn.viewer.columns import Classes
 from napari_tomodrgn.viewer.gallery import ClassGallery, correlation
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.volume_panel import VolumePanel
@@ -112,7 +112,7 @@ def test_labels_select_their_particles_and_are_taken_away(gallery: ClassGallery)
     classes = session.columns[COLUMN]
     assert isinstance(classes, Classes)
     assert (session.selected == np.isin(classes.codes, [0, 2])).all()
-    assert session.rule == {"rule": "label", "column": COLUMN, "label": "70S", "classes": [0, 2]}
+    assert session.rule == {"rule": "classes", "column": COLUMN, "classes": ["class 0", "class 2"], "label": "70S"}
     gallery.label(2, "")
     assert gallery.labels == {0: "70S", 1: "junk"}
     gallery.rename("junk", "70S")

@@ -3,7 +3,19 @@
 import pytest
 from npe2 import PluginManifest
 
-WIDGETS = ("dataset", "tomogram", "latent_space", "particles", "volumes", "gallery", "inspect", "movie", "compare")
+WIDGETS = (
+    "dataset",
+    "tomogram",
+    "latent_space",
+    "particles",
+    "volumes",
+    "gallery",
+    "curate",
+    "review",
+    "inspect",
+    "movie",
+    "compare",
+)
 
 
 @pytest.fixture(scope="module")

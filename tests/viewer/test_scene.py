@@ -12,8 +12,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 from scipy.spatial.transform import Rotation
 
+from napari_tomodrgn.analysis.columns import Classes
 from napari_tomodrgn.runs.run import Run
-from napari_tomodrgn.viewer.columns import Classes
 from napari_tomodrgn.viewer.scene import Scene
 from napari_tomodrgn.viewer.session import Session
 

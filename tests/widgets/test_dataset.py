@@ -12,9 +12,9 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFileDialog
 
+from napari_tomodrgn.analysis.columns import Classes
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.viewer import tomogram_layers
-from napari_tomodrgn.viewer.columns import Classes
 from napari_tomodrgn.viewer.scene import Scene
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.widgets import dataset as dataset_module

@@ -13,8 +13,8 @@ from qtpy.QtCore import QEvent, QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QLineEdit
 
+from napari_tomodrgn.analysis.columns import Classes
 from napari_tomodrgn.runs.run import Run
-from napari_tomodrgn.viewer.columns import Classes
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.volume_panel import VolumePanel
 from napari_tomodrgn.viewer.volume_source import VolumeSource

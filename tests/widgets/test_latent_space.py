@@ -16,7 +16,7 @@ from qtpy.QtGui import QColor
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QColorDialog, QLineEdit, QMenu, QTableView, QWidget
 
-from napari_tomodrgn.viewer.columns import Classes, Numbers
+from napari_tomodrgn.analysis.columns import Classes, Numbers
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.widgets.class_model import NAME, SHOWN, SIZE, SWATCH
 from napari_tomodrgn.widgets.latent_space import LatentSpace, first_axes

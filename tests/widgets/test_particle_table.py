@@ -7,8 +7,8 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication
 
+from napari_tomodrgn.analysis.columns import Numbers
 from napari_tomodrgn.runs.run import Run
-from napari_tomodrgn.viewer.columns import Numbers
 from napari_tomodrgn.viewer.geometry import relation
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.widgets.particle_table import ParticleTable

@@ -14,9 +14,9 @@ from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QApplication, QDockWidget, QLabel
 from sklearn.metrics import adjusted_rand_score
 
+from napari_tomodrgn.analysis.columns import Classes, Numbers
 from napari_tomodrgn.particles.particle_set import ParticleId
 from napari_tomodrgn.viewer import sample_run
-from napari_tomodrgn.viewer.columns import Classes, Numbers
 from napari_tomodrgn.viewer.current import scene_of, session_of
 from napari_tomodrgn.viewer.layers import tomogram_label
 from napari_tomodrgn.viewer.sample_run import SampleRun, make_sample_run

@@ -15,9 +15,11 @@ from napari_tomodrgn.analysis.clusters import Clusters, Method, cluster
 from napari_tomodrgn.analysis.comparison import write_comparison
 from napari_tomodrgn.analysis.embeddings import principal_components, umap_embedding
 from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, write_centres, write_labels
+from napari_tomodrgn.analysis.losses import measure_losses
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_folder, atomic_open, atomic_path, refuse_existing
 from napari_tomodrgn.particles.maps import read_map
+from napari_tomodrgn.progress import track
 from napari_tomodrgn.reconstruction.volumes import SET_FILES, VolumesOptions, write_volumes
 from napari_tomodrgn.runs.latents import Latents
 from napari_tomodrgn.runs.run import Run
@@ -38,6 +40,9 @@ class AnalyzeOptions(BaseModel):
     seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of clusters and UMAP.")
     umap: bool = Field(True, description="Make a UMAP of the latents.")
     neighbours: int = Field(15, ge=2, description="Neighbours a particle has in UMAP; cut to what the set has.")
+    losses: bool = Field(
+        False, description="Measure each particle's loss and correlation with its images, which have to be there."
+    )
     volumes: bool = Field(True, description="Decode a volume at every class centre.")
     box: int | None = Field(None, gt=0, description="Smaller even box of the volumes, cropped in Fourier space.")
     low_pass: float | None = Field(None, gt=0, description="Remove everything beyond this resolution from volumes, Å.")
@@ -88,6 +93,8 @@ def analyze(options: AnalyzeOptions) -> Analysis:
     if options.volumes:
         run.checkpoint(epoch)
     _check(latents, run.path)
+    if options.losses and (options.overwrite or not folder.losses.is_file()):
+        _measure_losses(run, epoch, options.device)
     clusters = cluster(latents.z_mean, options.clusters, method=options.method, seed=options.seed)
     embedding = _known_embedding(folder, latents, options)
     is_new = embedding is None
@@ -112,7 +119,7 @@ def _write(
     """
     name = options.labelling
     write_labels(whole.enter_context(atomic_path(folder.labels(name))), latents.ids, clusters.labels)
-    settings = {**options.model_dump(mode="json", exclude={"run", "overwrite"}), "epoch": folder.epoch}
+    settings = {**options.model_dump(mode="json", exclude={"run", "overwrite", "losses"}), "epoch": folder.epoch}
     with atomic_open(whole.enter_context(atomic_path(folder.settings(name)))) as stream:
         json.dump(settings, stream, indent=1)
     centres = whole.enter_context(atomic_path(folder.centres(name)))
@@ -124,6 +131,13 @@ def _write(
     folder.labels(name).unlink(missing_ok=True)
     if not options.volumes:
         _remove_volumes(folder.volumes(name))
+
+
+def _measure_losses(run: Run, epoch: int, device: str) -> None:
+    particle_set = run.particle_set()
+    shares = measure_losses(run, epoch, particle_set, device)
+    for _ in track(shares, "measuring losses", unit="parts"):
+        pass
 
 
 def _remove_empty(*epochs: Path) -> None:

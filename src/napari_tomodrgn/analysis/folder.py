@@ -85,6 +85,11 @@ class AnalysisFolder:
         return self.path / "embedding.npz"
 
     @property
+    def losses(self) -> Path:
+        """The table of particles' losses, where they were measured."""
+        return self.path / "losses.csv"
+
+    @property
     def report(self) -> Path:
         """The report, one page for all labellings of the epoch."""
         return self.path / "report.html"

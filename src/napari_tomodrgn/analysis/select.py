@@ -1,65 +1,42 @@
 """The ``select`` command: a named selection of particles, and the star file of just those."""
 
 import logging
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from pydantic import ConfigDict, Field, field_validator
-
+from napari_tomodrgn.analysis.columns import Classes, column_of_labels, columns_of_run, columns_of_set
 from napari_tomodrgn.analysis.folder import AnalysisFolder, read_labels
+from napari_tomodrgn.analysis.known import Known, Mask
+from napari_tomodrgn.analysis.rule_trees import (
+    INTERSECT,
+    SUBTRACT,
+    Tree,
+    combined,
+    from_selection,
+    inverted,
+    particles_of,
+)
+from napari_tomodrgn.analysis.rules import (
+    TOMOGRAM,
+    Apart,
+    AtRandom,
+    Between,
+    FromFaces,
+    Listed,
+    OfClasses,
+    Outliers,
+)
+from napari_tomodrgn.analysis.select_options import SelectOptions
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_path, refuse_existing
 from napari_tomodrgn.particles.data_options import DataOptions
-from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
-from napari_tomodrgn.particles.particle_table import read_particle_table
+from napari_tomodrgn.particles.particle_set import ParticleId
 from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.particles.writing import write_particles
 from napari_tomodrgn.runs.run import Run
 
 log = logging.getLogger("napari_tomodrgn")
-
-
-class SelectOptions(DataOptions):
-    """Options of ``select``: those of the particles, and which ones to keep."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    particles: Path = Field(
-        description="Run directory, star file or optimisation set.", json_schema_extra={"argument": True}
-    )
-    name: str = Field(description="Name of the selection; letters, digits, '.', '-' and '_'.")
-    output: Path | None = Field(None, description="Star file to write; default: none from a run, NAME.star otherwise.")
-    clusters: list[int] = Field([], description="Classes to keep, as 0,2 or one an option.")
-    labels: Path | None = Field(
-        None, description="Labels (.csv: tomogram, particle, label); default: the only ones of the run's epoch."
-    )
-    epoch: int | None = Field(
-        None, ge=1, description="Epoch of the run whose labels are meant; default: the chosen one."
-    )
-    ids: Path | None = Field(None, description="Keep the particles of a table (.csv: tomogram, particle).")
-    invert: bool = Field(
-        False, description="Keep the others instead: of the selection, where one is given with other rules."
-    )
-    class_column: bool = Field(False, description="Write rlnClassNumber: the label + 1 of each particle.")
-    per_tomogram: bool = Field(False, description="Write one star file for each tomogram.")
-    overwrite: bool = Field(False, description="Replace a selection or star file of the same name.")
-
-    @field_validator("clusters", mode="before")
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        """Take ``0,2`` as well as a list."""
-        values = [value] if isinstance(value, str | int) else value
-        return [part for each in values for part in (each.split(",") if isinstance(each, str) else [each])]
-
-    @field_validator("name")
-    @classmethod
-    def _plain(cls, value: str) -> str:
-        if not re.fullmatch(r"[\w.-]+", value) or value.startswith("."):
-            raise ValueError("expected letters, digits, '.', '-' and '_', as it becomes a file name")
-        return value
 
 
 @dataclass(frozen=True)
@@ -71,11 +48,20 @@ class Selected:
     stars: tuple[Path, ...]
 
 
+@dataclass(frozen=True)
+class _Labelling:
+    """Labels that classes are taken from: their name as a column, their file, and the label of each particle."""
+
+    name: str
+    path: Path
+    labels: dict[ParticleId, int]
+
+
 def select(options: SelectOptions) -> Selected:
     """Save a named selection (in the run, or beside the star) and write the star file of its particles.
 
-    ``--clusters``, ``--ids`` and ``--selection`` narrow one another: what is kept fulfils all of those given. The
-    selection records the rule, its parent, and the run.
+    The rules given narrow one another, in the order of the options: what is kept fulfils all of them, and those that
+    compare particles look at what those before have left. The selection records the rules, its parent, and the run.
 
     Raises
     ------
@@ -86,10 +72,10 @@ def select(options: SelectOptions) -> Selected:
     output = _output(options, run)
     path = run.path / "selections" / f"{options.name}.json" if run else _beside(output, options)
     refuse_existing(path, options.overwrite)
-    particle_set = run.particle_set() if run else options.model_copy(update={"selection": None}).open()
-    labels = _labels(options, run)
-    selection = _selection(options, particle_set, labels, run)
-    kept = particle_set.select(sorted(selection.ids))
+    labelling = _labelling(options, run)
+    known = _known(options, run, labelling)
+    selection = _selection(options, known, labelling, run)
+    kept = known.particle_set.select(sorted(selection.ids))
     stars: list[Path] = []
     with atomic_path(path) as temporary:  # both, or where one can't be written, none
         selection.save(temporary)
@@ -97,11 +83,11 @@ def select(options: SelectOptions) -> Selected:
             stars = write_particles(
                 kept,
                 output,
-                labels=labels if options.class_column else None,
+                labels=labelling.labels if labelling is not None and options.class_column else None,
                 per_tomogram=options.per_tomogram,
                 overwrite=options.overwrite,
             )
-    log.info("Selected %d of %d particles: %s", len(selection), len(particle_set), path)
+    log.info("Selected %d of %d particles: %s", len(selection), len(known), path)
     return Selected(selection, path, tuple(stars))
 
 
@@ -129,16 +115,14 @@ def _beside(output: Path | None, options: SelectOptions) -> Path:
     return output.parent / f"{options.name}.json"
 
 
-def _labels(options: SelectOptions, run: Run | None) -> dict[ParticleId, int]:
-    """Return the labels that clusters and the class column refer to; none where neither is asked for."""
-    if not options.clusters and not options.class_column:
-        return {}
-    return read_labels(options.labels or _only_labels(options, run))
-
-
-def _only_labels(options: SelectOptions, run: Run | None) -> Path:
+def _labelling(options: SelectOptions, run: Run | None) -> _Labelling | None:
+    """Return the labels that classes are taken from, ``None`` where none are asked for."""
+    if not options.needs_labels:
+        return None
+    if options.labels is not None:
+        return _Labelling(options.labels.stem.removeprefix("labels-"), options.labels, read_labels(options.labels))
     if run is None:
-        raise InputError(f"{options.particles}: is no run, so --clusters and --class-column need --labels FILE.csv")
+        raise InputError(f"{options.particles}: is no run, so classes and the class column need --labels FILE.csv")
     if not run.latent_dim:
         raise InputError(
             f"{run.path}: is a decoder alone (--latent-dim 0), so its particles have no classes; "
@@ -153,69 +137,101 @@ def _only_labels(options: SelectOptions, run: Run | None) -> Path:
             if names
             else f"{folder.path}: has no labels; run `napari-tomodrgn analyze {run.path}` first"
         )
-    return folder.labels(names[0])
+    return _Labelling(names[0], folder.labels(names[0]), read_labels(folder.labels(names[0])))
 
 
-def _selection(
-    options: SelectOptions, particle_set: ParticleSet, labels: dict[ParticleId, int], run: Run | None
-) -> Selection:
+def _known(options: SelectOptions, run: Run | None, labelling: _Labelling | None) -> Known:
+    """Return the particles to choose from and all that is known of them."""
+    particle_set = run.particle_set() if run else options.model_copy(update={"selection": None}).open()
+    columns = columns_of_set(particle_set)
+    if run is not None and (run.epochs or options.epoch or run.document["chosen_epoch"] is not None):
+        columns |= columns_of_run(run, options.epoch or run.chosen_epoch, particle_set.ids)
+    if labelling is not None:
+        columns[labelling.name] = column_of_labels(labelling.labels, particle_set.ids)
+    return Known(particle_set, columns)
+
+
+def _selection(options: SelectOptions, known: Known, labelling: _Labelling | None, run: Run | None) -> Selection:
     """Apply the rules that are given, one after the other."""
-    every = frozenset(particle_set.ids)
-    kept = every
-    rule: dict[str, Any] = {}
-    parent, origin = None, str(run.path.absolute()) if run else None
-    if options.ids:
-        listed = frozenset(particle for particle, _ in read_particle_table(options.ids))
-        _known(listed, every, options.ids)
-        kept, rule["ids"] = kept & listed, str(options.ids)
-    if options.selection:
-        chosen = Selection.load(options.selection)
-        _known(chosen.ids, every, options.selection)
-        kept, rule["selection"], parent = kept & chosen.ids, str(options.selection), chosen.name
-        origin = origin or chosen.run
-    if options.clusters:
-        path = options.labels or _only_labels(options, run)
-        wanted = _in_clusters(options.clusters, labels)
-        _labelled(kept, every, labels, path)
-        kept, rule["clusters"], rule["labels"] = kept & wanted, options.clusters, str(path)
-    if not rule:
-        raise InputError("which particles? Give one or more of --clusters, --ids and --selection")
+    origin = str(run.path.absolute()) if run else None
+    chosen = None if options.selection is None else _chosen(options.selection, known)
+    trees = list(_rules(options, known, labelling))
+    if chosen is None and not trees:
+        raise InputError("which particles? Give one or more rules, such as --clusters, --ids, --between or --selection")
+    kept = before = known.everyone
+    made: list[Tree] = []
+    if chosen is not None:
+        selection, kept = chosen
+        before, origin = kept, origin or selection.run
+        made.append(from_selection(selection.name, selection.created_from))
+    for tree in trees:
+        if labelling is not None and tree.get("column") == labelling.name:
+            _labelled(kept, known, labelling)
+        kept = particles_of(tree, known, kept)
+    made += trees
+    rule = dict(made[0]) if len(made) == 1 else combined(INTERSECT, made)
     if options.invert:
-        # what a selection dropped stays dropped when a rule beside it is turned round
-        among = chosen.ids if options.selection and len(rule) > 1 else every
-        kept, rule["invert"] = among - kept, True
-    if not kept:
+        # what a selection dropped stays dropped when rules beside it are turned round
+        within = chosen is not None and bool(trees)
+        kept = before & ~kept if within else ~kept
+        rule = combined(SUBTRACT, [made[0], rule]) if within else inverted(rule)
+    if not kept.any():
         raise InputError(f"{options.particles}: no particle fulfils what is asked for; nothing was written")
-    return Selection(options.name, kept, {"rule": "select", **rule}, parent, origin)
+    ids = known.particle_set.ids
+    particles = frozenset(ids[row] for row in kept.nonzero()[0])
+    return Selection(options.name, particles, rule, None if chosen is None else chosen[0].name, origin)
 
 
-def _labelled(
-    asked: frozenset[ParticleId], every: frozenset[ParticleId], labels: dict[ParticleId, int], path: Path
-) -> None:
+def _chosen(path: Path, known: Known) -> tuple[Selection, Mask]:
+    """Return a selection and which particles (N,) it holds."""
+    selection = Selection.load(path)
+    return selection, known.listed(selection.ids, path)
+
+
+def _rules(options: SelectOptions, known: Known, labelling: _Labelling | None) -> Iterator[Tree]:
+    """Yield what is asked for beside a selection, in the order in which it narrows."""
+    if options.ids is not None:
+        yield Listed(path=options.ids.absolute()).tree
+    if options.like is not None:
+        yield Selection.load(options.like).created_from
+    if options.clusters and labelling is not None:
+        yield OfClasses(column=labelling.name, classes=_names(options.clusters, known.classes(labelling.name))).tree
+    if options.tomograms:
+        yield OfClasses(column=TOMOGRAM, classes=tuple(options.tomograms)).tree
+    for column, low, high in options.limits:
+        yield Between(column=column, low=low, high=high).tree
+    if options.drop_outliers is not None:
+        yield inverted(Outliers(beyond=options.drop_outliers).tree)
+    if options.away_from_faces is not None:
+        yield FromFaces(angstrom=options.away_from_faces).tree
+    if options.minimum_distance is not None:
+        by, best = options.better
+        yield Apart(angstrom=options.minimum_distance, column=by, best=best).tree
+    if options.random is not None:
+        per = {"all": None, "tomogram": TOMOGRAM, "class": labelling and labelling.name}[options.per]
+        yield AtRandom(count=options.random, per=per, seed=options.seed).tree
+
+
+def _names(wanted: list[int], classes: Classes) -> tuple[str, ...]:
+    """Return the names of classes given by number."""
+    there = [code for code, size in enumerate(classes.sizes) if size]
+    unknown = [label for label in wanted if label not in there]
+    if unknown:
+        found = f"{there[0]} to {there[-1]}" if there else "none, as the labels are of other particles"
+        raise InputError(f"--clusters {unknown[0]}: there is no such class; those there are: {found}")
+    return tuple(classes.names[label] for label in wanted)
+
+
+def _labelled(asked: Mask, known: Known, labelling: _Labelling) -> None:
     """Raise unless every label is of a particle that is there, and every particle asked about has one."""
-    _known(frozenset(labels), every, path)
-    without = sorted(asked - labels.keys())
+    known.listed(frozenset(labelling.labels), labelling.path)
+    ids = known.particle_set.ids
+    chosen = [ids[row] for row in asked.nonzero()[0]]
+    without = sorted(particle for particle in chosen if particle not in labelling.labels)
     if without:
         tomogram, name = without[0]
         raise InputError(
-            f"{path}: labels {len(labels)} particles, and {len(without)} of the {len(asked)} to choose from have none, "
-            f"first {name} of tomogram {tomogram}; give the labels of these particles, or narrow them by --selection"
-        )
-
-
-def _in_clusters(wanted: list[int], labels: dict[ParticleId, int]) -> frozenset[ParticleId]:
-    there = np.unique(list(labels.values())).tolist()
-    unknown = [label for label in wanted if label not in there]
-    if unknown:
-        raise InputError(f"--clusters {unknown[0]}: there is no such class; those there are: {there[0]} to {there[-1]}")
-    return frozenset(particle for particle, label in labels.items() if label in wanted)
-
-
-def _known(ids: frozenset[ParticleId], every: frozenset[ParticleId], path: Path) -> None:
-    unknown = sorted(ids - every)
-    if unknown:
-        tomogram, name = unknown[0]
-        raise InputError(
-            f"{path}: names particle {name} of tomogram {tomogram}, which the particles lack "
-            f"({len(unknown)} of {len(ids)} are missing); use the data set it was made from"
+            f"{labelling.path}: labels {len(labelling.labels)} particles, and {len(without)} of the {len(chosen)} to "
+            f"choose from have none, first {name} of tomogram {tomogram}; give the labels of these particles, or "
+            "narrow them by --selection"
         )

@@ -19,7 +19,7 @@ from napari_tomodrgn.stopping import StopRequest
 
 if TYPE_CHECKING:
     from napari_tomodrgn.analysis.analyze import Analysis, AnalyzeOptions
-    from napari_tomodrgn.analysis.select import SelectOptions
+    from napari_tomodrgn.analysis.select_options import SelectOptions
     from napari_tomodrgn.reconstruction.volumes import VolumesOptions
     from napari_tomodrgn.simulation.options import SimulateOptions
     from napari_tomodrgn.training.options import TrainOptions
@@ -150,7 +150,7 @@ def _train(options: "TrainOptions") -> None:
 
 def _steps(options: DemoOptions) -> _Steps:
     from napari_tomodrgn.analysis.analyze import AnalyzeOptions
-    from napari_tomodrgn.analysis.select import SelectOptions
+    from napari_tomodrgn.analysis.select_options import SelectOptions
     from napari_tomodrgn.reconstruction.volumes import VolumesOptions
     from napari_tomodrgn.simulation.options import SimulateOptions
     from napari_tomodrgn.training.options import TrainOptions

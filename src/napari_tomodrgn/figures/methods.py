@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from napari_tomodrgn.runs.lineage import Ancestor, ancestors
+from napari_tomodrgn.runs.ancestry import Ancestor, ancestors
 from napari_tomodrgn.runs.run import Run
 
 METHOD = (

@@ -11,7 +11,7 @@ from napari_tomodrgn.figures.methods import methods
 from napari_tomodrgn.figures.pages import training_figure
 from napari_tomodrgn.figures.style import png_of, styled
 from napari_tomodrgn.particles.selection import Selection
-from napari_tomodrgn.runs.lineage import Ancestor, ancestors
+from napari_tomodrgn.runs.ancestry import Ancestor, ancestors
 from napari_tomodrgn.runs.run import Run
 
 TRAINING = (

@@ -25,29 +25,6 @@ class Selection:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def _combined(self, other: "Selection", rule: str, ids: frozenset[ParticleId]) -> "Selection":
-        return Selection(
-            f"{self.name} {rule} {other.name}", ids, {"rule": rule, "of": [self.name, other.name]}, self.name, self.run
-        )
-
-    def union(self, other: "Selection") -> "Selection":
-        """Particles in either selection."""
-        return self._combined(other, "or", self.ids | other.ids)
-
-    def intersection(self, other: "Selection") -> "Selection":
-        """Particles in both selections."""
-        return self._combined(other, "and", self.ids & other.ids)
-
-    def difference(self, other: "Selection") -> "Selection":
-        """Particles in this selection and not in the other."""
-        return self._combined(other, "without", self.ids - other.ids)
-
-    def invert(self, every: frozenset[ParticleId]) -> "Selection":
-        """Particles of ``every`` that are not in this selection."""
-        return Selection(
-            f"not {self.name}", every - self.ids, {"rule": "invert", "of": [self.name]}, self.name, self.run
-        )
-
     def save(self, path: Path) -> None:
         """Write the selection as JSON (format 1 of the run directory)."""
         document = {

@@ -68,14 +68,7 @@ def write_particles(
     list of Path
         The files written, the particles star first.
     """
-    path = _particles_path(Path(path))
-    sets = {path: particle_set}
-    of_particle = particle_set.particles["tomogram"].to_numpy(dtype=object)
-    if per_tomogram:
-        sets = {
-            path.with_name(f"{path.stem}_{_file_name(tomogram)}.star"): particle_set.take(of_particle == tomogram)
-            for tomogram in dict.fromkeys(of_particle.tolist())
-        }
+    sets = stars_of(particle_set, Path(path), per_tomogram=per_tomogram)
     outputs = [output for target, part in sets.items() for output in _outputs(part, target, labels)]
     for output in outputs:
         refuse_existing(output.path, overwrite)
@@ -84,9 +77,22 @@ def write_particles(
     return [output.path for output in outputs]
 
 
-def files_to_write(particle_set: ParticleSet, path: Path) -> list[Path]:
+def stars_of(particle_set: ParticleSet, path: Path, *, per_tomogram: bool = False) -> dict[Path, ParticleSet]:
+    """Return the particles stars that :func:`write_particles` writes, and the particles of each."""
+    path = _particles_path(path)
+    if not per_tomogram:
+        return {path: particle_set}
+    of_particle = particle_set.particles["tomogram"].to_numpy(dtype=object)
+    return {
+        path.with_name(f"{path.stem}_{_file_name(tomogram)}.star"): particle_set.take(of_particle == tomogram)
+        for tomogram in dict.fromkeys(of_particle.tolist())
+    }
+
+
+def files_to_write(particle_set: ParticleSet, path: Path, *, per_tomogram: bool = False) -> list[Path]:
     """Return the files that :func:`write_particles` would write, the particles star first."""
-    return [output.path for output in _outputs(particle_set, _particles_path(path), None)]
+    sets = stars_of(particle_set, path, per_tomogram=per_tomogram)
+    return [output.path for target, part in sets.items() for output in _outputs(part, target, None)]
 
 
 def _particles_path(path: Path) -> Path:

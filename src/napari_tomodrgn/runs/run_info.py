@@ -11,7 +11,7 @@ from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_folder, make_folder
 from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.runs import layout
-from napari_tomodrgn.runs.lineage import ancestors
+from napari_tomodrgn.runs.ancestry import ancestors
 from napari_tomodrgn.runs.lock import lock_holder
 from napari_tomodrgn.runs.run import Run
 

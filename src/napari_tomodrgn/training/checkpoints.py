@@ -104,7 +104,7 @@ class TrainedModel:
     standard_deviation: float
     pixel_size: float
     box: int
-    corrections: dict[str, Any] | None = None
+    corrections: dict[str, torch.Tensor] | None = None  # of its particles, as ``Corrections.state`` gives them
 
 
 def load_model(run: Run, epoch: int | None = None, device: torch.device | str = "cpu") -> TrainedModel:

@@ -53,7 +53,7 @@ def embed(options: EmbedOptions) -> Latents:
     trained = load_model(run, options.epoch, compute.device)
     particle_set = _open(options, run)
     _check_fit(particle_set, trained, run)
-    recorded = TrainOptions(**_recorded(run, trained))
+    recorded = recorded_options(run, trained)
     sampler = _sampler(particle_set, run, trained, recorded)
     drawn = None if not options.draws else _random_draws(particle_set, trained, options)
     settings = run.settings
@@ -159,11 +159,11 @@ def _random_draws(particle_set: ParticleSet, trained: TrainedModel, options: Emb
     return [[[np.sort(generator.permutation(rows)[:count])] for rows in own] for _ in range(options.draws)]
 
 
-def _recorded(run: Run, trained: TrainedModel) -> dict[str, Any]:
-    """Return the options that the run was trained with, but for which tilt images are looked at."""
-    recorded = {name: value for name, value in run.settings.items() if name in TrainOptions.model_fields}
+def recorded_options(run: Run, trained: TrainedModel) -> TrainOptions:
+    """Return the options that a run was trained with, but for which tilt images are looked at."""
+    recorded: dict[str, Any] = {name: own for name, own in run.settings.items() if name in TrainOptions.model_fields}
     tilts = trained.model.architecture.tilts or "all"
-    return {**recorded, "outdir": run.path, "tilts_per_particle": tilts, "held_out_fraction": 0}
+    return TrainOptions(**{**recorded, "outdir": run.path, "tilts_per_particle": tilts, "held_out_fraction": 0})
 
 
 def _sampler(particle_set: ParticleSet, run: Run, trained: TrainedModel, recorded: TrainOptions) -> Sampler:

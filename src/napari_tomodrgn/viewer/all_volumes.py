@@ -5,9 +5,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from napari_tomodrgn.analysis.columns import Classes
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.viewer.class_centres import centre_rows
-from napari_tomodrgn.viewer.columns import Classes
 from napari_tomodrgn.viewer.placed_volumes import ClassVolumes, MeshOf, PlacedMesh, build, decoding_order, own_volumes
 from napari_tomodrgn.viewer.placement import Poses
 from napari_tomodrgn.viewer.session import Session

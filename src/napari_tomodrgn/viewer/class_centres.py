@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 
-from napari_tomodrgn.viewer.columns import NONE, Classes
+from napari_tomodrgn.analysis.columns import NONE, Classes
 
 Rows = npt.NDArray[np.int64]
 

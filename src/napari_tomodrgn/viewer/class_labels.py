@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_tomodrgn.analysis.columns import NONE, Classes, Column, Columns
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.viewer.columns import NONE, Classes, Column, Columns
 
 SUFFIX = " named"
 

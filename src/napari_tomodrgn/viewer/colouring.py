@@ -7,7 +7,7 @@ import matplotlib
 import numpy as np
 import numpy.typing as npt
 
-from napari_tomodrgn.viewer.columns import NONE, Classes, Column
+from napari_tomodrgn.analysis.columns import NONE, Classes, Column
 
 # Okabe and Ito's colour-blind-safe palette, ordered so that neighbours differ in lightness too; without black, which
 # the dark theme swallows.

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from psygnal import Signal
 
+from napari_tomodrgn.analysis.columns import Classes, Columns, Numbers
 from napari_tomodrgn.analysis.label_agreement import NO_PARTNER
 from napari_tomodrgn.analysis.run_comparison import RunComparison
 from napari_tomodrgn.viewer.colouring import WITHOUT, Colour, Colours, legend_of, palette
-from napari_tomodrgn.viewer.columns import Classes, Columns, Numbers
 from napari_tomodrgn.viewer.comparing import NOT_HERE, Found
 from napari_tomodrgn.viewer.session import How, Mask, Rows, Session
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_tomodrgn.analysis.columns import Classes, Columns, Numbers, columns_of_run
 from napari_tomodrgn.analysis.embeddings import principal_components
 from napari_tomodrgn.analysis.folder import AnalysisFolder, method_of
 from napari_tomodrgn.analysis.run_comparison import (
@@ -19,11 +20,10 @@ from napari_tomodrgn.analysis.run_comparison import (
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
 from napari_tomodrgn.runs import layout
-from napari_tomodrgn.runs.lineage import ancestors
+from napari_tomodrgn.runs.ancestry import ancestors
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.viewer.class_labels import is_named
 from napari_tomodrgn.viewer.colouring import legend_of
-from napari_tomodrgn.viewer.columns import Classes, Columns, Numbers, columns_of_run
 from napari_tomodrgn.viewer.session import Rows, Session
 
 ALIGNED = "PC {} of A"  # coordinates of B, laid on A

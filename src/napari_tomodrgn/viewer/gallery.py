@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import affine_transform
 
+from napari_tomodrgn.analysis.columns import Classes
+from napari_tomodrgn.analysis.rules import OfClasses
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.viewer.class_centres import centre_rows
 from napari_tomodrgn.viewer.class_labels import labelled_column, named
 from napari_tomodrgn.viewer.colouring import Colour, legend_of
-from napari_tomodrgn.viewer.columns import Classes
 from napari_tomodrgn.viewer.meshes import Volume
 from napari_tomodrgn.viewer.session import How, Session
 from napari_tomodrgn.viewer.shaded import Matrix, Picture, shaded
@@ -319,8 +320,9 @@ class ClassGallery:
         """Select the particles of all classes that have a label."""
         if self._column is not None:
             codes = [code for code, own in sorted(self.labels.items()) if own == label]
-            rule = {"rule": "label", "column": self.column, "label": label, "classes": codes}
-            self.session.select(np.isin(self._column.codes, codes), rule, how)
+            names = tuple(self._column.names[code] for code in codes)
+            rule = OfClasses(column=str(self.column), classes=names, label=label)
+            self.session.select(np.isin(self._column.codes, codes), rule.tree, how)
 
     def look_at(self, code: int) -> None:
         """Look at the particle in a class's middle.

@@ -5,8 +5,6 @@ from typing import Protocol
 
 from psygnal import Signal
 
-MOST_COMMANDS = 200
-
 
 class Command(Protocol):
     """Something that a person did, and how it is taken back."""
@@ -36,7 +34,7 @@ class Change:
 
 
 class History:
-    """Commands done so far, and those undone that may be done again; the oldest of very many are forgotten."""
+    """Commands done so far, and those undone that may be done again; there is no end to them."""
 
     changed = Signal()
 
@@ -47,7 +45,7 @@ class History:
     def do(self, command: Command) -> None:
         """Do a command and remember it; what was undone before can't be done again."""
         command.do()
-        self._done = [*self._done, command][-MOST_COMMANDS:]
+        self._done.append(command)
         self._undone.clear()
         self.changed.emit()
 
@@ -55,8 +53,9 @@ class History:
         """Take the last command back, and return whether there was one."""
         if not self._done:
             return False
-        command = self._done.pop()
-        command.undo()
+        command = self._done[-1]
+        command.undo()  # which may fail and leaves it where it is then
+        self._done.pop()
         self._undone.append(command)
         self.changed.emit()
         return True
@@ -65,8 +64,9 @@ class History:
         """Do the command again that was last taken back, and return whether there was one."""
         if not self._undone:
             return False
-        command = self._undone.pop()
+        command = self._undone[-1]
         command.do()
+        self._undone.pop()
         self._done.append(command)
         self.changed.emit()
         return True

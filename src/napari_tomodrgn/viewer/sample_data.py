@@ -10,13 +10,13 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.ndimage import affine_transform
 
+from napari_tomodrgn.analysis.columns import columns_of_run
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.simulation.placement import matrices, random_orientations, random_positions
 from napari_tomodrgn.simulation.shapes import LARGEST_SHARE, STATES, four_state_complex
 from napari_tomodrgn.viewer import sample_run
 from napari_tomodrgn.viewer.colouring import colour_by
-from napari_tomodrgn.viewer.columns import columns_of_run
 from napari_tomodrgn.viewer.current import current_viewer, scene_of, session_of
 from napari_tomodrgn.viewer.layers import (
     RUN,

@@ -12,8 +12,8 @@ from weakref import ref
 import numpy as np
 import pandas as pd
 
+from napari_tomodrgn.analysis.columns import Classes, Numbers
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.viewer.columns import Classes, Numbers
 from napari_tomodrgn.viewer.layers import IN_ANGSTROM, TOMOGRAM
 from napari_tomodrgn.viewer.orientations import STYLES, Orientations
 from napari_tomodrgn.viewer.overlays import Overlays
@@ -21,7 +21,7 @@ from napari_tomodrgn.viewer.particle_plane import AXES, SIDE_IN_DIAMETERS, Parti
 from napari_tomodrgn.viewer.placed_volumes import particle_on_ray
 from napari_tomodrgn.viewer.placement import Poses
 from napari_tomodrgn.viewer.preferences import preferences
-from napari_tomodrgn.viewer.session import How, Rows, Session
+from napari_tomodrgn.viewer.session import How, Mask, Rows, Session
 from napari_tomodrgn.viewer.shown_slice import ShownSlice
 from napari_tomodrgn.viewer.tomogram_box import TomogramBox
 from napari_tomodrgn.viewer.tomogram_files import TomogramFiles
@@ -48,6 +48,7 @@ class Scene:
         chosen = preferences()
         self.diameter = chosen.particle_diameter or 100.0  # Å
         self.points: Points | None = None
+        self.painting = False  # by a brush, whose strokes are no clicks
         self._taking_over = False
         self.orientations = Orientations(viewer)
         self.tomograms = TomogramLayers(viewer, session, TomogramLook(half=chosen.slab, low_pass=chosen.low_pass))
@@ -171,10 +172,16 @@ class Scene:
         with self._own_change():
             self._mark_selected()
 
-    def _mark_selected(self) -> None:
+    def preview(self, selected: Mask) -> None:
+        """Show in the layer what would be selected (N,), until the selection changes or is shown again."""
+        if self.points is not None and self.points in self.viewer.layers:
+            with self._own_change():
+                self._mark_selected(selected)
+
+    def _mark_selected(self, selected: Mask | None = None) -> None:
         """Show in the layer which particles are selected: its own selection, and a border that stays in every mode."""
         assert self.points is not None
-        chosen = self.session.selected[self.rows]
+        chosen = (self.session.selected if selected is None else selected)[self.rows]
         self.points.selected_data = set(np.flatnonzero(chosen).tolist())
         if len(self.rows):
             border = self.session.colouring.rgba[self.rows].copy()
@@ -196,7 +203,11 @@ class Scene:
     def _clicked(self, viewer: Any, event: Any) -> Iterator[None]:
         """Look at the particle that is clicked while the camera has the mouse, and select it."""
         active = self.viewer.layers.selection.active
-        if event.button != 1 or (active is not None and str(getattr(active, "mode", "pan_zoom")) != "pan_zoom"):
+        if (
+            self.painting
+            or event.button != 1
+            or (active is not None and str(getattr(active, "mode", "pan_zoom")) != "pan_zoom")
+        ):
             return
         pressed = np.array(event.pos)
         yield

@@ -13,6 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from psygnal import Signal
 
+from napari_tomodrgn.analysis.columns import Classes, Column, Columns, Numbers, columns_of_run, columns_of_set
+from napari_tomodrgn.analysis.rule_trees import combined, inverted
+from napari_tomodrgn.analysis.rules import Between, OfClasses
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
 from napari_tomodrgn.particles.reading import read_particles
@@ -21,8 +24,9 @@ from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.viewer.camera_path import CameraPath
 from napari_tomodrgn.viewer.class_labels import ClassLabels, is_named, named, with_named
 from napari_tomodrgn.viewer.colouring import ClassStyle, Colour, Colouring, colour_by
-from napari_tomodrgn.viewer.columns import Classes, Column, Columns, Numbers, columns_of_run, columns_of_set
 from napari_tomodrgn.viewer.history import Change, History
+from napari_tomodrgn.viewer.marks import Marks
+from napari_tomodrgn.viewer.named_selections import NamedSelections
 
 How = Literal["replace", "add", "subtract", "intersect"]
 Mask = npt.NDArray[np.bool_]
@@ -55,6 +59,8 @@ class Session:
         Rows of particles along a way through latent space that was drawn last, in its order.
     camera_path
         Stops of a camera on its way through the tomogram.
+    named, marks
+        Selections that were given a name, and words given to single particles.
     """
 
     data_changed = Signal()
@@ -83,6 +89,8 @@ class Session:
         self.camera_path = CameraPath(self.history)
         self._colouring: Colouring | None = None
         self._rows: dict[ParticleId, int] = {}
+        self.named = NamedSelections(self)
+        self.marks = Marks(self)
 
     # what is open
 
@@ -120,13 +128,13 @@ class Session:
         self.selected, self.rule = np.zeros(len(particle_set), dtype=bool), {}
         self.particle = self.path = None
         self.labels = {}
-        self.styles, self.coloured_by = {}, self._first_colours()
+        self.styles, self.coloured_by = {}, self.first_colours()
         self._colouring = None
         self.tomogram = self.tomograms[0] if self.tomograms else None
         self.history.clear()
         self.data_changed.emit()
 
-    def _first_colours(self) -> str:
+    def first_colours(self) -> str:
         """Return the labelling with the fewest classes, or what there is without one."""
         labellings = {name: own for name, own in self.columns.items() if isinstance(own, Classes) and "-" in name}
         labellings = {name: own for name, own in labellings.items() if not is_named(name)}
@@ -148,10 +156,10 @@ class Session:
         columns = columns_of_set(self.particle_set)
         if self.epoch is not None:
             columns |= columns_of_run(run, self.epoch, self.particle_set.ids)
-        columns = with_named(columns, self.labels)
+        columns = self.marks.among(with_named(columns, self.labels))
         self.run, self.columns, self._colouring = run, columns, None
         if self.coloured_by not in columns:
-            self.coloured_by = self._first_colours()
+            self.coloured_by = self.first_colours()
         self.columns_changed.emit()
         self.colouring_changed.emit()
 
@@ -240,7 +248,7 @@ class Session:
         return self.columns[name]
 
     def _set_coloured_by(self, column: object) -> None:
-        self.coloured_by = str(column) if column in self.columns else self._first_colours()
+        self.coloured_by = str(column) if column in self.columns else self.first_colours()
         self.restyled()
 
     def name_class(self, column: str, code: int, name: str) -> None:
@@ -294,7 +302,7 @@ class Session:
         self.labels, coloured_by = value
         plain = {name: own for name, own in self.columns.items() if not is_named(name)}
         self.columns = with_named(plain, self.labels)
-        self.coloured_by = coloured_by if coloured_by in self.columns else self._first_colours()
+        self.coloured_by = coloured_by if coloured_by in self.columns else self.first_colours()
         recoloured = self.coloured_by != before or is_named(self.coloured_by)
         if recoloured:
             self._colouring = None
@@ -319,8 +327,8 @@ class Session:
 
     # the selection
 
-    def select(self, mask: Mask, rule: dict[str, Any], how: How = "replace") -> None:
-        """Change the selection by the particles of a mask (N,), made by a ``rule`` that is kept with it."""
+    def select(self, mask: Mask, rule: dict[str, Any], how: How = "replace", *, always: bool = False) -> None:
+        """Change the selection by a mask (N,) and the rule that made it; ``always``: also where no particle changes."""
         mask = np.asarray(mask, dtype=bool)
         after = {
             "replace": mask,
@@ -329,11 +337,12 @@ class Session:
             "intersect": self.selected & mask,
         }[how]
         if how != "replace" and self.selected.any():
-            rule = {"rule": how, "of": [self.rule, rule]}
-        if (after == self.selected).all():
+            rule = combined(how, [self.rule, rule])
+        if (after == self.selected).all() and (rule == self.rule or not always):
             return
         name = f"select {int(after.sum())} particles"
-        self.history.do(Change(name, self._set_selected, (self.selected, self.rule), (after, rule)))
+        before = (np.packbits(self.selected), self.rule)  # a bit a particle, as there is no end to what is remembered
+        self.history.do(Change(name, self._set_selected, before, (np.packbits(after), rule)))
 
     def select_rows(self, rows: Iterable[int], rule: dict[str, Any], how: How = "replace") -> None:
         """Change the selection by the particles of some rows."""
@@ -345,21 +354,23 @@ class Session:
         """Change the selection by the particles of a class."""
         classes = self.column(column)
         assert isinstance(classes, Classes)
-        self.select(classes.codes == code, {"rule": "class", "column": column, "class": code}, how)
+        self.select(classes.codes == code, OfClasses(column=column, classes=(classes.names[code],)).tree, how)
 
     def select_between(self, column: str, low: float, high: float, how: How = "replace") -> None:
         """Change the selection by the particles whose number lies within limits, ends included."""
         numbers = self.column(column)
         assert isinstance(numbers, Numbers)
         inside = (numbers.values >= low) & (numbers.values <= high)
-        self.select(inside, {"rule": "between", "column": column, "low": low, "high": high}, how)
+        limits = {"low": low if np.isfinite(low) else None, "high": high if np.isfinite(high) else None}
+        self.select(inside, Between(column=column, **limits).tree, how)
 
     def invert(self) -> None:
         """Select the particles that are not selected, and no others."""
-        self.select(~self.selected, {"rule": "invert", "of": [self.rule]})
+        self.select(~self.selected, inverted(self.rule))
 
     def _set_selected(self, value: Any) -> None:
-        self.selected, self.rule = value
+        packed, self.rule = value
+        self.selected = np.unpackbits(packed, count=len(self)).astype(bool)
         self.selection_changed.emit()
 
     def as_selection(self, name: str) -> Selection:
@@ -368,12 +379,6 @@ class Session:
         ids = self.particle_set.ids
         chosen = frozenset(ids[row] for row in np.flatnonzero(self.selected))
         return Selection(name, chosen, self.rule, run=None if self.run is None else str(self.run.path.absolute()))
-
-    def take_selection(self, selection: Selection) -> int:
-        """Select the particles of a selection, and return how many of them are not in the set."""
-        rows = [row for row in map(self.row_of, selection.ids) if row is not None]
-        self.select_rows(rows, {"rule": "selection", "name": selection.name})
-        return len(selection) - len(rows)
 
     # one particle
 

@@ -80,6 +80,7 @@ class _Document(BaseModel):
     labels: dict[str, _Labels] = {}
     selected: list[ParticleId] = []
     rule: dict[str, Any] = {}
+    marks: dict[str, list[ParticleId]] = {}
     particle: ParticleId | None = None
     camera_path: _CameraPath = _CameraPath()
     view: dict[str, Any] = {}
@@ -116,6 +117,7 @@ def save_session(session: Session, path: Path, view: dict[str, Any] | None = Non
         },
         selected=[ids[row] for row in session.selected.nonzero()[0]],
         rule=session.rule,
+        marks=session.marks.as_dict(),
         particle=None if session.particle is None else ids[session.particle],
         camera_path=_CameraPath.of(session.camera_path),
         view=view or {},
@@ -151,6 +153,9 @@ def load_session(session: Session, path: Path) -> tuple[dict[str, Any], list[str
         for name, own in session.labels.items()
         if not own.fit(session.columns.get(name))
     ]
+    gone = session.marks.restore(document.marks)
+    if gone:
+        lost.append(f"{gone} marked particles are not in the data set any more")
     session.columns_changed.emit()
     styles = {name: ClassStyle(own.names, own.colours) for name, own in document.styles.items()}
     session.styles = {name: own for name, own in styles.items() if name in session.columns}

@@ -222,6 +222,10 @@ class TomogramFiles:
             raise InputError(f"pixel size of {version} tomograms: is {pixel_size}; expected a number above 0, in Å")
         self.pixel_sizes.setdefault(version, {})[header_key(header)] = float(pixel_size)
 
+    def pixel_size(self, version: str, header: float | None) -> float | None:
+        """Return the Å per voxel of a file of a version: what a person said, else its header, else ``None``."""
+        return self.pixel_sizes.get(version, {}).get(header_key(header), header)
+
     def as_dict(self) -> dict[str, Any]:
         """Return all of it as plain values for JSON."""
         return {

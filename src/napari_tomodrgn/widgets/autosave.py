@@ -37,6 +37,8 @@ class Autosave(QObject):
             session.particle_changed,
             session.camera_path.changed,
             scene.tomograms.changed,
+            session.labels_changed,
+            session.columns_changed,
         ):
             follow_at_once(self, signal, self._soon)
 

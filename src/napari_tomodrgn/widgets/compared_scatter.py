@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_tomodrgn.viewer.columns import Numbers
+from napari_tomodrgn.analysis.columns import Numbers
 from napari_tomodrgn.viewer.compared import Compared, latents_in_words
 from napari_tomodrgn.viewer.comparing import ALIGNED
 from napari_tomodrgn.viewer.layers import tomogram_label

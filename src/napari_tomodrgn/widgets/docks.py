@@ -4,13 +4,17 @@ from typing import Any
 
 from napari_tomodrgn.viewer.all_volumes import AllVolumes
 from napari_tomodrgn.viewer.current import panel_of, scene_of, session_of
+from napari_tomodrgn.viewer.regions import Regions
+from napari_tomodrgn.viewer.review import Review
 from napari_tomodrgn.widgets.compare import Compare
+from napari_tomodrgn.widgets.curate import Curate
 from napari_tomodrgn.widgets.dataset import Dataset
 from napari_tomodrgn.widgets.evidence import Inspect
 from napari_tomodrgn.widgets.gallery import Gallery
 from napari_tomodrgn.widgets.latent_space import LatentSpace
 from napari_tomodrgn.widgets.movie import Movie
 from napari_tomodrgn.widgets.particle_table import ParticleTable
+from napari_tomodrgn.widgets.review import ReviewWidget
 from napari_tomodrgn.widgets.tomogram import Tomogram
 from napari_tomodrgn.widgets.volumes import Volumes
 
@@ -85,3 +89,17 @@ class InspectDock(Inspect):
     def __init__(self, napari_viewer: Any) -> None:
         scene_of(napari_viewer)
         super().__init__(session_of(napari_viewer))
+
+
+class CurateDock(Curate):
+    """Selections, in a viewer."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(Regions(scene_of(napari_viewer)))
+
+
+class ReviewDock(ReviewWidget):
+    """Particles one by one, in a viewer."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(Review(scene_of(napari_viewer)), panel_of(napari_viewer))

@@ -345,9 +345,9 @@ class Gallery(QWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         """Undo and redo by the system's keys."""
         if event.matches(QKeySequence.StandardKey.Undo):
-            self.session.undo()
+            tell(self.session.undo)
         elif event.matches(QKeySequence.StandardKey.Redo):
-            self.session.redo()
+            tell(self.session.redo)
         else:
             super().keyPressEvent(event)
 

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_tomodrgn.viewer.columns import Classes, Column, Numbers
+from napari_tomodrgn.analysis.columns import Classes, Column, Numbers
 from napari_tomodrgn.viewer.layers import tomogram_label
 from napari_tomodrgn.viewer.raster import MOST_SIZE, marker_size
 from napari_tomodrgn.viewer.session import Session
@@ -28,6 +28,7 @@ from napari_tomodrgn.widgets.choices import offer
 from napari_tomodrgn.widgets.following import Follower
 from napari_tomodrgn.widgets.legend import Legend
 from napari_tomodrgn.widgets.scatter import STEPS, TOOLS, Scatter, Tool
+from napari_tomodrgn.widgets.telling import tell
 from napari_tomodrgn.widgets.thresholds import Thresholds
 
 AXES = (("PC 1", "PC 2"), ("UMAP 1", "UMAP 2"), ("z0", "z1"))  # the first pair that is there is shown
@@ -288,17 +289,17 @@ class LatentSpace(QWidget):
         self.session.invert()
 
     def _undo(self) -> None:
-        self.session.undo()
+        tell(self.session.undo)
 
     def _redo(self) -> None:
-        self.session.redo()
+        tell(self.session.redo)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         """Undo and redo by the system's keys, where no text is being edited."""
         if event.matches(QKeySequence.StandardKey.Undo):
-            self.session.undo()
+            tell(self.session.undo)
         elif event.matches(QKeySequence.StandardKey.Redo):
-            self.session.redo()
+            tell(self.session.redo)
         else:
             super().keyPressEvent(event)
 

@@ -17,8 +17,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_tomodrgn.analysis.columns import Classes, Numbers
 from napari_tomodrgn.viewer.colouring import CONTINUOUS, WITHOUT, LegendEntry
-from napari_tomodrgn.viewer.columns import Classes, Numbers
 from napari_tomodrgn.viewer.frame import ticks
 from napari_tomodrgn.viewer.raster import DENSITY_SHARE
 from napari_tomodrgn.viewer.session import Session

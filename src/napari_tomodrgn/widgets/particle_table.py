@@ -8,7 +8,7 @@ from qtpy.QtCore import QAbstractTableModel, QItemSelection, QItemSelectionModel
 from qtpy.QtGui import QColor, QKeySequence
 from qtpy.QtWidgets import QAbstractItemView, QApplication, QLabel, QTableView, QVBoxLayout, QWidget
 
-from napari_tomodrgn.viewer.columns import Classes
+from napari_tomodrgn.analysis.columns import Classes
 from napari_tomodrgn.viewer.geometry import relation
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.widgets.following import follow_at_once

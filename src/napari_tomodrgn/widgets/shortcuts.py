@@ -40,6 +40,18 @@ SHORTCUTS: dict[str, tuple[tuple[str, str], ...]] = {
         ("click a cell or a class", "select its particles"),
         ("double click a changed particle", "look at it in its tomogram"),
     ),
+    "Curate": (
+        ("drag with the brush, with Ctrl", "add particles to the selection, take them away"),
+        ("double click a selection", "select its particles; Shift adds, Ctrl or Alt takes away"),
+        ("F2, Delete", "rename a selection, delete it"),
+        ("Ctrl Z, Ctrl Shift Z", "take back, do again"),
+    ),
+    "Review": (
+        ("N, B, or right and left", "look at the next particle, the one before"),
+        ("K, J", "mark it to keep, as junk, and go on"),
+        ("L", "mark it with the word that is written, and go on"),
+        ("U", "take back"),
+    ),
     "Everywhere": (("?", "this page"),),
 }
 

@@ -5,7 +5,7 @@ from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QApplication, QComboBox, QHBoxLayout, QLabel, QLineEdit, QWidget
 from superqt import QDoubleRangeSlider
 
-from napari_tomodrgn.viewer.columns import Numbers
+from napari_tomodrgn.analysis.columns import Numbers
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.widgets.choices import offer
 from napari_tomodrgn.widgets.following import Follower

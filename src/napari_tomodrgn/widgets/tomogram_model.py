@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
+from napari_tomodrgn.analysis.columns import Classes
 from napari_tomodrgn.viewer.colouring import LegendEntry
-from napari_tomodrgn.viewer.columns import Classes
 from napari_tomodrgn.viewer.layers import tomogram_label
 from napari_tomodrgn.viewer.session import PLAIN, Session
 from napari_tomodrgn.viewer.tomogram_layers import TomogramLayers

@@ -1,6 +1,6 @@
 """``napari-tomodrgn select``."""
 
-from napari_tomodrgn.analysis.select import SelectOptions
+from napari_tomodrgn.analysis.select_options import SelectOptions
 from napari_tomodrgn.cli.options import Command
 from napari_tomodrgn.cli.output import show_written
 

@@ -1,7 +1,8 @@
 """All that is known of particles, a column each, in the order of the set: what is coloured, plotted, sorted by."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.latents import Latents
 from napari_tomodrgn.runs.run import Run
 
+_LATENT = re.compile(r"z\d+")
 NONE = -1  # the code of a particle that has no class
 
 
@@ -85,11 +87,39 @@ def columns_of_run(run: Run, epoch: int, ids: Sequence[ParticleId]) -> Columns:
     folder = AnalysisFolder(run.path, epoch)
     if folder.embedding.is_file():
         found |= _of_embedding(Embedding.load(folder.embedding), rows)
+    latents = latents_of(found)
     for labelling in folder.labellings():
-        found[labelling] = _of_labels(read_labels(folder.labels(labelling)), rows)
-    if (run.path / layout.CORRECTIONS).is_file():
-        found |= _of_table(run.path / layout.CORRECTIONS, rows)
+        classes = found[labelling] = column_of_labels(read_labels(folder.labels(labelling)), ids)
+        if latents is not None:
+            found[f"{labelling} distance"] = Numbers(distance_to_centres(latents, classes))
+    for table in (folder.losses, run.path / layout.CORRECTIONS):
+        if table.is_file():
+            found |= _of_table(table, rows)
     return found
+
+
+def latents_of(columns: Columns) -> npt.NDArray[np.float64] | None:
+    r"""Return the means of the latents (N, \|z\|) among columns, ``None`` where there are none."""
+    found = [own.values for name, own in columns.items() if isinstance(own, Numbers) and _LATENT.fullmatch(name)]
+    return np.stack(found, axis=1) if found else None
+
+
+def distance_to_centres(latents: npt.NDArray[np.float64], classes: Classes) -> npt.NDArray[np.float64]:
+    """Return how far (N,) each particle's latent is from the mean of its class's, NaN where it has none."""
+    rows = np.flatnonzero((classes.codes >= 0) & np.isfinite(latents).all(axis=1))
+    codes, own = classes.codes[rows], latents[rows]
+    sums = np.zeros((len(classes.names), latents.shape[1]))
+    np.add.at(sums, codes, own)
+    sizes = np.bincount(codes, minlength=len(classes.names))[:, None]
+    distance = np.full(len(latents), np.nan)
+    distance[rows] = np.linalg.norm(own - (sums / np.maximum(sizes, 1))[codes], axis=1)
+    return distance
+
+
+def column_of_labels(labels: Mapping[ParticleId, int], ids: Sequence[ParticleId]) -> Classes:
+    """Return labels (from 0) as classes, in the order of ``ids``; particles without one have none."""
+    codes = np.array([labels.get(particle, NONE) for particle in ids], dtype=np.int64)
+    return Classes(codes, tuple(f"class {label}" for label in range(int(codes.max(initial=NONE)) + 1)))
 
 
 def _placed(
@@ -124,15 +154,6 @@ def _of_embedding(embedding: Embedding, rows: dict[ParticleId, int]) -> Columns:
     for number, own in enumerate(_placed(embedding.ids, embedding.pca, rows).T, 1):
         found[f"PC {number}"] = Numbers(own)
     return found
-
-
-def _of_labels(labels: dict[ParticleId, int], rows: dict[ParticleId, int]) -> Classes:
-    codes = np.full(len(rows), NONE)
-    for particle, label in labels.items():
-        row = rows.get(particle)
-        if row is not None:
-            codes[row] = label
-    return Classes(codes, tuple(f"class {label}" for label in range(int(codes.max(initial=-1)) + 1)))
 
 
 def _of_table(path: Path, rows: dict[ParticleId, int]) -> Columns:

@@ -1,0 +1,77 @@
+"""What a run came from: the run that its particles were selected in, or its weights taken from, and so on back."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.particles.selection import Selection
+from napari_tomodrgn.runs import layout
+from napari_tomodrgn.runs.run import Run
+
+
+@dataclass(frozen=True)
+class Ancestor:
+    """A run from which another one came.
+
+    Attributes
+    ----------
+    path
+        Where it was, ``None`` where a selection was made without a run.
+    run
+        It, ``None`` where it is not to be found any more.
+    selection_name, selection
+        The selection of its particles on which the next run was trained; ``None`` where that took its weights only,
+        or the file is gone.
+    """
+
+    path: Path | None
+    run: Run | None
+    selection_name: str | None
+    selection: Selection | None
+
+
+def ancestors(run: Run) -> list[Ancestor]:
+    """Return the runs that a run came from, nearest first, as far back as their folders are there."""
+    line: list[Ancestor] = []
+    seen = {run.path.resolve()}
+    child: Run | None = run
+    while child is not None and child.document.get("parent") is not None:
+        ancestor = _parent(child)
+        line.append(ancestor)
+        child = ancestor.run
+        if child is not None:
+            if child.path.resolve() in seen:
+                break
+            seen.add(child.path.resolve())
+    return line
+
+
+def _parent(child: Run) -> Ancestor:
+    parent = child.document["parent"]
+    recorded, name = parent.get("run"), parent.get("selection")
+    path = None if recorded is None else Path(str(recorded))
+    found: Run | None = None
+    # projects are copied as a whole, so that a parent is where it was, or beside its child
+    for place in () if path is None else (path, child.path.absolute().parent / path.name):
+        try:
+            found = Run.open(place)
+            break
+        except InputError:
+            continue
+    return Ancestor(path, found, name, None if name is None else _selection(child, found, str(name)))
+
+
+def _selection(child: Run, parent: Run | None, name: str) -> Selection | None:
+    """Return the selection a run was trained on: from the file it was given, or by its name from the parent."""
+    given = child.settings.get("selection")
+    places = [] if given is None else [Path(str(given))]
+    if parent is not None:
+        places.append(parent.path / layout.SELECTIONS / f"{name}.json")
+    for place in places:
+        try:
+            selection = Selection.load(place)
+        except InputError:
+            continue
+        if selection.name == name:
+            return selection
+    return None
