@@ -44,7 +44,7 @@ def test_a_session_opens_it_and_its_tomograms_fit(sample: SampleRun) -> None:
     assert list(sample.tomograms) == session.tomograms
     for name, path in sample.tomograms.items():
         assert open_tomogram(path, name, session.particle_set).messages == ()
-        values = np.asarray(open_tomogram(path, name).volume.values)
+        values = np.asarray(open_tomogram(path, name).file.values)
         assert values.std() > 0
 
 
