@@ -3,7 +3,9 @@
 import pytest
 from npe2 import PluginManifest
 
-WIDGETS = ("dataset", "tomogram", "latent_space", "particles", "volumes", "gallery", "inspect", "movie", "compare")
+WIDGETS = (
+    "dataset", "tomogram", "latent_space", "particles", "volumes", "gallery", "inspect", "movie", "compare", "train",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
