@@ -3,7 +3,7 @@
 from typing import Any
 
 from napari_tomodrgn.viewer.all_volumes import AllVolumes
-from napari_tomodrgn.viewer.current import panel_of, scene_of, session_of
+from napari_tomodrgn.viewer.current import panel_of, scene_of, session_of, training_of
 from napari_tomodrgn.widgets.compare import Compare
 from napari_tomodrgn.widgets.dataset import Dataset
 from napari_tomodrgn.widgets.evidence import Inspect
@@ -12,6 +12,7 @@ from napari_tomodrgn.widgets.latent_space import LatentSpace
 from napari_tomodrgn.widgets.movie import Movie
 from napari_tomodrgn.widgets.particle_table import ParticleTable
 from napari_tomodrgn.widgets.tomogram import Tomogram
+from napari_tomodrgn.widgets.train import Train
 from napari_tomodrgn.widgets.volumes import Volumes
 
 
@@ -85,3 +86,11 @@ class InspectDock(Inspect):
     def __init__(self, napari_viewer: Any) -> None:
         scene_of(napari_viewer)
         super().__init__(session_of(napari_viewer))
+
+
+class TrainDock(Train):
+    """Training, in a viewer."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        scene_of(napari_viewer)
+        super().__init__(training_of(napari_viewer), panel_of(napari_viewer))

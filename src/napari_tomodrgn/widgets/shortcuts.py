@@ -40,6 +40,10 @@ SHORTCUTS: dict[str, tuple[tuple[str, str], ...]] = {
         ("click a cell or a class", "select its particles"),
         ("double click a changed particle", "look at it in its tomogram"),
     ),
+    "Train": (
+        ("rest on an option", "what it means, and what it is on the command line"),
+        ("wheel", "scroll; changes a number only where it was clicked"),
+    ),
     "Everywhere": (("?", "this page"),),
 }
 

@@ -10,7 +10,16 @@ from napari_tomodrgn.widgets.shortcuts import ShowShortcuts
 
 PLUGIN = "napari-tomodrgn"
 RIGHT, BOTTOM = Qt.DockWidgetArea.RightDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
-TABS = ("Volumes", "Dataset", "Tomogram", "Class gallery", "Inspect", "Movie", "Compare")  # above the latent space
+TABS = (
+    "Volumes",
+    "Dataset",
+    "Tomogram",
+    "Class gallery",
+    "Inspect",
+    "Movie",
+    "Compare",
+    "Train",
+)  # above the latent space
 BELOW = ("Particles",)
 SIDE_PX, BOTTOM_PX = 460, 200
 
