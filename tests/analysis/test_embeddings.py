@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from scipy.linalg import orthogonal_procrustes
 from sklearn.decomposition import PCA
 from sklearn.metrics import silhouette_score
 
-from napari_tomodrgn.analysis.embeddings import principal_components, turned_onto, umap_embedding
+from napari_tomodrgn.analysis.embeddings import principal_components, umap_embedding
 
 
 @pytest.fixture
@@ -59,21 +58,3 @@ def test_umap_is_seeded_and_keeps_planted_groups_apart() -> None:
 
     assert silhouette_score(embedding, truth) > 0.6
     np.testing.assert_array_equal(embedding, umap_embedding(latents, seed=3))
-
-
-def test_coordinates_are_turned_back_onto_others(latents: np.ndarray) -> None:
-    coordinates = principal_components(latents, 3).coordinates
-    turn, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))
-    turn[:, 0] *= -np.sign(np.linalg.det(turn))  # a mirror, too
-    others = coordinates @ turn
-    others[:20] = np.nan  # not all are known in both
-
-    np.testing.assert_allclose(turned_onto(coordinates, others), coordinates @ turn, atol=1e-4)
-
-
-def test_turning_agrees_with_scipy_where_nothing_fits_exactly(latents: np.ndarray) -> None:
-    others = np.random.default_rng(2).normal(size=(60, 5)) + 7
-    centred = [each - each.mean(axis=0) for each in (latents, others)]
-    turn, _ = orthogonal_procrustes(*centred)
-
-    np.testing.assert_allclose(turned_onto(latents, others), latents @ turn, atol=1e-9)

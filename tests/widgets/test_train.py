@@ -152,9 +152,9 @@ def test_a_training_from_its_start_to_its_end(window: Window, tmp_path: Path, qt
     column = session.columns["z1"]
     assert isinstance(column, Numbers)
     np.testing.assert_array_equal(column.values, run.latents(last).z_mean[:, 1])
-    curves = train.progress.plot.curves
-    assert list(curves) == ["trained on", "held out"]
-    np.testing.assert_array_equal(curves["held out"][1], run.metrics()["held_out_reconstruction"])
+    trained_on, held_out = train.progress.plot.curves.series
+    assert trained_on.name.startswith("trained on ")
+    np.testing.assert_array_equal(held_out.y, run.metrics()["held_out_reconstruction"])
     assert "Resume goes on from there" in train.progress.title.text()
 
     train.progress.resume_row.epochs.setValue(last + 1)
@@ -173,7 +173,7 @@ def test_a_run_is_watched_from_its_folder_which_may_go_and_come_back(window: Win
     assert [train.progress.bar.value(), train.progress.bar.maximum()] == [2, 2]
     run.rename(run.with_name("elsewhere"))
     qtbot.waitUntil(lambda: "is not there any more; it is looked for again" in train.progress.title.text())
-    assert len(train.progress.plot.curves) == 1
+    assert len(train.progress.plot.curves.series) == 1
     window.session.select_rows([1], {"rule": "click"})
     run.with_name("elsewhere").rename(run)
     qtbot.waitUntil(lambda: "is not there" not in train.progress.title.text())

@@ -57,23 +57,6 @@ def principal_components(
     )
 
 
-def turned_onto(
-    coordinates: FloatArray,  # (N, C)
-    others: FloatArray,  # (N, C), of the same particles
-) -> npt.NDArray[np.float64]:
-    """Return coordinates turned, or mirrored, to lie as near to others as they can (orthogonal Procrustes).
-
-    Rows with a coordinate that is not finite don't count; without two that do, nothing is turned.
-    """
-    values, aims = np.asarray(coordinates, np.float64), np.asarray(others, np.float64)
-    known = np.isfinite(values).all(axis=1) & np.isfinite(aims).all(axis=1)
-    if known.sum() < 2:
-        return values
-    own, theirs = values[known], aims[known]
-    left, _, right = np.linalg.svd((own - own.mean(axis=0)).T @ (theirs - theirs.mean(axis=0)))
-    return np.asarray(values @ (left @ right))
-
-
 def umap_embedding(
     z: FloatArray,  # (N, z)
     *,

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from napari_tomodrgn.analysis.embeddings import principal_components, turned_onto
+from napari_tomodrgn.analysis.embeddings import principal_components
+from napari_tomodrgn.analysis.latent_alignment import align
 from napari_tomodrgn.particles.particle_set import ParticleSet
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.viewer.class_labels import kept_classes
@@ -106,7 +107,10 @@ def _components(columns: Columns, before: Columns, rows: Rows) -> Columns:
     coordinates[known] = own
     others = _numbers(before, "PC {}", own.shape[1], 1)
     if len(others) == own.shape[1]:
-        coordinates = turned_onto(coordinates, np.stack([np.append(each, np.nan)[rows] for each in others], axis=1))
+        aims = np.stack([np.append(each, np.nan)[rows] for each in others], axis=1)
+        alignment = align(aims, coordinates)
+        if alignment is not None:
+            coordinates = coordinates @ alignment.rotation
     return {f"PC {number}": Numbers(each) for number, each in enumerate(coordinates.T, 1)}
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from napari_tomodrgn.particles.particle_set import ParticleId
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.training.device import choose_compute
-from napari_tomodrgn.viewer.meshes import Volume
+from napari_tomodrgn.viewer.volume_picture import Shown
 from napari_tomodrgn.viewer.volume_source import VolumeSource
 
 LARGEST_BOX = 48  # px
@@ -20,18 +20,14 @@ class PinnedVolume:
 
     Attributes
     ----------
-    volume
-        (d, d, d), z, y, x.
-    density
-        Where its surface lies.
-    particle, epoch
-        Whose it is, and when.
+    shown
+        As it is looked at.
+    particle
+        Whose it is.
     """
 
-    volume: Volume
-    density: float
+    shown: Shown
     particle: ParticleId
-    epoch: int
 
 
 def pinned_volume(run: Run, epoch: int, particle: ParticleId) -> PinnedVolume | None:
@@ -48,4 +44,4 @@ def pinned_volume(run: Run, epoch: int, particle: ParticleId) -> PinnedVolume | 
     if volume is None:
         return None
     density = float(volume.mean() + LEVEL * volume.std(dtype=np.float64))
-    return PinnedVolume(volume, density, particle, epoch)
+    return PinnedVolume(Shown(volume, density, source.pixel_size, f"epoch {epoch}"), particle)

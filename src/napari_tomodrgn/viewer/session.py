@@ -145,8 +145,7 @@ class Session:
         run = Run.open(self.run.path)
         if run.document["data"]["fingerprint"] != self.run.document["data"]["fingerprint"]:
             raise InputError(f"{run.path}: was replaced by a run on other particles; open it again")
-        found = columns_known(self.particle_set, run, self.epoch)
-        self.show_epoch(run, self.epoch, kept_classes(self.columns) | found)
+        self.show_epoch(run, self.epoch, kept_classes(self.columns) | columns_known(self.particle_set, run, self.epoch))
 
     def show_epoch(self, run: Run, epoch: int | None, columns: Columns) -> None:
         """Show what an epoch of the run says of the open particles; what was done with them stays."""

@@ -22,19 +22,19 @@ from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.viewer.layers import tomogram_label
 from napari_tomodrgn.viewer.notifications import show_error
 from napari_tomodrgn.viewer.pinned_volume import PinnedVolume
+from napari_tomodrgn.viewer.training_curves import MEASURES, curves_of
 from napari_tomodrgn.viewer.training_estimate import duration
 from napari_tomodrgn.viewer.training_panel import TrainingPanel
 from napari_tomodrgn.viewer.training_watch import Glance
 from napari_tomodrgn.viewer.volume_panel import VolumePanel
 from napari_tomodrgn.widgets.following import follow_at_once
 from napari_tomodrgn.widgets.live_training import LiveTraining
-from napari_tomodrgn.widgets.loss_plot import MEASURES, LossPlot
+from napari_tomodrgn.widgets.plot import Plot
 from napari_tomodrgn.widgets.resume_row import ResumeRow
 from napari_tomodrgn.widgets.telling import tell
 from napari_tomodrgn.widgets.volume_view import VolumeView
 
 CHILD_MS = 300  # between looks at the process
-GREY = (0.75, 0.78, 0.82)
 
 
 class TrainingProgress(QWidget):
@@ -43,6 +43,7 @@ class TrainingProgress(QWidget):
     def __init__(self, panel: TrainingPanel, volumes: VolumePanel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.panel, self.session = panel, panel.session
+        self._drawn: object = None  # the metrics whose curves are drawn
         self._make_controls()
         self._arrange()
         self.live = LiveTraining(panel, volumes, self)
@@ -64,7 +65,7 @@ class TrainingProgress(QWidget):
         self.measure = QComboBox()
         self.measure.addItems(list(MEASURES))
         self.measure.setToolTip("What the curves show")
-        self.plot = LossPlot()
+        self.plot = Plot("losses")
         self.follow = QCheckBox("follow")
         self.follow.setChecked(True)
         self.follow.setToolTip("Show every new epoch in all views; classes, colours, labels and selection stay")
@@ -114,7 +115,7 @@ class TrainingProgress(QWidget):
         self.open_button.clicked.connect(self._attach_open)
         self.stop_button.clicked.connect(self._stop)
         self.log_button.toggled.connect(self.log.setVisible)
-        self.measure.textActivated.connect(self.plot.show_measure)
+        self.measure.textActivated.connect(self._show_curves)
         self.follow.toggled.connect(self.live.follow)
         self.live.volume_read.connect(self._show_volume)
         self.pin_button.clicked.connect(self._pin)
@@ -153,9 +154,14 @@ class TrainingProgress(QWidget):
 
     # what is found
 
+    def _show_curves(self) -> None:
+        if self.panel.glance is not None:
+            metrics = self._drawn = self.panel.glance.metrics
+            self.plot.show_curves(curves_of(metrics, self.measure.currentText()))
+
     def _show_volume(self, volume: PinnedVolume) -> None:
         self.view.show()
-        self.view.show_volume(volume.volume, volume.density, GREY, f"epoch {volume.epoch}")
+        self.view.show_volume(volume.shown)
         self.view.setToolTip(f"{volume.particle[1]} in {tomogram_label(volume.particle[0])}")
 
     def _look_at_child(self) -> None:
@@ -174,7 +180,8 @@ class TrainingProgress(QWidget):
         self.bar.setVisible(glance.epochs > 0)
         self.bar.setRange(0, max(glance.epochs, glance.finished_epochs, 1))
         self.bar.setValue(glance.finished_epochs)
-        self.plot.show_metrics(glance.metrics)
+        if glance.metrics is not self._drawn:
+            self._show_curves()
         own = panel.watched == panel.trained
         ended = panel.ended if own else None
         starts = own and panel.works and glance.run is None
