@@ -15,6 +15,8 @@ import numpy as np
 from make_pictures import PICTURES, WINDOW, screen
 
 TURN = (-25.0, 30.0, 20.0)  # of the camera, degrees
+PICTURED_EPOCHS = 12  # of the training that is shown
+TRAIN_PX = 480
 
 
 class Tutorial:
@@ -201,6 +203,29 @@ class Tutorial:
         self.session.undo()
         self.show("Volumes")
 
+    def train(self) -> None:
+        """Show a training that is followed, in the colours of the classes that were found before."""
+        from qtpy.QtCore import Qt
+        from qtpy.QtWidgets import QDockWidget
+
+        self.show("Train")
+        train = self.widgets["Train"]
+        window, dock = train.window(), train.parentWidget()
+        while not isinstance(dock, QDockWidget):
+            dock = dock.parentWidget()
+        window.resizeDocks([dock], [TRAIN_PX], Qt.Orientation.Vertical)
+        train.panel.values.take(
+            {"latent_dim": "4", "pooling": "mean", "decoder": "64x3", "batch_size": "8", "learning_rate": "0.003",
+             "epochs": "30", "held_out_fraction": "0.1", "encoder_a": "64x2", "encoder_b": "64x2"}
+        )  # fmt: skip
+        self.session.look_at(int(self.session.rows_here[0]))
+        train.setup.start_button.click()
+        train.progress.pin_button.click()
+        while train.panel.glance.finished_epochs < PICTURED_EPOCHS:
+            self.settle(0.5)
+        self.picture("train")
+        train.panel.child.kill()
+
     def close(self) -> None:
         """End."""
         for widget in self.widgets.values():
@@ -228,7 +253,7 @@ def main() -> None:
         tutorial = Tutorial(Path(folder))
         steps: list[Callable[[], None]] = [tutorial.workspace, tutorial.linked, tutorial.orientations]
         steps += [tutorial.volumes, tutorial.gallery, tutorial.difference, tutorial.morph]
-        steps += [tutorial.inspect, tutorial.average, tutorial.movie, tutorial.compare]
+        steps += [tutorial.inspect, tutorial.average, tutorial.movie, tutorial.compare, tutorial.train]
         for step in steps:
             step()
         tutorial.close()

@@ -15,6 +15,7 @@ WIDGETS = (
     "inspect",
     "movie",
     "compare",
+    "train",
 )
 
 

@@ -122,6 +122,18 @@ def column_of_labels(labels: Mapping[ParticleId, int], ids: Sequence[ParticleId]
     return Classes(codes, tuple(f"class {label}" for label in range(int(codes.max(initial=NONE)) + 1)))
 
 
+def columns_known(particle_set: ParticleSet, run: Run | None, epoch: int | None) -> Columns:
+    """Return all that is known of particles: by their set, and by an epoch of a run where there is one.
+
+    Raises
+    ------
+    InputError
+        Where a file of the run is there and can't be read.
+    """
+    known = columns_of_set(particle_set)
+    return known if run is None or epoch is None else known | columns_of_run(run, epoch, particle_set.ids)
+
+
 def _placed(
     ids: Iterable[ParticleId], values: npt.NDArray[np.floating], rows: dict[ParticleId, int]
 ) -> npt.NDArray[np.float64]:

@@ -33,29 +33,33 @@ class Command:
     details: str = ""
 
 
-def _alternatives(annotation: Any) -> tuple[Any, ...]:
+def alternatives(annotation: Any) -> tuple[Any, ...]:
     """Return what an annotation accepts apart from ``None``, without ``Annotated``."""
     if get_origin(annotation) is Annotated:
-        return _alternatives(get_args(annotation)[0])
+        return alternatives(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
-        return tuple(kind for part in get_args(annotation) for kind in _alternatives(part))
+        return tuple(kind for part in get_args(annotation) for kind in alternatives(part))
     return () if annotation is NoneType else (annotation,)
 
 
-def _choices(field: FieldInfo) -> list[str]:
-    kinds = _alternatives(field.annotation)
+def choices_of(field: FieldInfo) -> list[str]:
+    """Return the words that an option may be, where it may be one of a few."""
+    kinds = alternatives(field.annotation)
     return [str(value) for kind in kinds if get_origin(kind) is Literal for value in get_args(kind)]
 
 
-def _is_many(field: FieldInfo) -> bool:
-    return any(get_origin(kind) in (list, tuple, set, frozenset) for kind in _alternatives(field.annotation))
+def is_many(field: FieldInfo) -> bool:
+    """Return whether an option takes several values."""
+    return any(get_origin(kind) in (list, tuple, set, frozenset) for kind in alternatives(field.annotation))
 
 
-def _is_flag(field: FieldInfo) -> bool:
-    return _alternatives(field.annotation) == (bool,)
+def is_flag(field: FieldInfo) -> bool:
+    """Return whether an option is on or off."""
+    return alternatives(field.annotation) == (bool,)
 
 
-def _extra(field: FieldInfo, name: str) -> Any:
+def extra_of(field: FieldInfo, name: str) -> Any:
+    """Return what a model says of an option beyond its type, ``None`` where it says nothing of that name."""
     return field.json_schema_extra.get(name) if isinstance(field.json_schema_extra, dict) else None
 
 
@@ -71,7 +75,7 @@ def words_of(options: BaseModel, names: Collection[str]) -> list[str]:
         value = getattr(options, name)
         if name not in names or value is None:
             continue
-        if _extra(field, "argument"):
+        if extra_of(field, "argument"):
             arguments.append(str(value))
         elif isinstance(value, bool):
             words.append(option_name(name if value else f"no_{name}"))
@@ -80,22 +84,23 @@ def words_of(options: BaseModel, names: Collection[str]) -> list[str]:
     return arguments + words
 
 
-def _metavar(name: str, field: FieldInfo) -> str:
-    given = _extra(field, "metavar")
+def metavar_of(name: str, field: FieldInfo) -> str:
+    """Return what stands for an option's value on the help page."""
+    given = extra_of(field, "metavar")
     if given:
         return str(given)
-    if _extra(field, "argument"):
+    if extra_of(field, "argument"):
         return name.upper()
-    kinds = _alternatives(field.annotation)
-    if _is_many(field):
-        kinds = _alternatives(get_args(kinds[0])[0])
+    kinds = alternatives(field.annotation)
+    if is_many(field):
+        kinds = alternatives(get_args(kinds[0])[0])
     words = [_METAVARS[kind] for kind in kinds if kind in _METAVARS]
-    return "|".join(words + _choices(field)) or "TEXT"
+    return "|".join(words + choices_of(field)) or "TEXT"
 
 
 def _default_text(field: FieldInfo) -> str:
     if field.is_required():
-        return "" if _extra(field, "argument") else " [required]"
+        return "" if extra_of(field, "argument") else " [required]"
     default = field.get_default(call_default_factory=True, validated_data={})
     if default is None or default is PydanticUndefined or default in ((), [], ""):
         return ""
@@ -104,9 +109,9 @@ def _default_text(field: FieldInfo) -> str:
     return f" [default: {default:g}]" if isinstance(default, float) else f" [default: {default}]"
 
 
-def _panel(model: type[BaseModel], name: str) -> str | None:
+def heading_of(model: type[BaseModel], name: str) -> str | None:
     """Return the heading under which an option is listed: its own group, or that of the model that declares it."""
-    group = _extra(model.model_fields[name], "group")
+    group = extra_of(model.model_fields[name], "group")
     if group:
         return str(group)
     declared_by = next(base for base in reversed(model.__mro__) if name in getattr(base, "__annotations__", {}))
@@ -115,23 +120,23 @@ def _panel(model: type[BaseModel], name: str) -> str | None:
 
 def _parameter(model: type[BaseModel], name: str) -> inspect.Parameter:
     field = model.model_fields[name]
-    kind: Any = bool if _is_flag(field) else list[str] if _is_many(field) else str
-    if _extra(field, "argument"):
+    kind: Any = bool if is_flag(field) else list[str] if is_many(field) else str
+    if extra_of(field, "argument"):
         info: Any = typer.Argument(
-            help=(field.description or "") + _default_text(field), metavar=_metavar(name, field), show_default=False
+            help=(field.description or "") + _default_text(field), metavar=metavar_of(name, field), show_default=False
         )
         default = inspect.Parameter.empty if field.is_required() else None
     else:
         names = option_name(name)
-        if _is_flag(field):
+        if is_flag(field):
             names = f"{names}/--no-{names[2:]}"
-        choices = _choices(field)
+        choices = choices_of(field)
         info = typer.Option(
             names,
             help=(field.description or "") + _default_text(field),
             show_default=False,
-            metavar="" if _is_flag(field) else _metavar(name, field),
-            rich_help_panel=_panel(model, name),
+            metavar="" if is_flag(field) else metavar_of(name, field),
+            rich_help_panel=heading_of(model, name),
             autocompletion=(lambda: choices) if choices else None,
         )
         default = None
@@ -206,7 +211,9 @@ def build(command: Command, name: str, summary: str, set_up: Callable[[bool, boo
         as_json = given.pop("as_json", False)
         command.run(parse(command.model, given, name), as_json)
 
-    fields = [field for field in command.model.model_fields if not _extra(command.model.model_fields[field], "hidden")]
+    fields = [
+        field for field in command.model.model_fields if not extra_of(command.model.model_fields[field], "hidden")
+    ]
     parameters = [_parameter(command.model, field) for field in fields] + list(_common_parameters(command.has_json))
     callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     callback.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
@@ -224,27 +231,39 @@ def parse(model: type[BaseModel], given: dict[str, Any], command: str) -> Any:
     InputError
         One sentence for every value that the model refuses, each on its own line.
     """
+    options, refused = checked(model, given, command)
+    if refused:
+        raise InputError("\n".join(refused.values()))
+    return options
+
+
+def checked(model: type[BaseModel], given: dict[str, Any], command: str) -> tuple[Any, dict[str, str]]:
+    """Return the model made of the given values, and why it can't be made: a sentence for each option refused.
+
+    What the options together are refused for has no name. Where anything is refused the model is ``None``.
+    """
     try:
         options = model(**{name: value for name, value in given.items() if value is not None and value != []})
     except ValidationError as error:
-        raise InputError("\n".join(_sentences(error, model, command))) from None
-    for name in given:
-        value = getattr(options, name)
-        if isinstance(value, float) and not math.isfinite(value):
-            raise InputError(f"{option_name(name)}: expected a finite number, got {value}; {_advice(command)}")
-    return options
+        return None, _sentences(error, model, command)
+    refused = {
+        name: f"{option_name(name)}: expected a finite number, got {value}; {_advice(command)}"
+        for name in given
+        if isinstance(value := getattr(options, name), float) and not math.isfinite(value)
+    }
+    return (None if refused else options), refused
 
 
 def _advice(command: str) -> str:
     return f"see `napari-tomodrgn {command} --help`"
 
 
-def _sentences(error: ValidationError, model: type[BaseModel], command: str) -> list[str]:
-    """Return one sentence an option; the alternatives of a union are joined in one."""
+def _sentences(error: ValidationError, model: type[BaseModel], command: str) -> dict[str, str]:
+    """Return one sentence an option, by its name; the alternatives of a union are joined in one."""
     by_option: dict[str, list[ErrorDetails]] = {}
     for details in error.errors(include_url=False):
         by_option.setdefault(str(details["loc"][0]) if details["loc"] else "", []).append(details)
-    return [_sentence(option, group, model, command) for option, group in by_option.items()]
+    return {option: _sentence(option, group, model, command) for option, group in by_option.items()}
 
 
 def _sentence(option: str, group: list[ErrorDetails], model: type[BaseModel], command: str) -> str:
@@ -253,7 +272,7 @@ def _sentence(option: str, group: list[ErrorDetails], model: type[BaseModel], co
     if not option:
         return own_words or details["msg"]
     field = model.model_fields.get(option)
-    written = option.upper() if field and _extra(field, "argument") else option_name(option)
+    written = option.upper() if field and extra_of(field, "argument") else option_name(option)
     advice = _advice(command)
     if details["type"] == "missing":
         return f"{written}: is missing; {advice}"

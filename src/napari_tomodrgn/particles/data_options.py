@@ -29,7 +29,9 @@ class DataOptions(BaseModel):
     coordinate_pixel_size: float | None = Field(
         None, gt=0, description="Å per unit of the volume series' coordinates, where not its own pixel size."
     )
-    datadir: Path | None = Field(None, description="Further folder in which image stacks are looked for.")
+    datadir: Path | None = Field(
+        None, description="Further folder in which image stacks are looked for.", json_schema_extra={"folder": True}
+    )
     contrast: Literal["auto", "bright", "dark"] = Field("auto", description="The particles' colour in the images.")
     ctf_power: Literal["auto", "0", "1", "2"] = Field(
         "auto", description="How many times the CTF is in the images: 0 corrected, 1, or 2 premultiplied."

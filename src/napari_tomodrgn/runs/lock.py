@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.errors import InputError, RunError
 from napari_tomodrgn.files import explain_os_error, make_folder
 from napari_tomodrgn.runs.layout import LOCK
 
@@ -73,7 +73,7 @@ def run_lock(run: Path) -> Iterator[None]:
     """
     existed = run.exists()
     path = make_folder(run) / LOCK
-    own = LockHolder(os.getpid(), socket.gethostname(), process_start(os.getpid()) or "")
+    own = _this_process()
     with _one_at_a_time(run):
         _take(run, own)
     ended = threading.Event()
@@ -89,6 +89,19 @@ def run_lock(run: Path) -> Iterator[None]:
                 path.unlink()
             if not existed:
                 run.rmdir()
+
+
+def check_held(run: Path) -> None:
+    """Raise where a run's folder was moved, or its disk taken away, or replaced, since this process took its lock."""
+    if lock_holder(run) != _this_process():
+        raise RunError(
+            f"{run}: the run's folder is not there any more, or another has taken its place; what its last epoch wrote "
+            "went with it: bring it back, or give its new place, and go on with --resume"
+        )
+
+
+def _this_process() -> LockHolder:
+    return LockHolder(os.getpid(), socket.gethostname(), process_start(os.getpid()) or "")
 
 
 def _take(run: Path, own: LockHolder) -> None:

@@ -8,6 +8,8 @@ from pydantic import Field
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.model.architecture import Architecture, Layers, Pooling, PositionalEncoding
 from napari_tomodrgn.particles.data_options import DataOptions
+from napari_tomodrgn.particles.particle_set import ParticleSet
+from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.runs import layout
 from napari_tomodrgn.seeds import LARGEST_SEED
 
@@ -19,7 +21,7 @@ LAYERS_METAVAR = "NODESxLAYERS"
 # hold the same particles is told by their fingerprint.
 FREE_ON_RESUME = (
     "epochs", "device", "workers", "resume", "resume_epoch", "overwrite", "dry_run", "outdir", "particles", "datadir",
-    "volume_series", "selection", "focus_mask", "store_dir", "devices", "print_sbatch",
+    "volume_series", "selection", "parent_selection", "focus_mask", "store_dir", "devices", "print_sbatch",
     "compile",
 )  # fmt: skip
 NOT_RECORDED = (
@@ -70,7 +72,7 @@ class TrainOptions(ComputeOptions):
         json_schema_extra={"group": "Compute"},
     )
 
-    outdir: Path = Field(description="Folder of the run.")
+    outdir: Path = Field(description="Folder of the run.", json_schema_extra={"folder": True})
     epochs: int = Field(50, ge=1, description="Passes over the particles.")
     batch_size: int = Field(1, ge=1, description="Particles a step, of all devices together.")
     learning_rate: float = Field(2e-4, gt=0, description="Step size of AdamW.")
@@ -84,7 +86,7 @@ class TrainOptions(ComputeOptions):
         None,
         description="Run whose chosen epoch's weights training begins with: of the same network, or a decoder alone, "
         "which is taken over as the mean volume.",
-        json_schema_extra={"group": "Network"},
+        json_schema_extra={"group": "Network", "folder": True},
     )
     latent_dim: int = Field(
         128,
@@ -261,6 +263,12 @@ class TrainOptions(ComputeOptions):
         json_schema_extra={"group": "Objective"},
     )
 
+    parent_selection: Path | None = Field(
+        None,
+        description="Selection (JSON) that the particles were extracted anew for, where that gave them other names: it "
+        "is recorded as what the run came from.",
+        json_schema_extra={"group": "Output"},
+    )
     store_dtype: StoreType = Field(
         "float16",
         description="Type in which preprocessed images are kept; float16 takes half the space of float32.",
@@ -270,7 +278,7 @@ class TrainOptions(ComputeOptions):
         None,
         description="Folder of the preprocessed images, made once for all runs on the same images; packed-images "
         "beside the run if not given.",
-        json_schema_extra={"group": "Output"},
+        json_schema_extra={"group": "Output", "folder": True},
     )
     checkpoint_every: int = Field(
         1,
@@ -291,6 +299,12 @@ class TrainOptions(ComputeOptions):
         description="Say what would be done and what it costs; create nothing.",
         json_schema_extra={"group": "Output"},
     )
+
+    def open(self) -> ParticleSet:
+        """Read the particles; see :meth:`DataOptions.open`."""
+        if self.parent_selection is not None:
+            Selection.load(self.parent_selection)  # refused before anything is read
+        return super().open()
 
     @property
     def store_folder(self) -> Path:

@@ -23,7 +23,7 @@ from napari_tomodrgn.particles.stacks import ImageStacks
 from napari_tomodrgn.particles.writing import write_particles
 from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.latents import Latents
-from napari_tomodrgn.runs.lock import run_lock
+from napari_tomodrgn.runs.lock import check_held, run_lock
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.stopping import InterruptedWorkError, StopRequest
 from napari_tomodrgn.training.checkpoints import load_checkpoint, newest_checkpoint
@@ -151,6 +151,7 @@ def _train(run: Run, trainer: Trainer) -> Run:
         run.update(status="stopped")
         raise
     except Exception as error:
+        check_held(run.path)  # what goes wrong without the folder is that, and it is not made anew
         with suppress(InputError, RunError):
             run.update(status="failed", error=str(error))
         raise
@@ -192,7 +193,8 @@ def previous_run(options: TrainOptions) -> Run | None:
 def _refuse_input_inside(options: TrainOptions) -> None:
     """Raise where a run that replaces the one in the output folder is to be made from files there."""
     folder = options.outdir.resolve()
-    for path in (options.particles, options.selection, options.volume_series, options.focus_mask):
+    given = (options.particles, options.selection, options.parent_selection, options.volume_series, options.focus_mask)
+    for path in given:
         if path is not None and path.resolve().is_relative_to(folder):
             raise InputError(f"{path}: lies in --outdir {options.outdir}, which begins anew; choose another --outdir")
 
@@ -318,7 +320,7 @@ def _document(
             "encoder_parameters": learned_parameters(model.encoder),
             "decoder_parameters": learned_parameters(model.decoder),
         },
-        "parent": _parent(options.selection, options.init_from),
+        "parent": _parent(options.selection or options.parent_selection, options.init_from),
         "chosen_epoch": None,
     }
 

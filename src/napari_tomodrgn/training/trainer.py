@@ -23,6 +23,7 @@ from napari_tomodrgn.particles.particle_set import ParticleSet
 from napari_tomodrgn.progress import track
 from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.latents import HELD_OUT, TRAIN, Latents
+from napari_tomodrgn.runs.lock import check_held
 from napari_tomodrgn.stopping import InterruptedWorkError, StopRequest
 from napari_tomodrgn.training.batches import Batch, Sampler
 from napari_tomodrgn.training.beta import BetaController
@@ -300,6 +301,7 @@ class Trainer:
         self.ranks.barrier()
 
     def _write_epoch(self, latents: Latents | None, row: dict[str, float]) -> None:
+        check_held(self.folder)
         if latents is not None:
             latents.save(layout.latents_path(self.folder, self.epoch))
         if self.images.corrections is not None:
@@ -362,6 +364,7 @@ class Trainer:
 
     def _interrupt(self, signal_number: int) -> None:
         if self.ranks.first:
+            check_held(self.folder)
             save_checkpoint(layout.stopped_path(self.folder), self.state())
         self.ranks.barrier()
         stopped = InterruptedWorkError(

@@ -28,12 +28,14 @@ class AllVolumes:
         self.layers = VolumeLayers(viewer)
         session.colouring_changed.connect(self._recolour)
         session.data_changed.connect(self.clear)
+        session.epochs_changed.connect(self.clear)
         session.tomogram_changed.connect(self.clear)
 
     def disconnect(self) -> None:
         """Follow the session no longer."""
         self.session.colouring_changed.disconnect(self._recolour, missing_ok=True)
-        for signal in (self.session.data_changed, self.session.tomogram_changed):
+        session = self.session
+        for signal in (session.data_changed, session.epochs_changed, session.tomogram_changed):
             signal.disconnect(self.clear, missing_ok=True)
 
     def begin(self, which: Which, kind: Kind, step: int = 2) -> tuple[int, Iterator[PlacedMesh]]:

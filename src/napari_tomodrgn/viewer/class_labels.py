@@ -95,6 +95,11 @@ def _without_last(names: tuple[str, ...], used: dict[int, str]) -> tuple[str, ..
     return names
 
 
+def kept_classes(columns: Columns) -> Columns:
+    """Return the classes that particles keep where another epoch has none of that name; labels are made from them."""
+    return {name: own for name, own in columns.items() if isinstance(own, Classes) and not is_named(name)}
+
+
 def with_named(columns: Columns, labels: dict[str, ClassLabels]) -> Columns:
     """Return columns and those of labels after them, where their classes are still those that were labelled."""
     found = dict(columns)

@@ -7,6 +7,7 @@ from napari_tomodrgn.viewer.array_cache import ArrayCache, cache_folder
 from napari_tomodrgn.viewer.preferences import preferences
 from napari_tomodrgn.viewer.scene import Scene
 from napari_tomodrgn.viewer.session import Session
+from napari_tomodrgn.viewer.training_panel import TrainingPanel
 from napari_tomodrgn.viewer.volume_panel import VolumePanel
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 _SESSIONS: "WeakKeyDictionary[napari.Viewer, Session]" = WeakKeyDictionary()
 _SCENES: "WeakKeyDictionary[napari.Viewer, Scene]" = WeakKeyDictionary()
 _PANELS: "WeakKeyDictionary[napari.Viewer, VolumePanel]" = WeakKeyDictionary()
+_TRAININGS: "WeakKeyDictionary[napari.Viewer, TrainingPanel]" = WeakKeyDictionary()
 
 
 def _behind(viewer: Any) -> Any:
@@ -44,6 +46,14 @@ def panel_of(viewer: "napari.Viewer") -> VolumePanel:
     if viewer not in _PANELS:
         _PANELS[viewer] = VolumePanel(session_of(viewer), ArrayCache(cache_folder(), int(1e9 * preferences().cache_gb)))
     return _PANELS[viewer]
+
+
+def training_of(viewer: "napari.Viewer") -> TrainingPanel:
+    """Return what a viewer knows of trainings; it stays when their widget is closed."""
+    viewer = _behind(viewer)
+    if viewer not in _TRAININGS:
+        _TRAININGS[viewer] = TrainingPanel(session_of(viewer))
+    return _TRAININGS[viewer]
 
 
 def session_in_use() -> Session | None:

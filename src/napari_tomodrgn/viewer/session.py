@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from psygnal import Signal
 
-from napari_tomodrgn.analysis.columns import Classes, Column, Columns, Numbers, columns_of_run, columns_of_set
+from napari_tomodrgn.analysis.columns import Classes, Column, Columns, Numbers, columns_known
 from napari_tomodrgn.analysis.rule_trees import combined, inverted
 from napari_tomodrgn.analysis.rules import Between, OfClasses
 from napari_tomodrgn.errors import InputError
@@ -22,7 +22,7 @@ from napari_tomodrgn.particles.reading import read_particles
 from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.viewer.camera_path import CameraPath
-from napari_tomodrgn.viewer.class_labels import ClassLabels, is_named, named, with_named
+from napari_tomodrgn.viewer.class_labels import ClassLabels, is_named, kept_classes, named, with_named
 from napari_tomodrgn.viewer.colouring import ClassStyle, Colour, Colouring, colour_by
 from napari_tomodrgn.viewer.history import Change, History
 from napari_tomodrgn.viewer.marks import Marks
@@ -64,6 +64,7 @@ class Session:
     """
 
     data_changed = Signal()
+    epochs_changed = Signal()  # another epoch of the run is shown, or it has others than before
     columns_changed = Signal()
     tomogram_changed = Signal()
     labels_changed = Signal()  # what the column of labels says, where it stays; else columns_changed comes before
@@ -102,7 +103,7 @@ class Session:
         InputError
             Where it can't be read; what was open stays.
         """
-        self._open(read_particles(path), None, None)
+        self.open_particles(read_particles(path), None, None)
 
     def open_run(self, path: Path, epoch: int | None = None) -> None:
         """Open a run at an epoch (default: the chosen one, or none yet); what was open is closed.
@@ -115,12 +116,11 @@ class Session:
         run = Run.open(path)
         if epoch is None:
             epoch = run.chosen_epoch if run.epochs or run.document.get("chosen_epoch") is not None else None
-        self._open(run.particle_set(), run, epoch)
+        self.open_particles(run.particle_set(), run, epoch)
 
-    def _open(self, particle_set: ParticleSet, run: Run | None, epoch: int | None) -> None:
-        columns = columns_of_set(particle_set)
-        if run is not None and epoch is not None:
-            columns |= columns_of_run(run, epoch, particle_set.ids)
+    def open_particles(self, particle_set: ParticleSet, run: Run | None, epoch: int | None) -> None:
+        """Open particles that were read already."""
+        columns = columns_known(particle_set, run, epoch)
         if self.particle_set is None or self.particle_set.source.path != particle_set.source.path:
             self.camera_path.set(())
         self.particle_set, self.run, self.epoch, self.columns = particle_set, run, epoch, columns
@@ -153,13 +153,15 @@ class Session:
         run = Run.open(self.run.path)
         if run.document["data"]["fingerprint"] != self.run.document["data"]["fingerprint"]:
             raise InputError(f"{run.path}: was replaced by a run on other particles; open it again")
-        columns = columns_of_set(self.particle_set)
-        if self.epoch is not None:
-            columns |= columns_of_run(run, self.epoch, self.particle_set.ids)
-        columns = self.marks.among(with_named(columns, self.labels))
-        self.run, self.columns, self._colouring = run, columns, None
-        if self.coloured_by not in columns:
+        self.show_epoch(run, self.epoch, kept_classes(self.columns) | columns_known(self.particle_set, run, self.epoch))
+
+    def show_epoch(self, run: Run, epoch: int | None, columns: Columns) -> None:
+        """Show what an epoch of the run says of the open particles; what was done with them stays."""
+        self.run, self.epoch, self.columns = run, epoch, self.marks.among(with_named(columns, self.labels))
+        self._colouring = None
+        if self.coloured_by not in self.columns:
             self.coloured_by = self.first_colours()
+        self.epochs_changed.emit()
         self.columns_changed.emit()
         self.colouring_changed.emit()
 

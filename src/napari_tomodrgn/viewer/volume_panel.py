@@ -1,5 +1,7 @@
 """What the Volumes widget knows: which volume is looked at, at which level, and what it is compared with. No Qt."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +11,8 @@ from psygnal import Signal
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.maps import write_map
+from napari_tomodrgn.particles.particle_set import ParticleId
+from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.training.device import choose_compute
 from napari_tomodrgn.viewer.array_cache import ArrayCache
 from napari_tomodrgn.viewer.meshes import Look
@@ -67,16 +71,58 @@ class VolumePanel:
         self._difference = False
         self._sources: dict[int, VolumeSource] = {}
         self._reference: dict[tuple[int, Treatment], tuple[float, float]] = {}
+        self._pinned: dict[Pin, int | None] = {}  # the particles whose volumes were pinned
+        self._prepared: VolumeSource | None = None
         session.data_changed.connect(self.forget)
+        session.epochs_changed.connect(self.take_epoch)
 
     def forget(self) -> None:
         """Know no volume any more: another run is open."""
         self._sources.clear()
         self._reference.clear()
+        self._prepared = None
         self.pins.clear()
         self._latent, self._caption, self._difference = None, "", False
         self.particle = self.mask = self.path = None
         self.sphere = 0.0  # its radius and the mask suit one box
+        self.changed.emit()
+        self.path_changed.emit()
+
+    def prepare(self, run: Run, epoch: int, ids: Sequence[ParticleId], row: int) -> VolumeSource:
+        """Read an epoch to come, and decode the particle that is looked at. Works in any thread.
+
+        Raises
+        ------
+        InputError
+            Where the checkpoint can't be read.
+        """
+        box = min(LARGEST_BOX, int(run.document["model"]["box"])) // 2 * 2
+        compute = choose_compute("auto", "auto")
+        source = VolumeSource.of_run(run, epoch, ids, box=box, compute=compute, cache=self._cache)
+        source.volume_of(row)
+        source.volume(mean_latent(source))
+        return source
+
+    def use(self, source: VolumeSource) -> None:
+        """Take the volumes of an epoch that is shown next."""
+        self._prepared = source
+
+    def take_epoch(self) -> None:
+        """Look at the same particles in the epoch that is shown now; other latents are of another decoder."""
+        prepared, self._prepared = self._prepared, None
+        self._sources = {} if prepared is None else {prepared.box: prepared}
+        self._reference.clear()
+        row, pins = self.particle, self.pins
+        rows = {name: at for name in pins if (at := self._pinned.get(name)) is not None}
+        self.pins, self._latent, self.particle, self._difference = {}, None, None, False
+        with suppress(InputError):  # an epoch without a checkpoint has no volumes
+            source = self.source() if rows or row is not None else None
+            for name, at in rows.items():
+                if source is not None and source.known[at]:
+                    self.pins[name] = source.latents[at], pins[name][1]
+            if row is not None:
+                self.look_at_particle(row)
+        self.path = None
         self.changed.emit()
         self.path_changed.emit()
 
@@ -154,7 +200,7 @@ class VolumePanel:
     def pin(self, name: Pin) -> None:
         """Keep what is looked at, to compare with."""
         if self._latent is not None:
-            self.pins[name] = (self._latent, self._caption)
+            self.pins[name], self._pinned[name] = (self._latent, self._caption), self.particle
             self.changed.emit()
 
     def show_pin(self, name: Pin) -> None:
@@ -220,9 +266,7 @@ class VolumePanel:
         """Return mean and standard deviation of the volume of the mean latent."""
         key = source.box, treatment
         if key not in self._reference:
-            known = source.latents[source.known]
-            centre = known.mean(axis=0) if len(known) else np.zeros(source.latents.shape[1], np.float32)
-            volume = treatment.applied(source.volume(centre), source.pixel_size)
+            volume = treatment.applied(source.volume(mean_latent(source)), source.pixel_size)
             self._reference[key] = float(volume.mean()), float(volume.std())
         return self._reference[key]
 
@@ -283,3 +327,10 @@ def shown_of(source: VolumeSource, latent: Latent, look: Look, caption: str) -> 
     """Return the volume of a latent as it is looked at."""
     volume = look.treatment.applied(source.volume(latent), source.pixel_size)
     return Shown(volume, look.density(volume), source.pixel_size, caption, look.dust_angstrom)
+
+
+def mean_latent(source: VolumeSource) -> Latent:
+    """Return the mean of the latents of the particles that have one; 0 where none has."""
+    known = source.latents[source.known]
+    mean: Latent = known.mean(axis=0) if len(known) else np.zeros(source.latents.shape[1], np.float32)
+    return mean

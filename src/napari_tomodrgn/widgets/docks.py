@@ -3,7 +3,7 @@
 from typing import Any
 
 from napari_tomodrgn.viewer.all_volumes import AllVolumes
-from napari_tomodrgn.viewer.current import panel_of, scene_of, session_of
+from napari_tomodrgn.viewer.current import panel_of, scene_of, session_of, training_of
 from napari_tomodrgn.viewer.regions import Regions
 from napari_tomodrgn.viewer.review import Review
 from napari_tomodrgn.widgets.compare import Compare
@@ -16,6 +16,7 @@ from napari_tomodrgn.widgets.movie import Movie
 from napari_tomodrgn.widgets.particle_table import ParticleTable
 from napari_tomodrgn.widgets.review import ReviewWidget
 from napari_tomodrgn.widgets.tomogram import Tomogram
+from napari_tomodrgn.widgets.train import Train
 from napari_tomodrgn.widgets.volumes import Volumes
 
 
@@ -103,3 +104,11 @@ class ReviewDock(ReviewWidget):
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(Review(scene_of(napari_viewer)), panel_of(napari_viewer))
+
+
+class TrainDock(Train):
+    """Training, in a viewer."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        scene_of(napari_viewer)
+        super().__init__(training_of(napari_viewer), panel_of(napari_viewer))

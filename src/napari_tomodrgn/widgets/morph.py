@@ -44,6 +44,7 @@ class Morph(QWidget):
         self.along.sliderReleased.connect(self._arrive)
         self.play.toggled.connect(self._start_or_stop)
         follow_at_once(self, session.data_changed, self._offer_ways)
+        follow_at_once(self, session.epochs_changed, self._offer_ways)
         follow_at_once(self, session.path_changed, self._take_path)
         self._offer_ways()
 

@@ -105,7 +105,12 @@ class Scatter(QWidget):
     def set_points(
         self, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], names: tuple[str, str], *, fit: bool = True
     ) -> None:
-        """Show other points (N,), in the middle of the plot or, without ``fit``, in the part that is seen now."""
+        """Show other points (N,), in the middle of the plot or, without ``fit``, in the part that is seen now.
+
+        What is seen as a whole stays whole.
+        """
+        whole = self._around()
+        fit = fit or (self.frame.x, self.frame.y) == (whole.x, whole.y)
         self.cloud, self.names = Cloud(x, y), names
         self.line, self.stops, self.particle = np.zeros((0, 2)), np.zeros(0, np.int64), None
         self._gesture = None

@@ -20,6 +20,7 @@ TABS = (
     "Inspect",
     "Movie",
     "Compare",
+    "Train",
 )  # above the latent space
 BELOW = ("Particles",)
 SIDE_PX, BOTTOM_PX = 460, 200
