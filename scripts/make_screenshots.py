@@ -1,4 +1,4 @@
-"""Make the pictures of the tutorial in docs/napari.md: napari with the sample data, as a person would use it.
+"""Make the pictures of docs/napari.md and docs/curate.md: napari with the sample data, as a person would use it.
 
 ``python scripts/make_screenshots.py`` (or ``tox -e screenshots``); without a screen it starts a virtual one.
 """
@@ -124,6 +124,42 @@ class Tutorial:
         self.picture("gallery")
         self.session.undo()
         self.show("Volumes")
+
+    def curate(self) -> None:
+        """Show a lasso drawn over the tomogram, and how many particles it means."""
+        self.show("Curate")
+        curate = self.widgets["Curate"]
+        self.session.select_class("kmeans-4", 0)
+        curate.rules.kind.setCurrentText("Drawn in the tomogram")
+        self.settle(0.3)
+        curate.rules.page.lasso.click()
+        place = self.scene.points.data
+        low, size = place[:, 1:].min(axis=0), np.ptp(place[:, 1:], axis=0)
+        corners = low + size * np.array([[0.1, 0.15], [0.25, 0.75], [0.6, 0.85], [0.85, 0.5], [0.7, 0.2]])
+        depth = np.full((len(corners), 1), self.viewer.dims.point[0])
+        curate.regions.shapes.add_polygons(np.hstack([depth, corners]))
+        self.settle(2.0)
+        self.picture("curate")
+        curate.regions.clear()
+        self.viewer.layers.remove(curate.regions.shapes)
+        self.session.undo()
+
+    def review(self) -> None:
+        """Show the sheet of particles that are far from their class, some of them marked."""
+        self.show("Review")
+        review = self.widgets["Review"]
+        review.order.setCurrentText("kmeans-4 distance")
+        review.tabs.setCurrentIndex(1)
+        review.begin_button.click()
+        for word in ("junk", "keep", "keep", "unsure", "keep"):
+            review.review.mark(word)
+            self.settle(0.5)
+        self.settle(4.0)
+        self.picture("review")
+        review.review.end()
+        for _ in range(5):
+            self.session.undo()
+        self.viewer.reset_view()
 
     def difference(self) -> None:
         """Show what one volume has and another has not."""
@@ -251,8 +287,8 @@ def main() -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, screen():
         tutorial = Tutorial(Path(folder))
-        steps: list[Callable[[], None]] = [tutorial.workspace, tutorial.linked, tutorial.orientations]
-        steps += [tutorial.volumes, tutorial.gallery, tutorial.difference, tutorial.morph]
+        steps: list[Callable[[], None]] = [tutorial.workspace, tutorial.linked, tutorial.curate, tutorial.review]
+        steps += [tutorial.orientations, tutorial.volumes, tutorial.gallery, tutorial.difference, tutorial.morph]
         steps += [tutorial.inspect, tutorial.average, tutorial.movie, tutorial.compare, tutorial.train]
         for step in steps:
             step()

@@ -11,24 +11,24 @@ from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_tomodrgn.viewer.current import scene_of, session_of
-from napari_tomodrgn.widgets.docks import CurateDock, LatentSpaceDock
+from napari_tomodrgn.widgets.docks import CurateDock, LatentSpaceDock, ReviewDock
 
 
-@pytest.mark.parametrize("dock", [LatentSpaceDock, CurateDock])
+@pytest.mark.parametrize("dock", [LatentSpaceDock, CurateDock, ReviewDock])
 def test_a_widget_shows_the_session_of_its_window_and_goes_with_its_dock(
     make_napari_viewer_proxy: Callable[..., Any], run_folder: Path, dock: type[QWidget]
 ) -> None:
     viewer = make_napari_viewer_proxy()
     scene_of(viewer)  # which listens as long as the window lives
     session = session_of(viewer)
-    before = len(session.selection_changed), len(session.named.changed)
+    signals = (session.selection_changed, session.columns_changed, session.named.changed)
+    before = [len(each) for each in signals]
     widget = dock(viewer)
     viewer.window.add_dock_widget(widget, name="A widget")
     session.open_run(run_folder)
     QApplication.processEvents()
     if isinstance(widget, LatentSpaceDock):
         assert widget.scatter.names == ("PC 1", "PC 2")
-    assert len(session.selection_changed) > before[0]
 
     viewer.window.remove_dock_widget(widget)
     gone = weakref.ref(widget)
@@ -37,4 +37,4 @@ def test_a_widget_shows_the_session_of_its_window_and_goes_with_its_dock(
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     gc.collect()
     assert gone() is None
-    assert (len(session.selection_changed), len(session.named.changed)) == before
+    assert [len(each) for each in signals] == before

@@ -1,7 +1,7 @@
 """Looking at particles one by one in an order, and giving each a mark. Knows no Qt."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -84,7 +84,7 @@ class Review:
             return
         self._bound = bound
         for key, name in KEYS.items():
-            viewer.bind_key(key, partial(_pressed, self, name) if bound else None, overwrite=True)
+            viewer.bind_key(key, _pressing(self, name) if bound else None, overwrite=True)
 
     @property
     def row(self) -> int | None:
@@ -148,11 +148,17 @@ class Review:
         return Flight.of(self.scene.viewer, position) if np.isfinite(position).all() else None
 
 
-def _pressed(review: Review, name: str, _viewer: Any) -> None:
-    try:
-        getattr(review, name)()
-    except (InputError, RunError) as error:
-        show_error(str(error))
+def _pressing(review: Review, name: str) -> Callable[[Any], None]:
+    """Return what a key does; napari wants a function with a name."""
+
+    def press(_viewer: Any) -> None:
+        try:
+            getattr(review, name)()
+        except (InputError, RunError) as error:
+            show_error(str(error))
+
+    press.__name__ = f"review_{name}"
+    return press
 
 
 @dataclass(frozen=True)
