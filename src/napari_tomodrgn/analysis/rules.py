@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from napari_tomodrgn.analysis.known import Known, Mask
 from napari_tomodrgn.analysis.outliers import outliers
@@ -86,6 +86,12 @@ class Between(_Rule):
     column: str
     low: float | None = None
     high: float | None = None
+
+    @field_validator("low", "high")
+    @classmethod
+    def _limit(cls, value: float | None) -> float | None:
+        """Take infinity, which JSON has no word for, for no limit."""
+        return None if value is None or np.isinf(value) else value
 
     def _mask(self, known: Known, among: Mask) -> Mask:
         values = known.numbers(self.column)

@@ -127,8 +127,7 @@ class Session:
         self._rows = {particle: row for row, particle in enumerate(particle_set.ids)}
         self.selected, self.rule = np.zeros(len(particle_set), dtype=bool), {}
         self.particle = self.path = None
-        self.labels = {}
-        self.styles, self.coloured_by = {}, self.first_colours()
+        self.labels, self.styles, self.coloured_by = {}, {}, self.first_colours()
         self._colouring = None
         self.tomogram = self.tomograms[0] if self.tomograms else None
         self.history.clear()
@@ -342,9 +341,9 @@ class Session:
             rule = combined(how, [self.rule, rule])
         if (after == self.selected).all() and (rule == self.rule or not always):
             return
-        name = f"select {int(after.sum())} particles"
-        before = (np.packbits(self.selected), self.rule)  # a bit a particle, as there is no end to what is remembered
-        self.history.do(Change(name, self._set_selected, before, (np.packbits(after), rule)))
+        # a bit a particle, as there is no end to what is remembered
+        states = [(np.packbits(each), made) for each, made in ((self.selected, self.rule), (after, rule))]
+        self.history.do(Change(f"select {int(after.sum())} particles", self._set_selected, *states))
 
     def select_rows(self, rows: Iterable[int], rule: dict[str, Any], how: How = "replace") -> None:
         """Change the selection by the particles of some rows."""
@@ -363,8 +362,7 @@ class Session:
         numbers = self.column(column)
         assert isinstance(numbers, Numbers)
         inside = (numbers.values >= low) & (numbers.values <= high)
-        limits = {"low": low if np.isfinite(low) else None, "high": high if np.isfinite(high) else None}
-        self.select(inside, Between(column=column, **limits).tree, how)
+        self.select(inside, Between(column=column, low=low, high=high).tree, how)
 
     def invert(self) -> None:
         """Select the particles that are not selected, and no others."""
