@@ -6,11 +6,13 @@ their memory. Particles whose class is hidden are left out of the layer, as napa
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
 import pandas as pd
+from psygnal import Signal
 
 from napari_tomodrgn.viewer.columns import Classes, Numbers
 from napari_tomodrgn.viewer.layers import IN_ANGSTROM, TOMOGRAM
@@ -33,6 +35,8 @@ MODIFIERS: dict[str, How] = {"Shift": "add", "Control": "subtract"}
 class Scene:
     """What a viewer shows of a session, and what clicks in it tell the session."""
 
+    file_wanted = Signal()  # self.wanted is to be opened
+
     def __init__(self, viewer: Any, session: Session) -> None:
         self._viewer = ref(getattr(viewer, "__wrapped__", viewer))  # which is not kept by what belongs to it
         self.session = session
@@ -41,6 +45,7 @@ class Scene:
         self.arrow_length = 0.0  # Å; 0 shows none
         self.points: Points | None = None
         self.vectors: Vectors | None = None
+        self.wanted: Path | None = None
         self._taking_over = False
         self._oriented: Rows = self.rows  # of the arrows
         self.tomograms = TomogramLayers(viewer, session)
@@ -58,6 +63,12 @@ class Scene:
     def viewer(self) -> Any:
         """The viewer."""
         return self._viewer()
+
+    def want(self, path: Path) -> bool:
+        """Ask for a file to be opened beside the window, and return whether there is someone to do that."""
+        self.wanted = path
+        self.file_wanted.emit()
+        return len(self.file_wanted) > 0
 
     def disconnect(self) -> None:
         """Follow the session no longer."""
