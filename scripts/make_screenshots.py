@@ -77,9 +77,9 @@ class Tutorial:
 
     def place(self) -> None:
         """Place all volumes and wait for them."""
-        volumes = self.widgets["Volumes"]
-        volumes.place_button.click()
-        while volumes.work.running:
+        placing = self.widgets["Volumes"].placing
+        placing.place_button.click()
+        while placing.work.running or placing.placed.waiting:
             self.settle(0.1)
         self.settle()
 
@@ -115,6 +115,43 @@ class Tutorial:
         self.place()
         self.scene.points.visible = False
         self.picture("volumes")
+
+    def emphasis(self) -> None:
+        """Show the volumes of one class in colour, the others grey and coarse."""
+        placing = self.widgets["Volumes"].placing
+        self.session.select_class("kmeans-4", 2)
+        placing.only_selected.click()
+        self.place()
+        self.picture("emphasis")
+        placing.only_selected.click()
+        self.session.select_rows([], {"rule": "click"})
+        self.place()
+
+    def two_labellings(self) -> None:
+        """Save the canvas with the same volumes in the colours of classes and of what they are labelled with."""
+        placing = self.widgets["Volumes"].placing
+        self.session.label_classes("kmeans-4", self.by_size("kmeans-4"))
+        placing.beside.setCurrentText("kmeans-4 named")
+        placing.beside.activated.emit(placing.beside.currentIndex())
+        while placing.placed.waiting:
+            self.settle(0.1)
+        zoom = self.viewer.scene.camera.zoom
+        self.viewer.scene.camera.zoom = zoom / 2  # half the canvas is there for each
+        self.settle()
+        placing.placed.save_picture(PICTURES / "napari-two-labellings.png")
+        self.viewer.scene.camera.zoom = zoom
+        self.session.undo()  # the second view
+        self.session.undo()  # the labels
+        self.settle()
+
+    def by_size(self, column: str) -> dict[int, str]:
+        """Return a label for each class of a column, by how much of its volume is above the level."""
+        classes: Any = self.session.columns[column]
+        source = self.widgets["Volumes"].panel.source()
+        look = self.widgets["Volumes"].panel.look(source)
+        volumes = [source.volume(source.latents[classes.codes == code].mean(axis=0)) for code in range(4)]
+        sizes = np.array([(each > look.density(each)).sum() for each in volumes])
+        return {code: "larger" if size > np.median(sizes) else "smaller" for code, size in enumerate(sizes)}
 
     def gallery(self) -> None:
         """Show the volumes of all classes side by side, two of them labelled."""
@@ -288,7 +325,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, screen():
         tutorial = Tutorial(Path(folder))
         steps: list[Callable[[], None]] = [tutorial.workspace, tutorial.linked, tutorial.curate, tutorial.review]
-        steps += [tutorial.orientations, tutorial.volumes, tutorial.gallery, tutorial.difference, tutorial.morph]
+        steps += [tutorial.orientations, tutorial.volumes, tutorial.emphasis, tutorial.two_labellings]
+        steps += [tutorial.gallery, tutorial.difference, tutorial.morph]
         steps += [tutorial.inspect, tutorial.average, tutorial.movie, tutorial.compare, tutorial.train]
         for step in steps:
             step()

@@ -18,9 +18,11 @@ from napari_tomodrgn.viewer import tomogram_layers
 from napari_tomodrgn.viewer.scene import Scene
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.widgets import dataset as dataset_module
-from napari_tomodrgn.widgets import telling
+from napari_tomodrgn.widgets import reading, telling
 from napari_tomodrgn.widgets.dataset import Dataset
 from napari_tomodrgn.widgets.tomogram_model import FILE, FIRST_CLASS, PARTICLES, TomogramModel
+
+from .waiting import read
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -28,7 +30,7 @@ LEFT = Qt.MouseButton.LeftButton
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     messages: list[str] = []
-    for module in (telling, tomogram_layers, dataset_module):
+    for module in (telling, tomogram_layers, dataset_module, reading):
         monkeypatch.setattr(module, "show_error", messages.append)
     return messages
 
@@ -65,6 +67,7 @@ def click(qtbot: Any, dataset: Dataset, row: int, column: int = 0, *, twice: boo
 
 def test_tomograms_are_listed_with_counts_of_classes(dataset: Dataset, analysed_run: Run, qtbot: Any) -> None:
     dataset.open(analysed_run.path)
+    read(dataset)
     session = dataset.session
     tomograms, classes = session.columns["tomogram"], session.columns["kmeans-3"]
     assert isinstance(tomograms, Classes)
@@ -128,9 +131,12 @@ def test_a_thousand_tomograms_of_a_hundred_classes_ask_for_no_more_than_is_seen(
 
 def test_another_epoch(dataset: Dataset, analysed_run: Run) -> None:
     dataset.open(analysed_run.path)
+    read(dataset)
     assert [dataset.epochs.itemText(index) for index in range(dataset.epochs.count())] == ["1", "2"]
     dataset.epochs.setCurrentIndex(0)
     dataset.epochs.activated.emit(0)
+    assert dataset.epochs.currentText() == "2"  # still what is shown
+    read(dataset)
     assert dataset.session.epoch == 1
     assert dataset.epochs.currentText() == "1"
 
@@ -139,12 +145,16 @@ def test_what_cannot_be_opened_is_said_and_all_stays(
     dataset: Dataset, analysed_run: Run, tmp_path: Path, told: list[str]
 ) -> None:
     dataset.open(analysed_run.path)
+    read(dataset)
     dataset.open(tmp_path)
+    read(dataset)
     dataset.open(tmp_path / "nothing.star")
+    read(dataset)
     newer = tmp_path / "newer"
     shutil.copytree(analysed_run.path, newer)
     (newer / "run.json").write_text((newer / "run.json").read_text().replace('"format": 1', '"format": 9'))
     dataset.open(newer)
+    read(dataset)
     assert len(told) == 3
     assert "is not a run" in told[0]
     assert "nothing.star" in told[1]
@@ -165,6 +175,7 @@ def test_files_of_tomograms_are_shown_in_one_layer(
     dataset: Dataset, analysed_run: Run, tmp_path: Path, told: list[str], qtbot: Any
 ) -> None:
     dataset.open(analysed_run.path)
+    read(dataset)
     session, layers = dataset.session, dataset.tomograms
     first, second = session.tomograms
     for number, name in enumerate((first, second, f"{first}_denoised", "elsewhere")):
@@ -192,6 +203,7 @@ def test_a_tomogram_of_another_size_is_said(
     dataset: Dataset, warptools_set: Path, tmp_path: Path, told: list[str]
 ) -> None:
     dataset.open(warptools_set)
+    read(dataset)
     tomogram_file(tmp_path / "tomograms", dataset.session.tomograms[0], 0, voxel=3.0)
     dataset.tomograms.add([tmp_path / "tomograms"])
     assert told
@@ -202,6 +214,7 @@ def test_files_are_seen_and_given_by_hand(
     dataset: Dataset, analysed_run: Run, tmp_path: Path, told: list[str], qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset.open(analysed_run.path)
+    read(dataset)
     session, model = dataset.session, dataset.table.tomograms
     first, second = session.tomograms
     assert [model.index(row, FILE).data() for row in range(2)] == ["none", "none"]
@@ -253,6 +266,7 @@ def test_files_are_seen_and_given_by_hand(
 def test_a_session_is_saved_and_opened_again(dataset: Dataset, analysed_run: Run, tmp_path: Path) -> None:
     shutil.copytree(analysed_run.path, tmp_path / "run")
     dataset.open(tmp_path / "run")
+    read(dataset)
     session, viewer = dataset.session, dataset.scene.viewer
     session.open_tomogram(session.tomograms[1])
     session.select_class("kmeans-3", 1)
@@ -267,8 +281,10 @@ def test_a_session_is_saved_and_opened_again(dataset: Dataset, analysed_run: Run
     dataset.tomograms.average(0, 0)
     viewer.dims.ndisplay = 2
     dataset.open(tmp_path / "run")
+    read(dataset)
     assert not session.selected.any()
     dataset.load(tmp_path / "run" / "sessions" / "mine.json")
+    read(dataset)
     assert (session.selected == chosen).all()
     assert session.tomogram == tomogram
     assert viewer.dims.ndisplay == 3
@@ -282,8 +298,10 @@ def test_a_run_that_goes_while_it_is_open(dataset: Dataset, analysed_run: Run, t
     copy = tmp_path / "run"
     shutil.copytree(analysed_run.path, copy)
     dataset.open(copy)
+    read(dataset)
     shutil.rmtree(copy)
     dataset.again_button.click()
+    read(dataset)
     assert len(told) == 1
     assert "is not a run" in told[0]
     dataset.session.select_class("kmeans-3", 0)
@@ -292,8 +310,9 @@ def test_a_run_that_goes_while_it_is_open(dataset: Dataset, analysed_run: Run, t
 
 def test_the_last_session_is_opened_in_one_click(dataset: Dataset, analysed_run: Run, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    shutil.copytree(analysed_run.path, run)
+    shutil.copytree(analysed_run.path, run, ignore=shutil.ignore_patterns("sessions"))  # of tests before
     dataset.open(run)
+    read(dataset)
     assert not dataset.last_button.isEnabled()
     session = dataset.session
     session.select_class("kmeans-3", 1)
@@ -304,10 +323,12 @@ def test_the_last_session_is_opened_in_one_click(dataset: Dataset, analysed_run:
     assert (run / "sessions" / "last.json").is_file()
 
     dataset.open(run)
+    read(dataset)
     assert dataset.last_button.isEnabled()
     session.select_rows([0], {"rule": "click"})
     dataset.autosave.save()  # the session before is kept
     dataset.last_button.click()
+    read(dataset)
     assert (session.selected == chosen).all()
     assert session.tomogram == session.tomograms[1]
 
@@ -319,8 +340,26 @@ def test_a_run_that_cannot_be_written_is_looked_at_all_the_same(
     shutil.copytree(analysed_run.path, run)
     (run / "sessions").write_text("a file where the folder should be")
     dataset.open(run)
+    read(dataset)
     dataset.session.select_class("kmeans-3", 1)
     dataset.autosave.save()
     shutil.rmtree(run)
     dataset.autosave.save()
     assert told == []
+
+
+def test_what_is_read_can_be_cut_off_or_give_way_to_another(
+    dataset: Dataset, analysed_run: Run, class_e_star: Path, qtbot: Any
+) -> None:
+    dataset.open(analysed_run.path)
+    assert dataset.reading.isVisible()
+    assert dataset.session.particle_set is None  # it is read beside the window
+    qtbot.mouseClick(dataset.reading.cancel_button, LEFT)
+    assert not dataset.reading.isVisible()
+    dataset.open(analysed_run.path)
+    dataset.open(class_e_star)
+    read(dataset)
+    qtbot.wait(200)
+    assert dataset.session.run is None
+    assert dataset.session.particle_set is not None
+    assert dataset.session.particle_set.source.path == class_e_star

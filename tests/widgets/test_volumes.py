@@ -21,8 +21,10 @@ from napari_tomodrgn.viewer.paths import LatentPath, along_component
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.volume_panel import VolumePanel
 from napari_tomodrgn.viewer.volume_picture import NO_PARTICLE
+from napari_tomodrgn.widgets import placing as placing_module
 from napari_tomodrgn.widgets import telling
 from napari_tomodrgn.widgets import volumes as volumes_module
+from napari_tomodrgn.widgets.placing import Placing
 from napari_tomodrgn.widgets.volumes import Volumes
 
 from .mouse import drag
@@ -33,7 +35,7 @@ LEFT = Qt.MouseButton.LeftButton
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     messages: list[str] = []
-    for module in (notifications, telling, volumes_module):
+    for module in (notifications, telling, volumes_module, placing_module):
         monkeypatch.setattr(module, "show_error", messages.append)
     return messages
 
@@ -63,6 +65,12 @@ def decoded(run: Run, z: np.ndarray) -> np.ndarray:
     trained = load_model(run)
     (volume,) = decode_volumes(trained.model.decoder, z[None], standard_deviation=trained.standard_deviation)
     return volume
+
+
+def place(qtbot: Any, placing: Placing) -> None:
+    """Place volumes and wait until all are drawn."""
+    qtbot.mouseClick(placing.place_button, LEFT)
+    qtbot.waitUntil(lambda: not placing.work.running and not placing.placed.waiting, timeout=20000)
 
 
 def latents_in_order(widget: Volumes, run: Run) -> np.ndarray:
@@ -160,37 +168,37 @@ def test_places_on_a_way_are_as_far_apart_as_shares_say() -> None:
 
 def test_all_volumes_are_placed_recoloured_and_cleared(qtbot: Any, widget: Volumes, told: list[str]) -> None:
     widget.look.level.setValue(30)
-    qtbot.mouseClick(widget.place_button, LEFT)
-    qtbot.waitUntil(lambda: widget.work is not None and not widget.work.running, timeout=20000)
+    placing = widget.placing
+    place(qtbot, placing)
     assert told == []
-    layers = widget.placed.layers
+    layers = placing.placed.first
     assert sorted(layers.rows) == sorted(widget.session.rows_here)
     (surface,) = layers.layers
     assert len(surface.data[1]) > 100
     np.testing.assert_allclose(surface.colormap.colors, widget.session.colouring.rgba[layers.rows], atol=1e-6)
     widget.session.paint_class("kmeans-3", 0, (1.0, 0.0, 0.0, 1.0))
     np.testing.assert_allclose(surface.colormap.colors, widget.session.colouring.rgba[layers.rows], atol=1e-6)
-    qtbot.mouseClick(widget.clear_button, LEFT)
+    qtbot.mouseClick(placing.clear_button, LEFT)
     assert len(layers.rows) == 0
 
-    widget.kind.setCurrentIndex(1)
+    placing.kind.setCurrentIndex(1)
     widget.session.select_rows(widget.session.rows_here[:3], {"rule": "click"})
-    widget.which.setCurrentIndex(1)
-    qtbot.mouseClick(widget.place_button, LEFT)
-    qtbot.waitUntil(lambda: widget.work is not None and not widget.work.running, timeout=20000)
+    placing.which.setCurrentIndex(1)
+    place(qtbot, placing)
     assert sorted(layers.rows) == sorted(widget.session.rows_here[:3])
     widget.session.open_tomogram(widget.session.tomograms[1])
     assert len(layers.rows) == 0
 
 
 def test_placing_can_be_cut_off(qtbot: Any, widget: Volumes) -> None:
-    qtbot.mouseClick(widget.place_button, LEFT)
-    assert widget.place_button.text() == "Cancel"
-    qtbot.mouseClick(widget.place_button, LEFT)
-    assert widget.work is not None
-    assert not widget.work.running
-    assert widget.place_button.text() == "Place"
-    assert widget.progress.isHidden()
+    placing = widget.placing
+    qtbot.mouseClick(placing.place_button, LEFT)
+    assert placing.place_button.text() == "Cancel"
+    qtbot.mouseClick(placing.place_button, LEFT)
+    assert placing.work is not None
+    assert not placing.work.running
+    assert placing.place_button.text() == "Place"
+    assert placing.progress.isHidden()
 
 
 def place_in_file(path: Path) -> np.ndarray:
@@ -236,11 +244,13 @@ def test_a_mask_holds_for_the_volume_shown_and_for_those_at_their_poses(
     np.testing.assert_array_equal(masked[radius <= 50], whole[radius <= 50])
     assert (masked[radius >= 60] == 0).all()
 
-    qtbot.mouseClick(widget.place_button, LEFT)
-    qtbot.waitUntil(lambda: widget.work is not None and not widget.work.running, timeout=20000)
-    (surface,) = widget.placed.layers.layers
-    position = widget.session.particle_set.particles[["z", "y", "x"]].to_numpy()[widget.placed.layers.rows]
-    vertices, _, rows = surface.data
+    place(qtbot, widget.placing)
+    placed = widget.placing.placed.first.main
+    (surface,) = placed.layers
+    position = widget.session.particle_set.particles[["z", "y", "x"]].to_numpy()[placed.rows]
+    vertices, faces, rows = surface.data
+    used = np.unique(faces)  # two more mark the bounds of all that will come
+    vertices, rows = vertices[used], rows[used]
     assert len(vertices) > 100
     assert np.linalg.norm(vertices - position[rows.astype(int)], axis=1).max() <= 60 + 12
 
@@ -277,6 +287,6 @@ def test_dragging_turns_the_volume_and_dust_is_not_drawn(qtbot: Any, widget: Vol
 
 def test_a_run_that_is_gone_is_said(widget: Volumes, told: list[str], class_e_star: Path, qtbot: Any) -> None:
     widget.session.open_star(class_e_star)
-    qtbot.mouseClick(widget.place_button, LEFT)
+    qtbot.mouseClick(widget.placing.place_button, LEFT)
     assert told == ["volumes need a run that has finished an epoch; open one (Dataset ▸ Open run)"]
     assert not widget.morph.play.isEnabled()

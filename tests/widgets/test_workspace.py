@@ -26,6 +26,7 @@ from napari_tomodrgn.widgets.shortcuts import ShortcutsPage, ShowShortcuts
 from napari_tomodrgn.widgets.workspace import open_workspace
 
 from .mouse import around, drag
+from .waiting import read
 
 LEFT, NO = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 
@@ -46,6 +47,8 @@ class Window:
         self.settle()
 
     def settle(self) -> None:
+        if "Dataset" in self.widgets:
+            read(self.widgets["Dataset"])
         for _ in range(5):
             QApplication.processEvents()
 
@@ -147,13 +150,14 @@ def test_a_click_in_the_scatter_shows_a_particles_volume_and_all_are_placed(wind
     assert session.particle_set is not None
     assert session.particle_set.ids[window.scene.rows[3]][1] in volumes.view.caption
     window.viewer.dims.ndisplay = 3
-    qtbot.mouseClick(volumes.place_button, LEFT)
-    qtbot.waitUntil(lambda: not volumes.work.running, timeout=30000)
-    assert sorted(volumes.placed.layers.rows) == sorted(session.rows_here)
+    placing = volumes.placing
+    qtbot.mouseClick(placing.place_button, LEFT)
+    qtbot.waitUntil(lambda: not placing.work.running and not placing.placed.waiting, timeout=30000)
+    assert sorted(placing.placed.first.rows) == sorted(session.rows_here)
     picture = window.viewer.screenshot(canvas_only=True, flash=False)
     assert picture[..., :3].std() > 5
     session.open_tomogram(session.tomograms[1])
-    assert len(volumes.placed.layers.rows) == 0
+    assert len(placing.placed.first.rows) == 0
 
 
 def test_labels_of_the_gallery_are_in_every_view(window: Window, qtbot: Any) -> None:

@@ -138,6 +138,9 @@ def _placed(
     ids: Iterable[ParticleId], values: npt.NDArray[np.floating], rows: dict[ParticleId, int]
 ) -> npt.NDArray[np.float64]:
     """Return values (n, d) of some particles as (N, d), NaN for those that are not among them."""
+    ids = list(ids)
+    if ids == list(rows):  # as a training writes them
+        return np.array(values, dtype=np.float64)
     result = np.full((len(rows), values.shape[1]), np.nan)
     for particle, own in zip(ids, values, strict=True):
         row = rows.get(particle)

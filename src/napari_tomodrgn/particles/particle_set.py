@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +112,7 @@ class ParticleSet:
     def __len__(self) -> int:
         return len(self.particles)
 
-    @property
+    @cached_property
     def ids(self) -> list[ParticleId]:
         """Particle ids (tomogram, name) in the order of the particles table."""
         return list(zip(self.particles["tomogram"], self.particles["name"], strict=True))

@@ -174,8 +174,10 @@ def _read_fast(
 
 def _row_text(block: Block) -> bytes:
     """Return the body without the lines that are no rows."""
-    if len(block.row_lines) == len(block.line_starts) - 1:
-        return block.body
+    rows = block.row_lines
+    first, last = int(rows[0]), int(rows[-1]) + 1
+    if last - first == len(rows):  # as in nearly every file, where blank lines are before and after all rows
+        return block.body[block.line_starts[first] : block.line_starts[last]]
     is_row = np.zeros(len(block.line_starts) - 1, dtype=bool)
     is_row[block.row_lines] = True
     kept = np.frombuffer(block.body, np.uint8)[np.repeat(is_row, np.diff(block.line_starts))]

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -33,6 +34,7 @@ class _Rows:
     keys: list[Key] | None  # None where the file names no particles
 
 
+@lru_cache(maxsize=1 << 14)  # asked for every particle
 def tomogram_stem(name: str) -> str:
     """Return a tomogram's name without folders, ``.tomostar``, file ending and a suffix such as ``_10.00Apx``."""
     name = PurePosixPath(name).name

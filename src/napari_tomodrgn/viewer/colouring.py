@@ -13,6 +13,7 @@ from napari_tomodrgn.analysis.columns import NONE, Classes, Column
 # the dark theme swallows.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 WITHOUT = (0.55, 0.55, 0.55, 0.6)  # of particles that have no value
+FADED = 0.25  # alpha of classes that a person faded
 CONTINUOUS = "cividis"  # readable with any colour vision
 SHOWN = (2.0, 98.0)  # percentiles that the colour map spans, so that a few outliers don't flatten the rest
 GOLDEN = 0.6180339887498949

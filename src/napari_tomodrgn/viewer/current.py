@@ -56,10 +56,10 @@ def training_of(viewer: "napari.Viewer") -> TrainingPanel:
     return _TRAININGS[viewer]
 
 
-def session_in_use() -> Session | None:
-    """Return the session of the viewer in use, ``None`` where nothing shows one there."""
+def scene_in_use() -> Scene | None:
+    """Return what shows a session in the viewer in use, ``None`` where nothing does."""
     viewer = _behind(current_viewer())
-    return None if viewer is None or viewer not in _SCENES else _SESSIONS[viewer]
+    return None if viewer is None else _SCENES.get(viewer)
 
 
 def current_viewer() -> Any:

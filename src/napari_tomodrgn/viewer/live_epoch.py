@@ -16,6 +16,7 @@ from napari_tomodrgn.analysis.latent_alignment import align
 from napari_tomodrgn.particles.particle_set import ParticleSet
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.viewer.class_labels import kept_classes
+from napari_tomodrgn.viewer.opening import opened
 from napari_tomodrgn.viewer.session import Session
 
 COMPONENTS = 4
@@ -133,7 +134,7 @@ def show_epoch(session: Session, live: LiveEpoch) -> None:
     styles, coloured_by, tomogram = session.styles, session.coloured_by, session.tomogram
     labels = {name: own for name, own in session.labels.items() if own.fit(session.columns.get(name))}
     selected, rule, particle = np.append(session.selected, False)[live.rows], session.rule, session.particle
-    session.open_particles(live.particle_set, live.run, None)
+    session.show(opened(live.particle_set, live.run, None))
     session.styles = {name: own for name, own in styles.items() if name in live.columns}
     session.labels = {
         name: replace(own, digest=classes.digest)

@@ -9,8 +9,8 @@ from psygnal import Signal
 
 from napari_tomodrgn.viewer.layers import IN_ANGSTROM
 from napari_tomodrgn.viewer.placement import Poses, Vertices
-from napari_tomodrgn.viewer.surface_layer import NOTHING
 
+NOTHING = (np.zeros((3, 3), dtype=np.float32), np.array([[0, 1, 2]], dtype=np.int32), np.zeros(3, dtype=np.float32))
 ARROWS, CONES = "orientations", "orientation cones"  # the layers' names
 STYLES: tuple["Style", ...] = ("arrows", "cones")
 SIDES = 12  # of a cone

@@ -28,11 +28,15 @@ MeshOf = Callable[[int, int], Mesh]  # of a particle's row, at a step of marchin
 
 @dataclass(frozen=True)
 class PlacedMesh:
-    """The surface of one particle in its tomogram: vertices (V, 3) float32 z, y, x in Å, faces (F, 3) int32."""
+    """The surface of one particle in its tomogram: vertices (V, 3) float32 z, y, x in Å, faces (F, 3) int32.
+
+    ``coarse`` is that of a particle that is only there for the sake of the others.
+    """
 
     row: int
     vertices: Vertices
     faces: Faces
+    coarse: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,7 @@ def build(
     *,
     finest: int = FINEST_STEP,
     most_faces: int = MOST_FACES,
+    coarse: bool = False,
 ) -> Iterator[PlacedMesh]:
     """Yield the surface of each particle at its pose, in the order given; for a worker that may stop after any of them.
 
@@ -140,6 +145,8 @@ def build(
         Å of the volumes.
     finest
         Side of the cubes to begin with, px.
+    coarse
+        What is said of the surfaces.
     """
     known = poses.known
     wanted = [int(row) for row in rows if known[row]]
@@ -154,7 +161,7 @@ def build(
         if len(mesh.faces) > left:
             mesh = EMPTY
         left -= len(mesh.faces)
-        yield PlacedMesh(row, poses.place(row, mesh.vertices, pixel_size), mesh.faces)
+        yield PlacedMesh(row, poses.place(row, mesh.vertices, pixel_size), mesh.faces, coarse)
 
 
 def merge(placed: Sequence[PlacedMesh]) -> Batch:

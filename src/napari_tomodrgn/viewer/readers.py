@@ -7,7 +7,7 @@ from typing import Any
 from napari_tomodrgn.particles.reading import read_particles
 from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.run import Run
-from napari_tomodrgn.viewer.current import session_in_use
+from napari_tomodrgn.viewer.current import scene_in_use
 from napari_tomodrgn.viewer.layers import RUN, STAR, LayerData, image_layer, particle_layers
 from napari_tomodrgn.viewer.mrc_volume import SUFFIXES, contrast_limits, open_mrc
 
@@ -55,9 +55,10 @@ def read_star(path: Path) -> list[LayerData]:
 
     In a window where one of the plugin's widgets is open the file is opened there, and no further layer is added.
     """
-    session = session_in_use()
-    if session is not None:
-        session.open_star(path)
+    scene = scene_in_use()
+    if scene is not None:
+        if not scene.want(path):
+            scene.session.open_star(path)
         return [NO_LAYER]
     return _first_tomograms(particle_layers(read_particles(path), metadata={STAR: str(path)}), path)
 
@@ -67,9 +68,10 @@ def read_run(path: Path) -> list[LayerData]:
 
     In a window where one of the plugin's widgets is open the run is opened there, and no further layer is added.
     """
-    session = session_in_use()
-    if session is not None:
-        session.open_run(path)
+    scene = scene_in_use()
+    if scene is not None:
+        if not scene.want(path):
+            scene.session.open_run(path)
         return [NO_LAYER]
     run = Run.open(path)
     return _first_tomograms(particle_layers(run.particle_set(), metadata={RUN: str(run.path)}), run.path)

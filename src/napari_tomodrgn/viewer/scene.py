@@ -6,11 +6,13 @@ their memory. Particles whose class is hidden are left out of the layer, as napa
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
 import pandas as pd
+from psygnal import Signal
 
 from napari_tomodrgn.analysis.columns import Classes, Numbers
 from napari_tomodrgn.errors import InputError
@@ -41,6 +43,8 @@ MODIFIERS: dict[str, How] = {"Shift": "add", "Control": "subtract"}
 class Scene:
     """What a viewer shows of a session, and what clicks in it tell the session."""
 
+    file_wanted = Signal()  # self.wanted is to be opened
+
     def __init__(self, viewer: Any, session: Session) -> None:
         self._viewer = ref(getattr(viewer, "__wrapped__", viewer))  # which is not kept by what belongs to it
         self.session = session
@@ -49,6 +53,7 @@ class Scene:
         self.diameter = chosen.particle_diameter or 100.0  # Å
         self.points: Points | None = None
         self.painting = False  # by a brush, whose strokes are no clicks
+        self.wanted: Path | None = None
         self._taking_over = False
         self.orientations = Orientations(viewer)
         self.tomograms = TomogramLayers(viewer, session, TomogramLook(half=chosen.slab, low_pass=chosen.low_pass))
@@ -71,6 +76,12 @@ class Scene:
     def viewer(self) -> Any:
         """The viewer."""
         return self._viewer()
+
+    def want(self, path: Path) -> bool:
+        """Ask for a file to be opened beside the window, and return whether there is someone to do that."""
+        self.wanted = path
+        self.file_wanted.emit()
+        return len(self.file_wanted) > 0
 
     @contextmanager
     def _own_change(self) -> Iterator[None]:

@@ -13,12 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from psygnal import Signal
 
-from napari_tomodrgn.analysis.columns import Classes, Column, Columns, Numbers, columns_known
+from napari_tomodrgn.analysis.columns import Classes, Column, Columns, Numbers
 from napari_tomodrgn.analysis.rule_trees import combined, inverted
 from napari_tomodrgn.analysis.rules import Between, OfClasses
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
-from napari_tomodrgn.particles.reading import read_particles
 from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.viewer.camera_path import CameraPath
@@ -27,6 +26,8 @@ from napari_tomodrgn.viewer.colouring import ClassStyle, Colour, Colouring, colo
 from napari_tomodrgn.viewer.history import Change, History
 from napari_tomodrgn.viewer.marks import Marks
 from napari_tomodrgn.viewer.named_selections import NamedSelections
+from napari_tomodrgn.viewer.opening import Opened, read_anew, read_run, read_star
+from napari_tomodrgn.viewer.volume_style import VolumeStyle
 
 How = Literal["replace", "add", "subtract", "intersect"]
 Mask = npt.NDArray[np.bool_]
@@ -49,6 +50,8 @@ class Session:
         The column that gives the colours, and the names and colours given to the classes of columns.
     labels
         Words that a person gave to classes, by column; the column ``"COLUMN named"`` holds them by particle.
+    volume_style
+        How volumes at their poses are shown.
     selected
         (N,) which particles are selected.
     rule
@@ -69,6 +72,7 @@ class Session:
     tomogram_changed = Signal()
     labels_changed = Signal()  # what the column of labels says, where it stays; else columns_changed comes before
     colouring_changed = Signal()
+    volume_style_changed = Signal()
     selection_changed = Signal()
     particle_changed = Signal()
     path_changed = Signal()
@@ -82,6 +86,7 @@ class Session:
         self.coloured_by: str | None = None
         self.styles: dict[str, ClassStyle] = {}
         self.labels: dict[str, ClassLabels] = {}
+        self.volume_style = VolumeStyle()
         self.selected: Mask = np.zeros(0, dtype=bool)
         self.rule: dict[str, Any] = {}
         self.particle: int | None = None
@@ -103,7 +108,7 @@ class Session:
         InputError
             Where it can't be read; what was open stays.
         """
-        self.open_particles(read_particles(path), None, None)
+        self.show(read_star(path))
 
     def open_run(self, path: Path, epoch: int | None = None) -> None:
         """Open a run at an epoch (default: the chosen one, or none yet); what was open is closed.
@@ -113,21 +118,18 @@ class Session:
         InputError
             Where it can't be read; what was open stays.
         """
-        run = Run.open(path)
-        if epoch is None:
-            epoch = run.chosen_epoch if run.epochs or run.document.get("chosen_epoch") is not None else None
-        self.open_particles(run.particle_set(), run, epoch)
+        self.show(read_run(path, epoch))
 
-    def open_particles(self, particle_set: ParticleSet, run: Run | None, epoch: int | None) -> None:
-        """Open particles that were read already."""
-        columns = columns_known(particle_set, run, epoch)
-        if self.particle_set is None or self.particle_set.source.path != particle_set.source.path:
+    def show(self, opened: Opened) -> None:
+        """Show what was read, in a thread maybe; what was open is closed."""
+        if self.particle_set is None or self.particle_set.source.path != opened.particle_set.source.path:
             self.camera_path.set(())
-        self.particle_set, self.run, self.epoch, self.columns = particle_set, run, epoch, columns
-        self._rows = {particle: row for row, particle in enumerate(particle_set.ids)}
-        self.selected, self.rule = np.zeros(len(particle_set), dtype=bool), {}
+        self.particle_set, self.run, self.epoch = opened.particle_set, opened.run, opened.epoch
+        self.columns, self._rows = dict(opened.columns), opened.rows
+        self.selected, self.rule = np.zeros(len(opened.particle_set), dtype=bool), {}
         self.particle = self.path = None
         self.labels, self.styles, self.coloured_by = {}, {}, self.first_colours()
+        self.volume_style = VolumeStyle()
         self._colouring = None
         self.tomogram = self.tomograms[0] if self.tomograms else None
         self.history.clear()
@@ -147,12 +149,13 @@ class Session:
         InputError
             Where it can't be read; what is shown stays.
         """
-        if self.particle_set is None or self.run is None:
-            return
-        run = Run.open(self.run.path)
-        if run.document["data"]["fingerprint"] != self.run.document["data"]["fingerprint"]:
-            raise InputError(f"{run.path}: was replaced by a run on other particles; open it again")
-        self.show_epoch(run, self.epoch, kept_classes(self.columns) | columns_known(self.particle_set, run, self.epoch))
+        if self.particle_set is not None and self.run is not None:
+            self.renew(read_anew(self.particle_set, self.run, self.epoch))
+
+    def renew(self, opened: Opened) -> None:
+        """Show what :func:`read_anew` found; the selection, labels and styles stay."""
+        if opened.particle_set is self.particle_set and opened.epoch == self.epoch and opened.run is not None:
+            self.show_epoch(opened.run, opened.epoch, kept_classes(self.columns) | opened.columns)
 
     def show_epoch(self, run: Run, epoch: int | None, columns: Columns) -> None:
         """Show what an epoch of the run says of the open particles; what was done with them stays."""
@@ -262,7 +265,10 @@ class Session:
         self._restyle(f"name class {name}", column, replace(style, names={**style.names, code: name}))
 
     def paint_class(self, column: str, code: int, colour: Colour) -> None:
-        """Give a class another colour (red, green, blue, alpha from 0 to 1), in every view; alpha 0 hides it."""
+        """Give a class another colour (red, green, blue, alpha from 0 to 1), in every view.
+
+        Alpha 0 hides it; below 1 it is faded, and of volumes at their poses its are grey and coarse.
+        """
         style = self.styles.get(column, ClassStyle({}, {}))
         self._restyle("paint a class", column, replace(style, colours={**style.colours, code: colour}))
 
@@ -320,6 +326,11 @@ class Session:
     def _set_styles(self, styles: Any) -> None:
         self.styles = styles
         self.restyled()
+
+    def set_volume_style(self, style: Any) -> None:
+        """Show volumes at their poses in another way; what a person asks for is a command that calls this."""
+        self.volume_style = style
+        self.volume_style_changed.emit()
 
     def restyled(self) -> None:
         """Work the colours out anew and tell the views."""

@@ -1,7 +1,7 @@
 """A session as a file beside its run, ``sessions/NAME.json``: reopened, it looks as it did."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +13,9 @@ from napari_tomodrgn.particles.particle_set import ParticleId
 from napari_tomodrgn.viewer.camera_path import SHORTEST, CameraPath, Pace, Stop
 from napari_tomodrgn.viewer.class_labels import ClassLabels, with_named
 from napari_tomodrgn.viewer.colouring import ClassStyle, Colour
+from napari_tomodrgn.viewer.opening import Opened, read_run, read_star
 from napari_tomodrgn.viewer.session import Session
+from napari_tomodrgn.viewer.volume_style import VolumeStyle
 
 FORMAT = 1
 FOLDER = "sessions"
@@ -65,6 +67,13 @@ class _CameraPath(BaseModel):
         path.set([Stop(**stop.model_dump()) for stop in self.stops], self.pace)
 
 
+class _Volumes(BaseModel):
+    """How volumes at their poses are shown."""
+
+    only_selected: bool = False
+    beside: str | None = None
+
+
 class _Document(BaseModel):
     """What the file holds."""
 
@@ -78,6 +87,7 @@ class _Document(BaseModel):
     coloured_by: str | None = None
     styles: dict[str, _Style] = {}
     labels: dict[str, _Labels] = {}
+    volumes: _Volumes = _Volumes()
     selected: list[ParticleId] = []
     rule: dict[str, Any] = {}
     marks: dict[str, list[ParticleId]] = {}
@@ -115,6 +125,7 @@ def save_session(session: Session, path: Path, view: dict[str, Any] | None = Non
             name: _Labels(of_class=own.of_class, names=own.names, digest=own.digest)
             for name, own in session.labels.items()
         },
+        volumes=_Volumes(**asdict(session.volume_style)),
         selected=[ids[row] for row in session.selected.nonzero()[0]],
         rule=session.rule,
         marks=session.marks.as_dict(),
@@ -126,21 +137,40 @@ def save_session(session: Session, path: Path, view: dict[str, Any] | None = Non
         json.dump(document.model_dump(), stream, indent=1)
 
 
+@dataclass(frozen=True)
+class SavedSession:
+    """A session that was read, with what it had open; shown by :func:`restore_session`."""
+
+    document: "_Document"
+    opened: Opened
+
+
 def load_session(session: Session, path: Path) -> tuple[dict[str, Any], list[str]]:
-    """Open what a saved session had open, as it was; return what the viewer had added, and what could not be kept.
+    """Open what a saved session had open, as it was: :func:`restore_session` of :func:`read_session`."""
+    return restore_session(session, read_session(path))
+
+
+def read_session(path: Path) -> SavedSession:
+    """Read a saved session, and the run or star that it names; in a thread maybe.
 
     Raises
     ------
     InputError
-        Where the file can't be read, or the run or star that it names; what is open stays.
+        Where one of them can't be read.
     """
     document = _read(path)
     if document.run is not None:
-        session.open_run((path.absolute().parent / document.run).resolve(), document.epoch)
-    elif document.star is not None:
-        session.open_star(Path(document.star))
-    else:
-        raise InputError(f"{path}: names neither a run nor a star file; save the session again")
+        run = (path.absolute().parent / document.run).resolve()
+        return SavedSession(document, read_run(run, document.epoch))
+    if document.star is not None:
+        return SavedSession(document, read_star(Path(document.star)))
+    raise InputError(f"{path}: names neither a run nor a star file; save the session again")
+
+
+def restore_session(session: Session, saved: SavedSession) -> tuple[dict[str, Any], list[str]]:
+    """Show a saved session as it was; return what the viewer had added, and what could not be kept."""
+    document = saved.document
+    session.show(saved.opened)
     lost: list[str] = []
     if document.tomogram in session.tomograms:
         session.open_tomogram(str(document.tomogram))
@@ -163,6 +193,7 @@ def load_session(session: Session, path: Path) -> tuple[dict[str, Any], list[str
         lost.append(f"column {document.coloured_by} is not known any more")
     else:
         session.coloured_by = document.coloured_by
+    session.set_volume_style(VolumeStyle(**document.volumes.model_dump()))
     rows = [session.row_of(particle) for particle in document.selected]
     known = [row for row in rows if row is not None]
     if len(known) < len(rows):

@@ -152,7 +152,9 @@ class VolumePanel:
         if session.run is None or session.epoch is None or session.particle_set is None:
             raise InputError("volumes need a run that has finished an epoch; open one (Dataset ▸ Open run)")
         box = min(largest, self.trained_box) // 2 * 2
-        if box not in self._sources:
+        if box not in self._sources and self._sources:
+            self._sources[box] = next(iter(self._sources.values())).in_box(box)
+        elif box not in self._sources:
             compute = choose_compute("auto", "auto")
             self._sources[box] = VolumeSource.of_run(
                 session.run, session.epoch, session.particle_set.ids, box=box, compute=compute, cache=self._cache

@@ -66,6 +66,7 @@ class VolumeSource:
         cache: ArrayCache | None = None,
     ) -> None:
         self.latents: Latent = np.ascontiguousarray(latents, dtype=np.float32)
+        self._made_of = decoder, standard_deviation, pixel_size, compute, identity
         self._decoder = VolumeDecoder(decoder, standard_deviation=standard_deviation, box=box, compute=compute)
         self.box = self._decoder.box
         self.pixel_size = pixel_size * decoder.box / self.box
@@ -97,10 +98,13 @@ class VolumeSource:
         latents = np.full((len(ids), run.latent_dim), np.nan, dtype=np.float32)
         if run.latent_dim:
             known = run.latents(epoch)
-            row_of = {particle: row for row, particle in enumerate(known.ids)}
-            for row, particle in enumerate(ids):
-                if (at := row_of.get(particle)) is not None:
-                    latents[row] = known.z_mean[at]
+            if known.ids == tuple(ids):  # as a training writes them
+                latents = known.z_mean
+            else:
+                row_of = {particle: row for row, particle in enumerate(known.ids)}
+                for row, particle in enumerate(ids):
+                    if (at := row_of.get(particle)) is not None:
+                        latents[row] = known.z_mean[at]
         return cls(
             trained.model.decoder,
             latents,
@@ -111,6 +115,14 @@ class VolumeSource:
             identity=identity,
             cache=cache,
         )
+
+    def in_box(self, box: int) -> "VolumeSource":
+        """Return the same volumes in another even box, at most the trained one."""
+        decoder, deviation, pixel_size, compute, identity = self._made_of
+        return VolumeSource(
+            decoder, self.latents, standard_deviation=deviation, pixel_size=pixel_size, box=box,
+            compute=compute, identity=identity, cache=self._cache,
+        )  # fmt: skip
 
     @property
     def known(self) -> npt.NDArray[np.bool_]:

@@ -90,7 +90,8 @@ class ClassModel(QAbstractTableModel):
         if role == Role.ForegroundRole and entry is not None and entry.colour[3] == 0:
             return QColor(HIDDEN)
         if role == Role.CheckStateRole and place == SHOWN and entry is not None:
-            return Qt.CheckState.Checked if entry.colour[3] > 0 else Qt.CheckState.Unchecked
+            faded = Qt.CheckState.PartiallyChecked if entry.colour[3] > 0 else Qt.CheckState.Unchecked
+            return Qt.CheckState.Checked if entry.colour[3] >= 1 else faded
         if role in (Role.DisplayRole, Role.EditRole, Role.ToolTipRole) and place == NAME:
             return NO_VALUE if entry is None else entry.name
         if role == Role.DisplayRole and place == SIZE:

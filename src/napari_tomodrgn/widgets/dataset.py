@@ -1,5 +1,6 @@
 """What is open: the data set or run, its epoch, and its tomograms with how many particles of each class they have."""
 
+from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import Qt
@@ -8,12 +9,14 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QPushBut
 from napari_tomodrgn.runs import layout
 from napari_tomodrgn.viewer.layers import tomogram_label
 from napari_tomodrgn.viewer.notifications import show_error
+from napari_tomodrgn.viewer.opening import read_anew, read_any, read_run
 from napari_tomodrgn.viewer.scene import Scene
 from napari_tomodrgn.viewer.session import Session
-from napari_tomodrgn.viewer.session_file import FOLDER, load_session, save_session
+from napari_tomodrgn.viewer.session_file import FOLDER, SavedSession, read_session, restore_session, save_session
 from napari_tomodrgn.viewer.tomogram_files import SUFFIXES
 from napari_tomodrgn.widgets.autosave import Autosave
 from napari_tomodrgn.widgets.following import follow_at_once
+from napari_tomodrgn.widgets.reading import Reading
 from napari_tomodrgn.widgets.report_button import ReportButton
 from napari_tomodrgn.widgets.telling import tell
 from napari_tomodrgn.widgets.tomogram_table import TomogramTable
@@ -43,6 +46,7 @@ class Dataset(QWidget):
         self.save_button.setToolTip("Tomogram, colours, names, selection and camera, as a file beside the run")
         self.last_button = QPushButton("Go on")
         self.last_button.setToolTip("With the session in which this run was looked at last")
+        self.reading = Reading()
         self.title = QLabel("Nothing is open. Open a star file or a run, or drop one on the window.")
         self.title.setWordWrap(True)
         self.title.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -73,6 +77,7 @@ class Dataset(QWidget):
         sessions.addWidget(self.load_button)
         sessions.addWidget(self.last_button)
         box.addLayout(sessions)
+        box.addWidget(self.reading)
         box.addWidget(self.title)
         box.addLayout(epoch)
         box.addWidget(self.table, 1)
@@ -98,13 +103,17 @@ class Dataset(QWidget):
             (session.colouring_changed, self.table.refresh),
             (session.tomogram_changed, self.table.mark),
             (self.tomograms.changed, self._show_files),
+            (self.scene.file_wanted, self._open_wanted),
         ):
             follow_at_once(self, signal, method)
 
     def open(self, path: Path) -> None:
-        """Open a star file or a run, or say why that can't be done."""
-        is_run = path.name == layout.DOCUMENT or (path / layout.DOCUMENT).is_file() or path.is_dir()
-        tell(lambda: self.session.open_run(path) if is_run else self.session.open_star(path))
+        """Open a star file or a run, once it is read, or say why that can't be done."""
+        self.reading.read(path.name, partial(read_any, path), self.session.show)
+
+    def _open_wanted(self) -> None:
+        if self.scene.wanted is not None:
+            self.open(self.scene.wanted)
 
     def _ask_star(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open particles", "", "Star files (*.star)")
@@ -117,7 +126,10 @@ class Dataset(QWidget):
             self.open(Path(path))
 
     def _read_again(self) -> None:
-        tell(self.session.read_again)
+        session = self.session
+        if session.particle_set is not None and session.run is not None:
+            make = partial(read_anew, session.particle_set, session.run, session.epoch)
+            self.reading.read(session.run.path.name, make, session.renew)
 
     def _ask_files(self) -> None:
         path = QFileDialog.getExistingDirectory(self, "Folder of tomograms")
@@ -173,21 +185,21 @@ class Dataset(QWidget):
         tell(lambda: save_session(self.session, path, self.scene.view()))
 
     def load(self, path: Path) -> None:
-        """Open a saved session, or say why that can't be done."""
+        """Open a saved session, once it is read, or say why that can't be done."""
+        self.reading.read(path.name, partial(read_session, path), partial(self._restore, path))
 
-        def load() -> None:
-            view, lost = load_session(self.session, path)
-            self.scene.restore(view)
-            for each in lost:
-                show_error(f"{path}: {each}")
-
-        tell(load)
+    def _restore(self, path: Path, saved: SavedSession) -> None:
+        view, lost = restore_session(self.session, saved)
+        self.scene.restore(view)
+        for each in lost:
+            show_error(f"{path}: {each}")
 
     def _take_epoch(self) -> None:
         run, epoch = self.session.run, self.epochs.currentData()
         if run is not None and epoch is not None and epoch != self.session.epoch:
-            tell(lambda: self.session.open_run(run.path, int(epoch)))
-            self._show()
+            make = partial(read_run, run.path, int(epoch))
+            self.reading.read(f"epoch {epoch}", make, self.session.show)
+            self._mark_epoch()  # the one that is shown, until the other is there
 
     def _take_tomogram(self, name: str) -> None:
         tell(lambda: self.session.open_tomogram(name))
@@ -216,5 +228,8 @@ class Dataset(QWidget):
         if session.run is not None:
             for epoch in layout.latent_epochs(session.run.path) or session.run.epochs:
                 self.epochs.addItem(f"{epoch}", epoch)
-            self.epochs.setCurrentIndex(self.epochs.findData(session.epoch))
+            self._mark_epoch()
         self.table.refresh()
+
+    def _mark_epoch(self) -> None:
+        self.epochs.setCurrentIndex(self.epochs.findData(self.session.epoch))

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tomodrgn.analysis.columns import Classes, Numbers
-from napari_tomodrgn.viewer.colouring import CONTINUOUS, WITHOUT, LegendEntry
+from napari_tomodrgn.viewer.colouring import CONTINUOUS, FADED, WITHOUT, LegendEntry
 from napari_tomodrgn.viewer.frame import ticks
 from napari_tomodrgn.viewer.raster import DENSITY_SHARE
 from napari_tomodrgn.viewer.session import Session
@@ -31,7 +31,7 @@ class Legend(QWidget):
     """The legend of the session's colours.
 
     A click on a class selects it (with the modifiers of the scatter), a double click on its name renames it, a click on
-    its colour changes that, and the box before it hides and shows it.
+    its colour changes that, and the box before it hides and shows it. A right click fades it.
     """
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
@@ -121,8 +121,15 @@ class Legend(QWidget):
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction("Colour…", lambda: self.choose_colour(entry))
+        faded = 0 < entry.colour[3] < 1
+        menu.addAction("Show fully" if faded else "Fade", lambda: self.fade(entry, not faded))
         menu.addAction("Rename", lambda: self.table.edit(index.siblingAtColumn(NAME)))
         menu.popup(self.table.viewport().mapToGlobal(at))
+
+    def fade(self, entry: LegendEntry, faded: bool) -> None:
+        """Show a class faintly, or fully again."""
+        if self._column is not None:
+            self.session.paint_class(self._column, entry.code, (*entry.colour[:3], FADED if faded else 1.0))
 
     def choose_colour(self, entry: LegendEntry) -> None:
         """Let a person choose the colour of a class."""

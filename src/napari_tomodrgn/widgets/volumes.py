@@ -1,17 +1,13 @@
 """Volumes: that of the particle that is clicked, of any place between, of two compared, and of all at their poses."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
-    QGroupBox,
     QHBoxLayout,
     QLabel,
-    QProgressBar,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -24,10 +20,10 @@ from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.volume_panel import Pin, VolumePanel
 from napari_tomodrgn.widgets.following import follow_at_once
 from napari_tomodrgn.widgets.morph import Morph
+from napari_tomodrgn.widgets.placing import Placing
 from napari_tomodrgn.widgets.telling import tell
 from napari_tomodrgn.widgets.volume_look import VolumeLook
 from napari_tomodrgn.widgets.volume_view import VolumeView
-from napari_tomodrgn.widgets.work import Work
 
 
 class Volumes(QWidget):
@@ -36,9 +32,9 @@ class Volumes(QWidget):
     def __init__(self, session: Session, panel: VolumePanel, placed: AllVolumes, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("volumes")
-        self.session, self.panel, self.placed = session, panel, placed
-        self.work: Work | None = None
+        self.session, self.panel = session, panel
         self.view, self.look, self.morph = VolumeView(), VolumeLook(panel), Morph(session, panel)
+        self.placing = Placing(session, placed)
         self.view.set_turn(panel.turn)
         self._drawing = QTimer(self)  # what changes within one turn of the event loop is drawn once
         self._drawing.setSingleShot(True)
@@ -47,7 +43,7 @@ class Volumes(QWidget):
         box = QVBoxLayout(self)
         box.setContentsMargins(4, 4, 4, 4)
         box.addWidget(self.view, 1)
-        for part in (self.look, self._comparison(), self.morph, self._poses()):
+        for part in (self.look, self._comparison(), self.morph, self.placing):
             box.addWidget(part)
         for signal, method in (
             (session.particle_changed, self._take_particle),
@@ -56,7 +52,6 @@ class Volumes(QWidget):
             (self.view.turned, self._take_turn),
         ):
             follow_at_once(self, signal, method)
-        self.destroyed.connect(placed.disconnect)
         self._draw_soon()
 
     # parts
@@ -85,28 +80,6 @@ class Volumes(QWidget):
         row.addWidget(self.difference)
         row.addStretch(1)
         row.addWidget(self.save_button)
-        return part
-
-    def _poses(self) -> QWidget:
-        part = QGroupBox("At their poses in the tomogram")
-        box, row = QVBoxLayout(part), QHBoxLayout()
-        box.setContentsMargins(4, 4, 4, 4)
-        self.which, self.kind = QComboBox(), QComboBox()
-        self.which.addItem("all particles", "all")
-        self.which.addItem("selected particles", "selected")
-        self.kind.addItem("own volumes", "own")
-        self.kind.addItem("class volumes", "class")
-        self.place_button, self.clear_button = QPushButton("Place"), QPushButton("Clear")
-        self.progress = QProgressBar()
-        self.progress.setFormat("%v of %m")
-        self.progress.hide()
-        for each in (self.which, self.kind, self.place_button, self.clear_button):
-            row.addWidget(each)
-        row.addStretch(1)
-        box.addLayout(row)
-        box.addWidget(self.progress)
-        self.place_button.clicked.connect(self._place_or_cancel)
-        self.clear_button.clicked.connect(self._clear)
         return part
 
     # one volume
@@ -143,47 +116,9 @@ class Volumes(QWidget):
             return
         self.view.show_volume(shown, self.panel.colour())
 
-    # all volumes
-
-    def _place_or_cancel(self) -> None:
-        if self.work is not None and self.work.running:
-            self.work.cancel()
-            return
-        tell(self._place)
-
-    def _place(self) -> None:
-        count, made = self.placed.begin(self.which.currentData(), self.kind.currentData())
-        self.progress.setRange(0, count)
-        self.progress.setValue(0)
-        self.progress.show()
-        self.place_button.setText("Cancel")
-
-        def make() -> Iterator[Any]:
-            return made
-
-        self.work = Work(make, self._take_placed, self._placed_all, self)
-
-    def _take_placed(self, mesh: Any) -> None:
-        self.placed.layers.add(mesh)
-        self.progress.setValue(self.progress.value() + 1)
-
-    def _placed_all(self, message: str | None) -> None:
-        self.placed.layers.draw()
-        self.progress.hide()
-        self.place_button.setText("Place")
-        if message is not None:
-            show_error(message)
-
-    def _clear(self) -> None:
-        if self.work is not None:
-            self.work.cancel()
-        self.placed.clear()
-
     def close_down(self) -> None:
         """End what is under way."""
-        if self.work is not None:
-            self.work.cancel()
-            self.work.wait()
+        self.placing.close_down()
         self.morph.stop()
 
     def closeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
