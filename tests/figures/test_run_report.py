@@ -19,6 +19,7 @@ from napari_tomodrgn.runs.run import Run
 
 from .conftest import run_document
 
+CLASSES = {"rule": "classes", "column": "kmeans-4", "classes": ["class 0", "class 2"]}
 IDS = frozenset(("TS_01", str(number)) for number in range(120))
 
 
@@ -98,7 +99,7 @@ def test_the_report_shows_the_line_of_runs_with_counts_and_rules(
     tmp_path: Path, plant: Callable[..., AnalysisFolder]
 ) -> None:
     parent = make(tmp_path / "all <of them>", particles=500)
-    Selection("clean", IDS, {"rule": "select", "clusters": [0, 2]}).save(parent.path / "selections" / "clean.json")
+    Selection("clean", IDS, CLASSES).save(parent.path / "selections" / "clean.json")
     folder = plant(tmp_path / "run", volumes=False)
     Run.open(folder.run).update(parent={"run": str(parent.path), "selection": "clean"})
     Selection("good", IDS, {"rule": "lasso"}).save(folder.run / "selections" / "good.json")
@@ -107,7 +108,7 @@ def test_the_report_shows_the_line_of_runs_with_counts_and_rules(
 
     line = text[text.index(">Lineage</h2>") : text.index(">Training</h2>")]
     assert line.index("all &lt;of them&gt;") < line.index("<b>clean</b>: 120 particles") < line.index('class="here"')
-    assert "select clusters 0, 2" in line
+    assert "class 0, class 2 of kmeans-4" in line
     assert "<b>good</b>: 120 particles, lasso" in line
     assert "500 particles" in line
     assert "Particles had been selected as clean (120 particles) in run all &lt;of them&gt;" in text

@@ -8,6 +8,7 @@ import pytest
 
 from napari_tomodrgn.analysis.columns import Classes
 from napari_tomodrgn.analysis.folder import AnalysisFolder, read_labels, write_labels
+from napari_tomodrgn.analysis.rule_trees import in_words
 from napari_tomodrgn.analysis.run_comparison import RunComparison
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.particle_set import ParticleId
@@ -77,6 +78,7 @@ def test_particles_that_changed_class_are_selected_by_id(session: Session, other
 
     assert ids_of(session, session.selected) == moved_ids(other)
     assert session.rule["compared with"]["run"] == str(other)
+    assert in_words(session.rule) == "changed class, compared with other"
     assert "2 of 22 changed class" in summary_of(compared.comparison)  # type: ignore[arg-type]
     session.undo()
     assert not session.selected.any()
@@ -114,6 +116,9 @@ def test_a_cell_of_the_confusion_selects_those_it_counts(session: Session, other
         assert session.selected.sum() == counts[a, b]
         assert set(column.codes[session.selected]) <= {a}
         assert {theirs[particle] for particle in ids_of(session, session.selected)} <= {b}
+        if counts[a, b]:
+            words = f"class {a} of {LABELLING} and class {b} of {LABELLING}, compared with other"
+            assert in_words(session.rule) == words
     compared.select_cell(None, 1)
     assert session.selected.sum() == counts[:, 1].sum()
 

@@ -20,17 +20,17 @@ ADD, SUBTRACT, INTERSECT, INVERT = "add", "subtract", "intersect", "invert"
 SELECTION = "selection"  # that was shown: its name, and how it was made
 NOTHING = "none"
 _JOINED = {ADD: " or ", SUBTRACT: " without ", INTERSECT: " and "}
-_BY_HAND = ("click", "points", "table")
+BY_HAND = ("click", "points", "table")
 _RULES: TypeAdapter[Any] = TypeAdapter(Rule)
 
 
 def combined(how: str, trees: Sequence[Tree]) -> dict[str, Any]:
     """Return a tree of several; those chosen one by one stay what they are, however many clicks they were."""
-    if all(tree.get("rule") in _BY_HAND for tree in trees):
+    if all(tree.get("rule") in BY_HAND for tree in trees):
         return dict(trees[-1])
     first, *others = map(dict, trees)
     of = [*first["of"], *others] if first.get("rule") == how else [first, *others]
-    if len(of) > 2 and of[-1] == of[-2] and of[-1].get("rule") in _BY_HAND:
+    if len(of) > 2 and of[-1] == of[-2] and of[-1].get("rule") in BY_HAND:
         del of[-1]
     return {"rule": how, "of": of}
 
@@ -86,7 +86,7 @@ def particles_of(tree: Tree, known: Known, among: Mask | None = None) -> Mask:
 
 
 def _leaf(tree: Tree) -> Any:
-    if tree.get("rule") in _BY_HAND:
+    if tree.get("rule") in BY_HAND:
         raise InputError(
             "particles that were chosen one by one can't be chosen again by rule; use the selection itself"
         )
@@ -121,7 +121,7 @@ def in_words(tree: Tree) -> str:
         return f"not {_in_brackets(of[0])}"
     if how == SELECTION:
         return str(tree.get("name"))
-    if how in _BY_HAND:
+    if how in BY_HAND:
         return "chosen one by one"
     if not tree or how == NOTHING:
         return "nothing"

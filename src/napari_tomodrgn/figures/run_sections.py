@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from pathlib import Path
 from typing import Any
 
+from napari_tomodrgn.analysis.rule_trees import in_words
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.figures.html import folded, picture, settings_table
 from napari_tomodrgn.figures.methods import methods
@@ -63,21 +63,8 @@ def _selections(run: Run) -> str:
 
 
 def _selection(selection: Selection) -> str:
-    rule = rule_in_words(selection.created_from)
-    return f"<b>{escape(selection.name)}</b>: {len(selection):,} particles{f', {escape(rule)}' if rule else ''}"
-
-
-def rule_in_words(rule: Mapping[str, Any]) -> str:
-    """Return how a selection was made, in one line; empty where it doesn't say."""
-    own = {name: value for name, value in rule.items() if name not in ("rule", "of", "polygon", "x", "y")}
-    parts = [
-        f"{name} {', '.join(map(str, value)) if isinstance(value, list) else Path(str(value)).name}"
-        for name, value in own.items()
-        if not isinstance(value, bool) or value
-    ]
-    kind = str(rule.get("rule", ""))
-    of = [rule_in_words(each) if isinstance(each, Mapping) else str(each) for each in rule.get("of", [])]
-    return " ".join(filter(None, [kind, f"({'; '.join(of)})" if of else "", "; ".join(parts)]))
+    rule = f", {escape(in_words(selection.created_from))}" if selection.created_from else ""
+    return f"<b>{escape(selection.name)}</b>: {len(selection):,} particles{rule}"
 
 
 def _run(run: Run, *, here: bool = False) -> str:

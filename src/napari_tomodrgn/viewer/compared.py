@@ -12,6 +12,7 @@ from psygnal import Signal
 
 from napari_tomodrgn.analysis.columns import Classes, Columns, Numbers
 from napari_tomodrgn.analysis.label_agreement import NO_PARTNER
+from napari_tomodrgn.analysis.rule_trees import BY_HAND
 from napari_tomodrgn.analysis.run_comparison import RunComparison
 from napari_tomodrgn.viewer.colouring import WITHOUT, Colour, Colours, legend_of, palette
 from napari_tomodrgn.viewer.comparing import NOT_HERE, Found
@@ -153,7 +154,7 @@ class Compared:
 
     def select_some(self, rows: Rows) -> None:
         """Select some of the particles that changed class, by the session's rows."""
-        self._select(rows, {"rule": "changed class", "of": "a table"}, "replace")
+        self._select(rows, {"rule": "table"}, "replace")
 
     def select_cell(self, a: int | None, b: int | None, how: How = "replace") -> None:
         """Select the particles that are of a class of A and a class of B; ``None`` is any class."""
@@ -165,14 +166,19 @@ class Compared:
         meant &= True if a is None else first == a
         meant &= True if b is None else second == b
         rows = self._row_of_a[comparison.rows_a[comparison.labelled[meant]]]
-        self._select(rows, {"rule": "classes of both", "a": a, "b": b}, how)
+        assert comparison.a.labelling is not None
+        assert comparison.b.labelling is not None
+        parts = ((a, comparison.a.labelling), (b, comparison.b.labelling))
+        names = [f"{own.names[code]} of {own.name}" for code, own in parts if code is not None]
+        self._select(rows, {"rule": " and ".join(names)}, how)
 
     def _select(self, rows: Rows, rule: dict[str, Any], how: How) -> None:
         comparison = self.comparison
         assert comparison is not None
-        other = {"run": str(comparison.b.run.path), "epoch": comparison.b.epoch}
-        if comparison.b.labelling is not None:
-            other["labels"] = comparison.b.labelling.name
+        labels = None if comparison.b.labelling is None else comparison.b.labelling.name
+        other = {"run": str(comparison.b.run.path), "epoch": comparison.b.epoch, "labels": labels}
+        if rule["rule"] not in BY_HAND:  # no rule that could be applied again: it is about two runs
+            rule = {**rule, "rule": f"{rule['rule']}, compared with {comparison.names[1]}"}
         self.session.select_rows(rows.tolist(), {**rule, "compared with": other}, how)
 
     def show(self, row: int) -> None:
