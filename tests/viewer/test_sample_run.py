@@ -43,8 +43,10 @@ def test_a_session_opens_it_and_its_tomograms_fit(sample: SampleRun) -> None:
     assert session.coloured_by == "kmeans-4"
     assert list(sample.tomograms) == session.tomograms
     for name, path in sample.tomograms.items():
-        assert open_tomogram(path, name, session.particle_set).messages == ()
-        values = np.asarray(open_tomogram(path, name).file.values)
+        opened = open_tomogram(path, name, session.particle_set)
+        assert opened.messages == ()
+        assert opened.question is None
+        values = np.asarray(opened.file.values)
         assert values.std() > 0
 
 

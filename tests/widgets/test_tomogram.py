@@ -155,9 +155,11 @@ def test_a_pixel_size_that_is_missing_or_wrong_is_asked_once(
     assert "has no pixel size" in widget.question_text.text()
     assert [each for each in told if "0.mrc" in each] == []  # it is asked and not told
     assert widget.pixel_size.value() == pytest.approx(BINNED, rel=0.02)
+    assert widget.scene.viewer.dims.point[0] == pytest.approx(BINNED * (shape[0] // 2), rel=0.02)
     type_in(widget.pixel_size, "150")
     qtbot.mouseClick(widget.use_button, LEFT)
     assert tuple(image.scale) == (150,) * 3
+    assert widget.scene.viewer.dims.point[0] == 150 * (shape[0] // 2)
     camera = widget.scene.viewer.scene.camera  # looks at the tomogram as large as it is now
     np.testing.assert_allclose(camera.center[-2:], 150 * (np.array(shape[1:]) - 1) / 2, rtol=0.05)
     qtbot.waitUntil(lambda: "its pixel size is 150 Å" in widget.question_text.text())  # and still does not fit

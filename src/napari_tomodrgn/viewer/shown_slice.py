@@ -37,4 +37,6 @@ class ShownSlice:
             return
         ranges = tuple((start, stop, self.step) for start, stop, _ in viewer.dims.range)
         if ranges != tuple(tuple(each) for each in viewer.dims.range):
+            point = viewer.dims.point
             viewer.dims.range = ranges
+            viewer.dims.point = point  # the slider kept its number of steps, which are others now
