@@ -84,7 +84,7 @@ class Images:
         return int((lattice(self.lattice.box).k.norm(dim=1) <= radius).sum())
 
 
-def _grouped(particles: Sequence[int], rows: Sequence[Rows]) -> Iterator[Batch]:
+def grouped(particles: Sequence[int], rows: Sequence[Rows]) -> Iterator[Batch]:
     """Yield batches of at most 512 images (or one particle)."""
     begin = images = 0
     for end, each in enumerate(rows):
@@ -107,7 +107,7 @@ class Posteriors:
 def linear_posteriors(encoder: LinearEncoder, images: Images, rows: Sequence[Rows]) -> Posteriors:
     """Return the posteriors of N particles, of whose tilt images ``rows`` are looked at: they stay as they are."""
     found = []
-    for batch in _grouped(range(len(rows)), rows):
+    for batch in grouped(range(len(rows)), rows):
         own = images.of(batch)
         weight = images.weighting.weights(own.tilts, images.lattice)
         found.append(encoder(own.tilts, own.pairs, own.counts, images.lattice, weight))
@@ -134,7 +134,7 @@ def _inferred(
     owners = [particle for particle, own in enumerate(draws) for _ in own]
     size = (len(draws), model.architecture.latent_dim)
     mean, log_variance = np.zeros(size), np.zeros(size)
-    for batch in _grouped(owners, [rows for own in draws for rows in own]):
+    for batch in grouped(owners, [rows for own in draws for rows in own]):
         drawn_mean, drawn_log_variance = encode(model, images.of(batch), images.lattice, images.weighting)
         np.add.at(mean, batch.particles, drawn_mean.cpu().double().numpy())
         np.add.at(log_variance, batch.particles, drawn_log_variance.cpu().double().numpy())
@@ -163,7 +163,7 @@ def fitted_latents(
     deviation = 1 / model.decoder.latent_scale.cpu()
     part = ranks.part(len(rows))
     found = [torch.zeros(0, 2, model.architecture.latent_dim)]
-    for batch in _grouped(range(len(rows))[part], rows[part]):
+    for batch in grouped(range(len(rows))[part], rows[part]):
         own = torch.from_numpy(start[batch.particles])
         fitted = fit_latents(decoding, images.of(batch), own, beta, deviation, steps)
         spread = fitted.covariance.diagonal(dim1=1, dim2=2).log()
@@ -189,7 +189,7 @@ def correct(
     particles = sampler.split.particles
     own = particles[ranks.part(len(particles))]
     steps = [np.zeros((0, corrections.unknowns.count(0)))]
-    for batch in _grouped(own.tolist(), [sampler.split.training[number] for number in own]):
+    for batch in grouped(own.tolist(), [sampler.split.training[number] for number in own]):
         z = None if z_mean is None else torch.from_numpy(z_mean[batch.particles])
         found = normal_equations(decoding, images.of(batch), z, corrections.unknowns)
         steps.append(corrections.step(batch.particles, found, noise))
@@ -212,7 +212,7 @@ def held_out_reconstruction(
     losses: list[float] = []
     decoding = Decoding(model.decoder, images.lattice, images.weighting, compute)
     own = particles[ranks.part(len(particles))]
-    for batch in _grouped(own, [held_out[number] for number in own]):
+    for batch in grouped(own, [held_out[number] for number in own]):
         z = None if z_mean is None else torch.from_numpy(z_mean[batch.particles]).to(compute.device)
         losses += decoding.losses(images.of(batch), None if z is None else model.decoder.latent_input(z)).tolist()
     everyones = ranks.together(torch.tensor(losses, dtype=torch.float64), len(particles))
