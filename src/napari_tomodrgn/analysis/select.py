@@ -105,6 +105,17 @@ def select(options: SelectOptions) -> Selected:
     return Selected(selection, path, tuple(stars))
 
 
+def selection_of(options: SelectOptions, particle_set: ParticleSet, run: Run | None) -> Selection:
+    """Return the selection that the rules of the options make of the particles of a set (of a run); writes nothing.
+
+    Raises
+    ------
+    InputError
+        As :func:`select` does.
+    """
+    return _selection(options, particle_set, _labels(options, run), run)
+
+
 def _opened_run(options: SelectOptions) -> Run | None:
     """Return the run that the particles are to be taken from, ``None`` where they are those of a star."""
     if not (options.particles.is_dir() or options.particles.name == "run.json"):

@@ -51,6 +51,7 @@ STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
 }
 DPI = 150
+_UNDATED = {"svg": "Date", "png": "Software", "pdf": "CreationDate"}  # what a format writes of time and program
 
 
 def class_colours(classes: int) -> list[str]:
@@ -85,7 +86,7 @@ def save(figure: Figure, path: Path, formats: Sequence[str] = ("png", "svg")) ->
     written = []
     for kind in formats:
         target = path.with_suffix(f".{kind}")
-        metadata = {"Date": None} if kind == "svg" else {"Software": None}
+        metadata = {_UNDATED[kind]: None}
         with atomic_path(target) as temporary:
             figure.savefig(temporary, format=kind, dpi=DPI, metadata=metadata)
         written.append(target)
