@@ -26,6 +26,7 @@ from findings import HEADER, Finding
 from junk import junk_loop
 from pictures import draw_ablations, draw_states
 from sets import DATA, truth
+from validation import validations
 
 from napari_tomodrgn.runs.run import Run
 
@@ -152,8 +153,22 @@ class Evidence:
             "ablations": result
         }
 
+    def validation(self) -> Result:
+        """Tell true classes from random, extrapolated and noise-driven ones."""
+        found = validations(self.folder / "validation", SEEDS[: 1 if self.quick else 3], quick=self.quick)
+        findings = [
+            Finding("validation: p that p values of random particles are uniform", min(found["uniform_p"]), 0.01)
+        ]
+        for row in found["table"]:
+            share, name = row["supported"] / row["validated"], f"validation, {row['tilts']}: {row['kind']}, supported"
+            real = row["kind"] not in ("random", "extrapolated", "class of one state")
+            # A small version may not find the rare state, nor learn it well enough to show it.
+            needed = None if self.quick else 1.0
+            findings.append(Finding(name, share, needed) if real else Finding(name, share, None, 0.05))
+        return findings, {"validation": found}
 
-PARTS: tuple[str, ...] = ("core", "discrete", "controls", "continuous", "junk", "ablations")
+
+PARTS: tuple[str, ...] = ("core", "discrete", "controls", "continuous", "junk", "ablations", "validation")
 
 
 def cpu() -> str:

@@ -279,6 +279,23 @@ RUNS = (
         (STAR, "exists"),
         written("p.csv", LABELS),
     ),
+    Case("a validation of nothing", "validate run", ("--clusters", "--selection", "--at")),
+    Case("a validation of a decoder alone", "validate run --at 0,0", ("run", "decoder alone"), DECODER_ALONE),
+    Case("a validation of a stranger", "validate run --ids p.csv", ("p.csv", "TS_09"), written("p.csv", STRANGER)),
+    Case("a validation of one particle", "validate run --ids p.csv", ("one particle", "two"), written("p.csv", LABELS)),
+    Case("a validation at too few numbers", "validate run --at 1", ("--at 1", "2")),
+    Case(
+        "a validation without images",
+        "validate run --at 0,0 --nearest 3",
+        ("validation asks for the images", "tiny.mrcs", "--datadir"),
+        lambda: Path("data/tiny.mrcs").unlink(),
+    ),
+    Case(
+        "a validation that exists",
+        "validate run --at 0,0 --nearest 3",
+        ("latent", "exists", "--overwrite"),
+        lambda: Path("run/analysis/epoch-0002/validation/latent").mkdir(parents=True),
+    ),
     Case("latents of another ending", f"embed {STAR} --run run --output z.csv", ("z.csv", ".npz")),
     Case("an encoder of no run", f"embed {STAR} --run data --output z.npz", ("data", "not a run")),
     Case("images of another box", f"embed {STAR} --run run --output z.npz", (STAR, "14", "16"), smaller_images),
@@ -318,6 +335,16 @@ def test_a_run_with_an_odd_selection_is_described(here: Path, cli: Cli) -> None:
     outcome = cli("info", "run")
     assert (outcome.code, outcome.sentences) == (0, [])
     assert "odd.json: is not a selection" in outcome.stdout
+
+
+def test_a_validation_prints_its_verdict_as_json(here: Path, cli: Cli) -> None:
+    outcome = cli("validate", "run", "--at", "0.1,0", "--nearest", "3", "--no-decoder-only", "--json")
+
+    assert (outcome.code, outcome.sentences) == (0, [])
+    document = json.loads(outcome.stdout)
+    assert document["verdict"] == "unsupported"  # six particles are too few to tell
+    assert (document["particles"], document["against"]) == (3, 3)
+    assert (here / document["folder"] / "validation.png").is_file()
 
 
 def test_metrics_without_a_finished_epoch_are_no_fault(here: Path, cli: Cli) -> None:

@@ -31,7 +31,7 @@ from napari_tomodrgn.analysis.select_options import SelectOptions
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_path, refuse_existing
 from napari_tomodrgn.particles.data_options import DataOptions
-from napari_tomodrgn.particles.particle_set import ParticleId
+from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
 from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.particles.writing import write_particles
 from napari_tomodrgn.runs.run import Run
@@ -73,7 +73,8 @@ def select(options: SelectOptions) -> Selected:
     path = run.path / "selections" / f"{options.name}.json" if run else _beside(output, options)
     refuse_existing(path, options.overwrite)
     labelling = _labelling(options, run)
-    known = _known(options, run, labelling)
+    particle_set = run.particle_set() if run else options.model_copy(update={"selection": None}).open()
+    known = _known(options, particle_set, run, labelling)
     selection = _selection(options, known, labelling, run)
     kept = known.particle_set.select(sorted(selection.ids))
     stars: list[Path] = []
@@ -89,6 +90,18 @@ def select(options: SelectOptions) -> Selected:
             )
     log.info("Selected %d of %d particles: %s", len(selection), len(known), path)
     return Selected(selection, path, tuple(stars))
+
+
+def selection_of(options: SelectOptions, particle_set: ParticleSet, run: Run | None) -> Selection:
+    """Return the selection that the rules of the options make of the particles of a set (of a run); writes nothing.
+
+    Raises
+    ------
+    InputError
+        As :func:`select` does.
+    """
+    labelling = _labelling(options, run)
+    return _selection(options, _known(options, particle_set, run, labelling), labelling, run)
 
 
 def _opened_run(options: SelectOptions) -> Run | None:
@@ -140,9 +153,8 @@ def _labelling(options: SelectOptions, run: Run | None) -> _Labelling | None:
     return _Labelling(names[0], folder.labels(names[0]), read_labels(folder.labels(names[0])))
 
 
-def _known(options: SelectOptions, run: Run | None, labelling: _Labelling | None) -> Known:
-    """Return the particles to choose from and all that is known of them."""
-    particle_set = run.particle_set() if run else options.model_copy(update={"selection": None}).open()
+def _known(options: SelectOptions, particle_set: ParticleSet, run: Run | None, labelling: _Labelling | None) -> Known:
+    """Return the particles to choose from with all that is known of them."""
     columns = columns_of_set(particle_set)
     if run is not None and (run.epochs or options.epoch or run.document["chosen_epoch"] is not None):
         columns |= columns_of_run(run, options.epoch or run.chosen_epoch, particle_set.ids)

@@ -14,7 +14,7 @@ import torch
 from napari_tomodrgn.model.linear_encoder import Array, LinearEncoder, LinearPoints
 from napari_tomodrgn.progress import track
 from napari_tomodrgn.stopping import InterruptedWorkError, StopRequest
-from napari_tomodrgn.training.batches import Batch, Rows, Sampler
+from napari_tomodrgn.training.batches import Batch, Rows, Split
 from napari_tomodrgn.training.inference import Images
 
 ITERATIONS = 30
@@ -29,11 +29,11 @@ log = logging.getLogger("napari_tomodrgn")
 def fit_linear_encoder(
     encoder: LinearEncoder,
     images: Images,
-    sampler: Sampler,
+    split: Split,
     seed: int,
     stop: StopRequest | None = None,
 ) -> None:
-    """Set the volumes of an encoder from the images trained on.
+    """Set the volumes of an encoder from the images of a split that are trained on.
 
     The latents begin as random numbers drawn with ``seed``. At the end the components are orthogonal, the strongest
     first, and all of the strongest one's length: what they differ in stands in the spread of the latents, so that
@@ -44,7 +44,7 @@ def fit_linear_encoder(
     InterruptedWorkError
         Where a stop was asked for.
     """
-    fit = _Fit(encoder, images, sampler, seed, stop)
+    fit = _Fit(encoder, images, split, seed, stop)
     power = 0.0
     for _ in track(range(ITERATIONS), "linear encoder", total=ITERATIONS, unit="iterations"):
         fit.iterate()
@@ -63,15 +63,15 @@ class _Fit:
         self,
         encoder: LinearEncoder,
         images: Images,
-        sampler: Sampler,
+        split: Split,
         seed: int,
         stop: StopRequest | None,
     ) -> None:
-        self.encoder, self.images, self.sampler, self.stop = encoder, images, sampler, stop
+        self.encoder, self.images, self.split, self.stop = encoder, images, split, stop
         self.lattice = images.lattice.to("cpu")
         self.shell = encoder.shells()
         generator = np.random.default_rng([seed, 6])
-        self.particles = sampler.split.particles
+        self.particles = split.particles
         if len(self.particles) > MOST_PARTICLES:
             self.particles = np.sort(generator.choice(self.particles, MOST_PARTICLES, replace=False))
         size = encoder.columns - 1
@@ -82,14 +82,14 @@ class _Fit:
 
     def _blocks(self) -> Iterator[tuple[slice, LinearPoints]]:
         """Yield the points of some particles after the other, and which rows of the latents these are."""
-        tilts = max(len(self.sampler.split.training[p]) for p in self.particles)
+        tilts = max(len(self.split.training[p]) for p in self.particles)
         step = max(1, POINTS_PER_BLOCK // (tilts * self.lattice.pairs // 4))
         for begin in range(0, len(self.particles), step):
             if self.stop is not None and self.stop.signal is not None:
                 raise InterruptedWorkError("stopped before the first epoch; nothing was trained yet", self.stop.signal)
             rows = slice(begin, min(begin + step, len(self.particles)))
             chosen: Rows = self.particles[rows]
-            batch = Batch.of(chosen, [self.sampler.split.training[p] for p in chosen])
+            batch = Batch.of(chosen, [self.split.training[p] for p in chosen])
             images = self.images.of(batch)
             on_cpu, pairs = images.tilts.to("cpu"), images.pairs.cpu()
             weight = self.images.weighting.weights(on_cpu, self.lattice)

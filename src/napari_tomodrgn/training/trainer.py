@@ -165,7 +165,7 @@ class Trainer:
         unlearned = isinstance(self.model.encoder, LinearEncoder) and not (self.epoch or self.position or self.warm)
         if self.ranks.first and unlearned:
             assert isinstance(self.model.encoder, LinearEncoder)
-            fit_linear_encoder(self.model.encoder, self.images, self.sampler, self.options.seed, self.stop)
+            fit_linear_encoder(self.model.encoder, self.images, self.sampler.split, self.options.seed, self.stop)
             # what the weak dimensions draw is learned as fast as what the strong ones do
             self.model.decoder.latent_scale.copy_(1 / self.model.encoder.prior_deviation)
         state = self.ranks.from_first(self.state)
