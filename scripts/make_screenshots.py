@@ -135,11 +135,17 @@ class Tutorial:
         placing.beside.activated.emit(placing.beside.currentIndex())
         while placing.placed.waiting:
             self.settle(0.1)
-        zoom = self.viewer.scene.camera.zoom
-        self.viewer.scene.camera.zoom = zoom / 2  # half the canvas is there for each
+        from qtpy.QtWidgets import QDockWidget
+
+        window = self.widgets["Volumes"].window()
+        docks = [dock for dock in window.findChildren(QDockWidget) if dock.isVisible()]
+        for dock in docks:  # half the canvas is there for each
+            dock.hide()
         self.settle()
         placing.placed.save_picture(PICTURES / "napari-two-labellings.png")
-        self.viewer.scene.camera.zoom = zoom
+        for dock in docks:
+            dock.show()
+        self.show("Volumes")
         self.session.undo()  # the second view
         self.session.undo()  # the labels
         self.settle()

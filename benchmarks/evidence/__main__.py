@@ -24,9 +24,9 @@ from controls import corner_statistics, one_state, own_latent_gain, tomograms, u
 from discrete import discrete_states
 from findings import HEADER, Finding
 from junk import junk_loop
-from pictures import draw_ablations, draw_states
+from pictures import draw_ablations, draw_panel, draw_states
 from sets import DATA, truth
-from validation import validations
+from validation import panel, validations
 
 from napari_tomodrgn.runs.run import Run
 
@@ -165,6 +165,8 @@ class Evidence:
             # A small version may not find the rare state, nor learn it well enough to show it.
             needed = None if self.quick else 1.0
             findings.append(Finding(name, share, needed) if real else Finding(name, share, None, 0.05))
+        if not self.quick:
+            draw_panel(panel(self.folder / "validation", SEEDS[0]))
         return findings, {"validation": found}
 
 

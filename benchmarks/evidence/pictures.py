@@ -11,7 +11,9 @@ from matplotlib.axes import Axes
 from sets import true_maps, truth
 
 from napari_tomodrgn.analysis.embeddings import principal_components
+from napari_tomodrgn.analysis.validation.result import Validation
 from napari_tomodrgn.figures.style import GREY, class_colours, new_figure, save, styled
+from napari_tomodrgn.figures.validation import draw_validation
 from napari_tomodrgn.runs.run import Run
 
 PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
@@ -28,6 +30,12 @@ def draw_states(star: Path, run: Run) -> None:
         _scatter(left.subplots(), principal_components(run.latents().z_mean).coordinates, states)
         _slices(right.subplots(4, len(maps)), maps, volumes)
         save(figure, PICTURES / "evidence-states", ("png",))
+
+
+def draw_panel(validation: Validation) -> None:
+    """Draw the panel of a validation."""
+    with styled():
+        save(draw_validation(validation), PICTURES / "evidence-validation", ("png",))
 
 
 def _scatter(axes: Axes, coordinates: npt.NDArray[np.floating], states: npt.NDArray[np.int64]) -> None:

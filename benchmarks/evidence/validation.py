@@ -122,10 +122,19 @@ def known_states(star: Path, run: Run) -> npt.NDArray[np.int64]:
 
 
 def tested(run: Run, chosen: Mask, **options: Any) -> Validation:
-    """Save a selection in the run, as the program does, and validate it without training decoders alone."""
+    """Save a selection in the run, as the program does, and validate it, mostly without decoders alone."""
     path, ids = run.path / "selections" / "validated.json", run.latents().ids
     Selection("validated", frozenset(ids[row] for row in np.flatnonzero(chosen)), {"rule": "evidence"}).save(path)
-    return validate(ValidateOptions(run=run.path, selection=path, decoder_only=False, overwrite=True, **options))
+    given = {"run": run.path, "selection": path, "decoder_only": False, "overwrite": True, **options}
+    return validate(ValidateOptions.model_validate(given))
+
+
+def panel(folder: Path, seed: int) -> Validation:
+    """Validate the true state of 3 % with all three maps."""
+    sets = Sets(folder / f"seed-{seed}", seed, PARTICLES, EPOCHS)
+    run = sets.run("classes", "held-out")
+    rare = known_states(sets.star("classes"), run) == RARE
+    return tested(run, rare, decoder_only=True, name="state-of-3-percent")
 
 
 def case_of(kind: str, about: tuple[str, int, str], found: Validation) -> Case:

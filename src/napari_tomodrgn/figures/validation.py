@@ -1,5 +1,6 @@
 """One panel of a validation: three maps, how they agree, and what the images say of their difference to the others."""
 
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from napari_tomodrgn.analysis.validation.significance import INTERVAL
 from napari_tomodrgn.figures.style import GREY, OKABE_ITO, PALE, new_figure, save, styled
 from napari_tomodrgn.files import atomic_folder
 
+BODY_HEIGHT = 8.6  # inches
+LINE = 170  # characters
 _DIVERGING = "PuOr_r"  # orange: more than the others, purple: less
 _ROWS = ("slice", "projection", "difference: slice", "difference: projection")
 _SHORT = {"vae": "VAE", "decoder_only": "decoder-only", "backprojection": "backprojection"}
@@ -29,9 +32,11 @@ def save_validation(validation: Validation) -> Path:
 
 def draw_validation(validation: Validation) -> Figure:
     """Return the panel: maps of the chosen particles and their difference to the others on the left, tests right."""
-    figure = new_figure(13.2, 9.6)
-    (head,), (body,) = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 8.2))
-    _draw_head(head, validation)
+    lines = _told(validation)
+    head_height = 0.55 + 0.19 * len(lines)
+    figure = new_figure(13.2, BODY_HEIGHT + head_height)
+    (head,), (body,) = figure.subfigures(2, 1, squeeze=False, height_ratios=(head_height, BODY_HEIGHT))
+    _draw_head(head, validation, lines, head_height)
     ((left, right),) = body.subfigures(1, 2, squeeze=False, width_ratios=(1.24, 1))
     _draw_maps(left, validation)
     axes = right.subplots(3, 1)
@@ -41,18 +46,23 @@ def draw_validation(validation: Validation) -> Figure:
     return figure
 
 
-def _draw_head(head: SubFigure, validation: Validation) -> None:
-    """Say what was asked and what the answer is."""
-    subject, verdict = validation.subject, validation.verdict
-    colour = OKABE_ITO[2] if verdict.supported else OKABE_ITO[5]
-    name = f"{validation.folder.name}: {verdict.verdict} by the images"
-    head.text(0.015, 0.93, name, fontsize=15, fontweight="bold", color=colour, va="top")
+def _told(validation: Validation) -> list[str]:
+    """Return the lines that say what was asked and why the verdict is as it is."""
+    subject = validation.subject
     facts = (
         f"{int(subject.chosen.sum())} particles against {int(subject.others.sum())}; "
         f"decoded at {subject.centre}; tilt images asked: {validation.measured.tilts}"
     )
-    lines = [facts, *(f"{reason[0].upper()}{reason[1:]}." for reason in verdict.reasons)]
-    head.text(0.015, 0.6, "\n".join(lines), fontsize=9, va="top", linespacing=1.45)
+    sentences = [facts, *(f"{reason[0].upper()}{reason[1:]}." for reason in validation.verdict.reasons)]
+    return [line for sentence in sentences for line in textwrap.wrap(sentence, LINE)]
+
+
+def _draw_head(head: SubFigure, validation: Validation, lines: list[str], height: float) -> None:
+    verdict = validation.verdict
+    colour = OKABE_ITO[2] if verdict.supported else OKABE_ITO[5]
+    name = f"{validation.folder.name}: {verdict.verdict} by the images"
+    head.text(0.012, 1 - 0.08 / height, name, fontsize=15, fontweight="bold", color=colour, va="top")
+    head.text(0.012, 1 - 0.45 / height, "\n".join(lines), fontsize=9, va="top", linespacing=1.4)
 
 
 def _draw_maps(left: SubFigure, validation: Validation) -> None:

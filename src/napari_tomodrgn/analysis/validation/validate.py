@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
@@ -31,12 +32,15 @@ from napari_tomodrgn.files import refuse_existing
 from napari_tomodrgn.particles.particle_set import ParticleSet
 from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.particles.stacks import ImageStacks
+from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.stopping import InterruptedWorkError, StopRequest
 from napari_tomodrgn.training.batches import Rows, split_tilts
 from napari_tomodrgn.training.checkpoints import TrainedModel, load_model
+from napari_tomodrgn.training.feeding import ImageSource
 from napari_tomodrgn.training.inference import Images
-from napari_tomodrgn.training.options import TrainOptions
+from napari_tomodrgn.training.options import StoreType, TrainOptions
+from napari_tomodrgn.training.packed import Contents, open_packed
 from napari_tomodrgn.training.points import Weighting
 from napari_tomodrgn.training.preparation import fingerprint
 from napari_tomodrgn.training.store import DirectImages
@@ -150,6 +154,21 @@ class _Work:
     held_out: list[Rows] | None
     stop: StopRequest
 
+    @cached_property
+    def images(self) -> Images:
+        """The images of the run's particles, weighted as it was trained."""
+        settings = self.run.settings
+        recorded = {name: value for name, value in settings.items() if name in TrainOptions.model_fields}
+        weighting = Weighting.of(TrainOptions(**{**recorded, "outdir": self.run.path}))
+        return Images.on(
+            torch.device("cpu"),
+            self.particle_set,
+            self._source(settings["window"], settings["store_dtype"]),
+            weighting,
+            dose_middle=settings["dose_middle"],
+            standard_deviation=self.trained.standard_deviation,
+        )
+
     def measured(self, pair: Pair, mask: Mask) -> Generator[Progress, None, Measured]:
         """Ask the images for the decoded difference, those held out where there are any."""
         first = self.particle_set.first_tilt
@@ -157,7 +176,7 @@ class _Work:
         rows = self._drawn(np.array([len(each) > 0 for each in tilts]))
         found: Evidence | None = None
         difference = pair.difference * mask.values
-        for step in measure_evidence(self._images(), [tilts[row] for row in rows], difference, pair.others):
+        for step in measure_evidence(self.images, [tilts[row] for row in rows], difference, pair.others):
             if isinstance(step, Evidence):
                 found = step
             else:
@@ -204,7 +223,7 @@ class _Work:
         path = self.run.path / "analysis" / KEPT_ASIDE
         parts = Parts.load(path, **made_with)
         if parts is None or not set(parts.ids) <= set(self.particle_set.ids):
-            parts = learn_parts(self.particle_set, self._images(), **made_with, stop=self.stop)
+            parts = learn_parts(self.particle_set, self.images, **made_with, stop=self.stop)
             parts.save(path, **made_with)
         chosen, others = (
             [self.particle_set.ids[row] for row in np.flatnonzero(which)]
@@ -240,16 +259,12 @@ class _Work:
         assert whole.half_2 is not None
         return Maps(pairs, whole.half_1, whole.half_2, mask, self.particle_set.pixel_size), len(choices)
 
-    def _images(self) -> Images:
-        """Return the images of the run's particles, weighted as it was trained."""
-        settings = self.run.settings
-        recorded = {name: value for name, value in settings.items() if name in TrainOptions.model_fields}
-        weighting = Weighting.of(TrainOptions(**{**recorded, "outdir": self.run.path}))
-        source = DirectImages(
-            self.particle_set, window=settings["window"], standard_deviation=self.trained.standard_deviation
-        )
-        on_cpu = torch.device("cpu")
-        return Images.on(on_cpu, self.particle_set, source, weighting, dose_middle=settings["dose_middle"])
+    def _source(self, window: bool, dtype: StoreType) -> ImageSource:
+        """Return the images as the training packed them, where that file is still beside the run."""
+        folder = self.run.path.absolute().parent / layout.PACKED_IMAGES
+        if (folder / Contents.of(self.particle_set, window=window, dtype=dtype).name).is_file():
+            return open_packed(self.particle_set, folder, window=window, dtype=dtype, stop=self.stop)
+        return DirectImages(self.particle_set, window=window, standard_deviation=self.trained.standard_deviation)
 
     def _progress(self, what: str, done: int, total: int) -> Progress:
         if self.stop.signal is not None:
@@ -263,7 +278,7 @@ def held_out_tilts(run: Run, particle_set: ParticleSet) -> list[Rows] | None:
     A run that began with another's weights has none: that one may have been trained on them.
     """
     settings = run.settings
-    if settings["held_out_by"] != "tilt" or not settings["held_out_fraction"] or settings.get("init_from"):
+    if settings.get("held_out_by") != "tilt" or not settings["held_out_fraction"] or settings.get("init_from"):
         return None
     if run.document["data"]["fingerprint"] != fingerprint(particle_set):
         log.warning("%s: its particles are no longer those trained on, so what was held out is not known", run.path)
