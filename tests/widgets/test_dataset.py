@@ -129,9 +129,12 @@ def test_a_thousand_tomograms_of_a_hundred_classes_ask_for_no_more_than_is_seen(
     assert len(asked) < 20_000
 
 
-def test_another_epoch(dataset: Dataset, analysed_run: Run) -> None:
+def test_another_epoch_keeps_what_was_done_with_the_particles(dataset: Dataset, analysed_run: Run) -> None:
     dataset.open(analysed_run.path)
     read(dataset)
+    before = dataset.session.column("z0").values  # type: ignore[union-attr]
+    dataset.session.select_rows([1, 4], {"rule": "click"})
+    dataset.session.label_classes("kmeans-3", {1: "junk"})
     assert [dataset.epochs.itemText(index) for index in range(dataset.epochs.count())] == ["1", "2"]
     dataset.epochs.setCurrentIndex(0)
     dataset.epochs.activated.emit(0)
@@ -139,6 +142,9 @@ def test_another_epoch(dataset: Dataset, analysed_run: Run) -> None:
     read(dataset)
     assert dataset.session.epoch == 1
     assert dataset.epochs.currentText() == "1"
+    assert (dataset.session.column("z0").values != before).any()  # type: ignore[union-attr]
+    assert np.flatnonzero(dataset.session.selected).tolist() == [1, 4]
+    assert "junk" in dataset.session.column("kmeans-3 named").names  # type: ignore[union-attr]
 
 
 def test_what_cannot_be_opened_is_said_and_all_stays(

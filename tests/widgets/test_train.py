@@ -222,7 +222,7 @@ def test_a_selection_is_trained_on_in_a_smaller_box(
     assert document["status"] == "finished"
     assert document["data"]["box"] == 12
     saved = Selection.load(window.run / "selections" / "third.json")
-    assert saved.created_from == {"rule": "class", "column": KMEANS, "class": 2}
+    assert saved.created_from == {"rule": "classes", "column": KMEANS, "classes": ["class 2"]}
     assert set(read_particles(star).ids) == saved.ids
 
 

@@ -249,7 +249,8 @@ class TomogramLayers:
                 show_error(sentence)
 
     def _is_there(self, layer: Any) -> bool:
-        return layer is not None and layer in self.viewer.layers
+        viewer = self.viewer  # which may be gone when what was made beside it comes
+        return layer is not None and viewer is not None and layer in viewer.layers
 
     def _hide(self, layer: Any) -> Any:
         if layer is not None and layer.visible:

@@ -8,8 +8,9 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QPushBut
 
 from napari_tomodrgn.runs import layout
 from napari_tomodrgn.viewer.layers import tomogram_label
+from napari_tomodrgn.viewer.live_epoch import Before, read_epoch, show_epoch
 from napari_tomodrgn.viewer.notifications import show_error
-from napari_tomodrgn.viewer.opening import read_anew, read_any, read_run
+from napari_tomodrgn.viewer.opening import read_anew, read_any
 from napari_tomodrgn.viewer.scene import Scene
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.session_file import FOLDER, SavedSession, read_session, restore_session, save_session
@@ -197,8 +198,8 @@ class Dataset(QWidget):
     def _take_epoch(self) -> None:
         run, epoch = self.session.run, self.epochs.currentData()
         if run is not None and epoch is not None and epoch != self.session.epoch:
-            make = partial(read_run, run.path, int(epoch))
-            self.reading.read(f"epoch {epoch}", make, self.session.show)
+            make = partial(read_epoch, run, int(epoch), Before.of(self.session))
+            self.reading.read(f"epoch {epoch}", make, partial(show_epoch, self.session))
             self._mark_epoch()  # the one that is shown, until the other is there
 
     def _take_tomogram(self, name: str) -> None:

@@ -263,7 +263,8 @@ class _Work:
         """Return the images as the training packed them, where that file is still beside the run."""
         folder = self.run.path.absolute().parent / layout.PACKED_IMAGES
         if (folder / Contents.of(self.particle_set, window=window, dtype=dtype).name).is_file():
-            return open_packed(self.particle_set, folder, window=window, dtype=dtype, stop=self.stop)
+            self._progress("opening the images", 0, 1)
+            return open_packed(self.particle_set, folder, window=window, dtype=dtype)
         return DirectImages(self.particle_set, window=window, standard_deviation=self.trained.standard_deviation)
 
     def _progress(self, what: str, done: int, total: int) -> Progress:
