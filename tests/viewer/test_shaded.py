@@ -75,3 +75,17 @@ def test_of_a_difference_the_nearer_side_is_seen() -> None:
     alone = shaded(more, 0.5, np.eye(3), WHITE)[..., 0] > 0
     np.testing.assert_array_equal(red, alone)
     assert blue.sum() == pytest.approx(np.pi * 36 - alone.sum(), rel=0.15)
+
+
+@pytest.mark.parametrize("scale", [1, 3])
+def test_what_lies_far_away_does_not_change_how_a_ball_is_drawn(scale: int) -> None:
+    """Only where something is above the level is anything traced; a block beside it makes that more of the box."""
+    turn = Rotation.from_euler("xyz", (20, -35, 50), degrees=True).as_matrix()
+    alone = ball((4, -3, 2), 5)
+    beside = alone.copy()
+    beside[7:10, 23:26, 22:25] = 2
+    pictures = [shaded(volume, 0.5, turn, WHITE, scale=scale) for volume in (alone, beside)]
+    drawn = pictures[0].any(axis=2)
+    assert drawn.sum() > 50 * scale**2
+    np.testing.assert_array_equal(pictures[0][drawn], pictures[1][drawn])
+    assert pictures[1].any(axis=2).sum() > drawn.sum()

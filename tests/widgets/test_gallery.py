@@ -282,7 +282,7 @@ class Gate:
 
 
 def test_decoding_is_cut_off_and_goes_on(widget: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
-    gate = Gate(monkeypatch, 5)
+    gate = Gate(monkeypatch, 1 + 5)  # the mean of all is the first
     session = widget.session
     session.columns["each"] = Classes(np.arange(24), tuple(map(str, range(24))))
     session.colour_by("each")
@@ -366,7 +366,7 @@ def test_a_hundred_classes_are_labelled_from_the_keyboard(widget: Gallery) -> No
 def test_a_gallery_that_is_closed_leaves_nothing(
     analysed_run: Run, monkeypatch: pytest.MonkeyPatch, busy: bool
 ) -> None:
-    gate = Gate(monkeypatch, 1 if busy else 1000)
+    gate = Gate(monkeypatch, 1 + 1 if busy else 1000)
     session = Session()
     panel = VolumePanel(session)
     widget = Gallery(session, panel)

@@ -19,7 +19,7 @@ from napari_tomodrgn.viewer.meshes import Volume
 from napari_tomodrgn.viewer.session import How, Session
 from napari_tomodrgn.viewer.shaded import Matrix, Picture, shaded
 from napari_tomodrgn.viewer.treatment import UNTREATED
-from napari_tomodrgn.viewer.volume_panel import PREVIEW_BOX, VolumePanel
+from napari_tomodrgn.viewer.volume_panel import PREVIEW_BOX, VolumePanel, mean_latent
 from napari_tomodrgn.viewer.volume_picture import BACKGROUND
 from napari_tomodrgn.viewer.volume_source import VolumeSource
 
@@ -338,6 +338,7 @@ class ClassGallery:
 
 
 def _decoded(source: VolumeSource, latents: list[tuple[int, npt.NDArray[np.float32]]]) -> Iterator[tuple[int, Volume]]:
+    source.volume(mean_latent(source))  # what the level is measured by is asked for with the first picture
     for code, latent in latents:
         yield code, source.volume(latent)
 

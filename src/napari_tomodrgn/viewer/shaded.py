@@ -10,6 +10,7 @@ from scipy.ndimage import affine_transform
 
 AMBIENT = 0.3
 WHITE_SHARE = 0.25
+ROOM = 3  # px around what is above the level: for the cells between grid points, and for gradients there
 Picture = npt.NDArray[np.uint8]
 Matrix = npt.NDArray[np.float64]
 Field = npt.NDArray[np.float64]
@@ -29,20 +30,53 @@ def surface_of(
     """
     box = len(volume)
     backward = turn.T[::-1, ::-1]  # z, y, x
-    centre = box // 2
-    if scale == 1:
-        grid, steps = (box, box, box), np.ones(3)
-    else:
-        grid, steps = (box, box * scale, box * scale), np.array([1, 1 / scale, 1 / scale])
-    matrix = backward * steps
-    offset = centre - backward @ np.array([centre, centre, centre])
-    turned = affine_transform(volume, matrix, offset=offset, output_shape=grid, order=1, cval=float(volume.min()))
+    light, depth = np.zeros((2, box * scale, box * scale))
+    depth -= 1
+    corners = _bounds(volume, density, backward)
+    if corners is None:
+        return light, depth
+    low, high = corners
+    steps = np.array([1, 1 / scale, 1 / scale])
+    shape = (high - low) * np.array([1, scale, scale])
+    inner = np.s_[low[1] * scale : high[1] * scale, low[2] * scale : high[2] * scale]
+    centre = np.full(3, box // 2)
+    offset = centre + backward @ (low - centre)
+    turned = affine_transform(
+        volume, backward * steps, offset=offset, output_shape=tuple(shape), order=1, cval=float(volume.min())
+    )
+    brightness, top, hit = _first_crossing(turned, density, steps)
+    near = 0.75 + 0.25 * (top + low[0]) / box  # what lies deeper is darker
+    light[inner] = (AMBIENT + (1 - AMBIENT) * brightness) * near
+    depth[inner] = np.where(hit, top + low[0], -1.0)
+    # rows of a picture go down, y of a volume goes up
+    return light[::-1], depth[::-1]
+
+
+def _bounds(
+    volume: npt.NDArray[np.float32], density: float, backward: Matrix
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None:
+    """Return between which z, y, x of the turned box all that is above the density lies; ``None`` where nothing is."""
+    above = np.argwhere(volume > density)
+    if not len(above):
+        return None
+    box = len(volume)
+    turned = (above - box // 2) @ backward + box // 2
+    low = np.clip(np.floor(turned.min(axis=0)) - ROOM, 0, box - 1).astype(np.int64)
+    high = np.clip(np.ceil(turned.max(axis=0)) + ROOM + 1, 1, box).astype(np.int64)
+    return (low, high) if (high > low).all() else None
+
+
+def _first_crossing(
+    turned: npt.NDArray[np.float32], density: float, steps: npt.NDArray[np.float64]
+) -> tuple[Field, Field, npt.NDArray[np.bool_]]:
+    """Return how a surface faces the eye (H, W), where along z it is, and whether there is one."""
     inside = turned > density
     inside[-1] = False  # so that something is above the first crossing
     hit: npt.NDArray[np.bool_] = np.asarray(inside.any(axis=0))
     # from the eye down: the highest z first
-    top = box - 1 - inside[::-1].argmax(axis=0)
-    above = np.minimum(top + 1, box - 1)
+    deep = len(turned)
+    top = deep - 1 - inside[::-1].argmax(axis=0)
+    above = np.minimum(top + 1, deep - 1)
     rows, columns = np.indices(top.shape)
     low, high = turned[above, rows, columns], turned[top, rows, columns]
     part = np.where(hit, (density - high) / np.minimum(low - high, -1e-12), 0)
@@ -53,11 +87,7 @@ def surface_of(
     ]
     along = low - turned[np.maximum(top - 1, 0), rows, columns]
     length = np.sqrt(gradient[0] ** 2 + gradient[1] ** 2 + (along / 2) ** 2)
-    facing = np.clip(-along / 2 / np.maximum(length, 1e-12), 0, 1)
-    near = 0.75 + 0.25 * depth / box  # what lies deeper is darker
-    light = (AMBIENT + (1 - AMBIENT) * facing) * near
-    # rows of a picture go down, y of a volume goes up
-    return light[::-1], np.where(hit, depth, -1.0)[::-1]
+    return np.clip(-along / 2 / np.maximum(length, 1e-12), 0, 1), depth, hit
 
 
 def shaded(

@@ -77,10 +77,10 @@ class VolumePanel:
         session.epochs_changed.connect(self.take_epoch)
 
     def forget(self) -> None:
-        """Know no volume any more: another run is open."""
-        self._sources.clear()
+        """Know no volume any more but those that were prepared: another run is open."""
+        prepared, self._prepared = self._prepared, None
+        self._sources = {} if prepared is None else {prepared.box: prepared}
         self._reference.clear()
-        self._prepared = None
         self.pins.clear()
         self._latent, self._caption, self._difference = None, "", False
         self.particle = self.mask = self.path = None
@@ -88,8 +88,8 @@ class VolumePanel:
         self.changed.emit()
         self.path_changed.emit()
 
-    def prepare(self, run: Run, epoch: int, ids: Sequence[ParticleId], row: int) -> VolumeSource:
-        """Read an epoch to come, and decode the particle that is looked at. Works in any thread.
+    def prepare(self, run: Run, epoch: int, ids: Sequence[ParticleId], row: int | None = None) -> VolumeSource:
+        """Read an epoch to come, and decode the particle that is looked at, if any. Works in any thread.
 
         Raises
         ------
@@ -99,12 +99,13 @@ class VolumePanel:
         box = min(LARGEST_BOX, int(run.document["model"]["box"])) // 2 * 2
         compute = choose_compute("auto", "auto")
         source = VolumeSource.of_run(run, epoch, ids, box=box, compute=compute, cache=self._cache)
-        source.volume_of(row)
+        if row is not None:
+            source.volume_of(row)
         source.volume(mean_latent(source))
         return source
 
     def use(self, source: VolumeSource) -> None:
-        """Take the volumes of an epoch that is shown next."""
+        """Take the volumes of a run or an epoch that is shown next."""
         self._prepared = source
 
     def take_epoch(self) -> None:

@@ -1,20 +1,24 @@
 """What is open: the data set or run, its epoch, and its tomograms with how many particles of each class they have."""
 
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.runs import layout
 from napari_tomodrgn.viewer.layers import tomogram_label
 from napari_tomodrgn.viewer.live_epoch import Before, read_epoch, show_epoch
 from napari_tomodrgn.viewer.notifications import show_error
-from napari_tomodrgn.viewer.opening import read_anew, read_any
+from napari_tomodrgn.viewer.opening import Opened, read_anew, read_any
 from napari_tomodrgn.viewer.scene import Scene
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.session_file import FOLDER, SavedSession, read_session, restore_session, save_session
 from napari_tomodrgn.viewer.tomogram_files import SUFFIXES
+from napari_tomodrgn.viewer.volume_panel import VolumePanel
+from napari_tomodrgn.viewer.volume_source import VolumeSource
 from napari_tomodrgn.widgets.autosave import Autosave
 from napari_tomodrgn.widgets.following import follow_at_once
 from napari_tomodrgn.widgets.reading import Reading
@@ -26,10 +30,12 @@ from napari_tomodrgn.widgets.tomogram_table import TomogramTable
 class Dataset(QWidget):
     """Opens data sets and runs, and shows what is open."""
 
-    def __init__(self, session: Session, scene: Scene, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, session: Session, scene: Scene, volumes: VolumePanel | None = None, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("dataset")
-        self.session, self.scene, self.tomograms = session, scene, scene.tomograms
+        self.session, self.scene, self.tomograms, self.volumes = session, scene, scene.tomograms, volumes
         self.autosave = Autosave(session, scene, self)
         self._make_controls()
         self._arrange()
@@ -110,7 +116,13 @@ class Dataset(QWidget):
 
     def open(self, path: Path) -> None:
         """Open a star file or a run, once it is read, or say why that can't be done."""
-        self.reading.read(path.name, partial(read_any, path), self.session.show)
+        self.reading.read(path.name, partial(_read, path, self.volumes), self._show_opened)
+
+    def _show_opened(self, read: tuple[Opened, VolumeSource | None]) -> None:
+        opened, source = read
+        if self.volumes is not None and source is not None:
+            self.volumes.use(source)
+        self.session.show(opened)
 
     def _open_wanted(self) -> None:
         if self.scene.wanted is not None:
@@ -234,3 +246,12 @@ class Dataset(QWidget):
 
     def _mark_epoch(self) -> None:
         self.epochs.setCurrentIndex(self.epochs.findData(self.session.epoch))
+
+
+def _read(path: Path, volumes: VolumePanel | None) -> tuple[Opened, VolumeSource | None]:
+    """Read what is to be opened, and what its volumes are decoded by."""
+    opened, source = read_any(path), None
+    if volumes is not None and opened.run is not None and opened.epoch is not None:
+        with suppress(InputError):  # volumes say themselves what is wrong with them, when they are asked for
+            source = volumes.prepare(opened.run, opened.epoch, opened.particle_set.ids)
+    return opened, source

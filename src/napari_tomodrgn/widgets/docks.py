@@ -24,7 +24,7 @@ class DatasetDock(Dataset):
     """What is open, in a viewer."""
 
     def __init__(self, napari_viewer: Any) -> None:
-        super().__init__(session_of(napari_viewer), scene_of(napari_viewer))
+        super().__init__(session_of(napari_viewer), scene_of(napari_viewer), panel_of(napari_viewer))
 
 
 class TomogramDock(Tomogram):

@@ -1,5 +1,6 @@
 """How widgets hear of the session: what comes within one turn of the event loop is done once, and nothing leaks."""
 
+import time
 from collections.abc import Callable
 from functools import partial
 from weakref import WeakMethod, ref
@@ -7,6 +8,7 @@ from weakref import WeakMethod, ref
 from psygnal import SignalInstance
 from qtpy.QtCore import QObject, QTimer
 
+AT_ONCE_SECONDS = 0.02  # that the window is kept by what is due
 Work = Callable[[], None]
 
 
@@ -35,7 +37,7 @@ class Follower(QObject):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(0)
-        self._timer.timeout.connect(self.catch_up)
+        self._timer.timeout.connect(self._do_some)
 
     def follow(self, signal: SignalInstance, method: Work) -> None:
         """Call a bound method once after any number of emissions within a turn of the event loop."""
@@ -62,9 +64,23 @@ class Follower(QObject):
         self._timer.stop()
         due, self._due = self._due, {}
         for method in due:
-            work = method()
-            if work is not None:
-                work()
+            _do(method)
+
+    def _do_some(self) -> None:
+        """Do what is due as long as that does not keep the window, and the rest in its next turn."""
+        until = time.monotonic() + AT_ONCE_SECONDS
+        while self._due and time.monotonic() < until:
+            method = next(iter(self._due))
+            del self._due[method]
+            _do(method)
+        if self._due:
+            self._timer.start()
+
+
+def _do(method: "WeakMethod[Work]") -> None:
+    work = method()
+    if work is not None:
+        work()
 
 
 def _disconnect(signal: SignalInstance, heard: Work, _: object = None) -> None:

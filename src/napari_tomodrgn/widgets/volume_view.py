@@ -19,7 +19,7 @@ from napari_tomodrgn.viewer.volume_picture import (
 )
 from napari_tomodrgn.widgets.turning import Turning
 
-LARGEST_PX = 256  # of the surface's picture before it is stretched
+LARGEST_PX, TURNING_PX = 256, 128  # of the surface's picture before it is stretched, and while it is turned
 
 
 def image_of(picture: Picture) -> QImage:
@@ -78,7 +78,8 @@ class VolumeView(QWidget):
         """Return the surface as it is drawn, and the slices z, y, x to the right of it where they are shown."""
         if self.shown is None or self._clean is None:
             return None
-        scale = max(1, min(4, LARGEST_PX // len(self.shown.volume)))
+        largest = TURNING_PX if self._turning.active else LARGEST_PX
+        scale = max(1, min(4, largest // len(self.shown.volume)))
         surface = surface_picture(self._clean, self.turn, self.colour, scale)
         return beside_slices(surface, self.shown.volume) if self.slices else surface
 
@@ -124,8 +125,10 @@ class VolumeView(QWidget):
             self.set_turn(self._turning.turned(self.turn, event))
 
     def mouseReleaseEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """End to turn the volume."""
-        self._turning.end()
+        """End to turn the volume, and draw it in full."""
+        if self._turning.active:
+            self._turning.end()
+            self._draw()
 
     def mouseDoubleClickEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         """Look from the front again."""
