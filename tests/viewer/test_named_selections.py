@@ -8,7 +8,7 @@ import pytest
 
 from napari_tomodrgn.analysis.known import Known
 from napari_tomodrgn.analysis.rule_trees import particles_of
-from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.errors import InputError, RunError
 from napari_tomodrgn.particles.reading import read_particles
 from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.particles.writing import write_particles
@@ -145,6 +145,26 @@ def test_particles_that_the_set_lacks_are_counted_apart_and_kept(session: Sessio
     assert np.flatnonzero(session.selected).tolist() == [0, 1, 2]
     session.named.rename("old", "older")
     assert len(session.run.selection("older")) == 5
+
+
+def test_the_particles_that_the_set_lacks_are_named(session: Session) -> None:
+    assert session.particle_set is not None
+    session.named.keep_ids("some", [session.particle_set.ids[0], ("gone", "2"), ("gone", "1")], {"rule": "file"})
+    assert session.named.missing("some") == [("gone", "1"), ("gone", "2")]
+
+
+def test_no_folder_is_made_where_the_disk_of_the_run_vanished(session: Session) -> None:
+    assert session.run is not None
+    session.select_rows([5], {"rule": "click"})
+    elsewhere = session.run.path.rename(session.run.path.with_name("elsewhere"))
+    with pytest.raises(RunError, match=r"run: is not there any more; see that its disk is connected"):
+        session.named.keep("x")
+    assert not session.run.path.exists()
+    assert session.named.names == []
+    assert session.selected.sum() == 1
+    elsewhere.rename(session.run.path)
+    session.named.keep("x")
+    assert session.named.names == ["x"]
 
 
 def test_one_particle_is_a_selection_and_none_is_not(session: Session) -> None:

@@ -156,6 +156,10 @@ class NamedSelections:
         here = int(self.mask(name).sum())
         return Counts(here, len(self[name]) - here)
 
+    def missing(self, name: str) -> list[ParticleId]:
+        """Return which of its particles are not in the data set, in order."""
+        return sorted(particle for particle in self[name].ids if self._session.row_of(particle) is None)
+
     def in_words(self, name: str) -> str:
         """Return how a selection was made."""
         return in_words(self[name].created_from)
@@ -288,6 +292,8 @@ class NamedSelections:
 
 def _write(changed: Changed, folder: Path) -> None:
     """Write selections and remove the files of those that are ``None``: all of it, or where one can't be, none."""
+    if not folder.parent.is_dir():  # a folder made anew there would pass for the run
+        raise RunError(f"{folder.parent}: is not there any more; see that its disk is connected, then try again")
     written: list[Path] = []
     try:
         for name, selection in changed.items():

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_tomodrgn.particles.particle_set import ParticleId
 from napari_tomodrgn.viewer.named_selections import JOINED, NamedSelections, ReadSelections, read_selections
 from napari_tomodrgn.viewer.session import How, Session
 from napari_tomodrgn.widgets.following import Follower
@@ -26,6 +27,7 @@ from napari_tomodrgn.widgets.telling import tell
 from napari_tomodrgn.widgets.work import Work
 
 NAME, PARTICLES, MADE = range(3)
+MOST_NAMED = 5
 ALGEBRA: dict[str, tuple[str, str]] = {
     "add": ("Or", "Particles in any of the lines"),
     "intersect": ("And", "Particles in all of the lines"),
@@ -127,7 +129,7 @@ class NamedList(QWidget):
             item.setTextAlignment(PARTICLES, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             item.setToolTip(MADE, self.named.in_words(name))
             if counts.missing:
-                item.setToolTip(PARTICLES, f"{counts.missing:,} of its particles are not in the open data set")
+                item.setToolTip(PARTICLES, _not_here(self.named.missing(name)))
             self.list.addTopLevelItem(item)
             item.setSelected(name in chosen)
         self._filling = False
@@ -227,3 +229,10 @@ class NamedList(QWidget):
             number += 1
             tried = f"{name}-{number}"
         return tried
+
+
+def _not_here(missing: list[ParticleId]) -> str:
+    """Return which particles of a selection the open data set lacks."""
+    named = ", ".join(f"{name} of {tomogram}" for tomogram, name in missing[:MOST_NAMED])
+    more = f" and {len(missing) - MOST_NAMED:,} more" if len(missing) > MOST_NAMED else ""
+    return f"{len(missing):,} of its particles are not in the open data set: {named}{more}"
