@@ -14,6 +14,7 @@ WIDGETS = (
     "review",
     "inspect",
     "movie",
+    "analyse",
     "compare",
     "train",
 )

@@ -84,9 +84,13 @@ class ChildCommand:
         """Return the last of what it has said on stderr."""
         return _last(self._errors)
 
+    def output(self) -> str:
+        """Return the last of what it has written on stdout."""
+        return _last(self._output)
+
     def result(self) -> Any:
         """Return the JSON object that it wrote on stdout."""
-        return json.loads(_last(self._output))
+        return json.loads(self.output())
 
 
 def _last(path: Path) -> str:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from napari_tomodrgn.viewer.array_cache import ArrayCache, cache_folder
+from napari_tomodrgn.viewer.command_panel import CommandPanel
 from napari_tomodrgn.viewer.preferences import preferences
 from napari_tomodrgn.viewer.scene import Scene
 from napari_tomodrgn.viewer.session import Session
@@ -17,6 +18,7 @@ _SESSIONS: "WeakKeyDictionary[napari.Viewer, Session]" = WeakKeyDictionary()
 _SCENES: "WeakKeyDictionary[napari.Viewer, Scene]" = WeakKeyDictionary()
 _PANELS: "WeakKeyDictionary[napari.Viewer, VolumePanel]" = WeakKeyDictionary()
 _TRAININGS: "WeakKeyDictionary[napari.Viewer, TrainingPanel]" = WeakKeyDictionary()
+_COMMANDS: "WeakKeyDictionary[napari.Viewer, CommandPanel]" = WeakKeyDictionary()
 
 
 def _behind(viewer: Any) -> Any:
@@ -54,6 +56,14 @@ def training_of(viewer: "napari.Viewer") -> TrainingPanel:
     if viewer not in _TRAININGS:
         _TRAININGS[viewer] = TrainingPanel(session_of(viewer))
     return _TRAININGS[viewer]
+
+
+def commands_of(viewer: "napari.Viewer") -> CommandPanel:
+    """Return what a viewer knows of commands on its run; it stays when their widget is closed."""
+    viewer = _behind(viewer)
+    if viewer not in _COMMANDS:
+        _COMMANDS[viewer] = CommandPanel(session_of(viewer))
+    return _COMMANDS[viewer]
 
 
 def scene_in_use() -> Scene | None:

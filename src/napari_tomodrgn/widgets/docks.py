@@ -3,9 +3,10 @@
 from typing import Any
 
 from napari_tomodrgn.viewer.all_volumes import AllVolumes
-from napari_tomodrgn.viewer.current import panel_of, scene_of, session_of, training_of
+from napari_tomodrgn.viewer.current import commands_of, panel_of, scene_of, session_of, training_of
 from napari_tomodrgn.viewer.regions import Regions
 from napari_tomodrgn.viewer.review import Review
+from napari_tomodrgn.widgets.analyse import Analyse
 from napari_tomodrgn.widgets.compare import Compare
 from napari_tomodrgn.widgets.curate import Curate
 from napari_tomodrgn.widgets.dataset import Dataset
@@ -112,3 +113,11 @@ class TrainDock(Train):
     def __init__(self, napari_viewer: Any) -> None:
         scene_of(napari_viewer)
         super().__init__(training_of(napari_viewer), panel_of(napari_viewer))
+
+
+class AnalyseDock(Analyse):
+    """Commands on the open run, in a viewer."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        scene_of(napari_viewer)
+        super().__init__(commands_of(napari_viewer))

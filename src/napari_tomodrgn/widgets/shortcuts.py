@@ -56,6 +56,10 @@ SHORTCUTS: dict[str, tuple[tuple[str, str], ...]] = {
         ("rest on an option", "what it means, and what it is on the command line"),
         ("wheel", "scroll; changes a number only where it was clicked"),
     ),
+    "Analyse": (
+        ("rest on an option", "what it means, and what it is on the command line"),
+        ("double click a picture", "open it in the program for pictures"),
+    ),
     "Everywhere": (("?", "this page"),),
 }
 

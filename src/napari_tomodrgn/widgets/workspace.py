@@ -10,18 +10,8 @@ from napari_tomodrgn.widgets.shortcuts import ShowShortcuts
 
 PLUGIN = "napari-tomodrgn"
 RIGHT, BOTTOM = Qt.DockWidgetArea.RightDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
-TABS = (
-    "Volumes",
-    "Dataset",
-    "Tomogram",
-    "Class gallery",
-    "Curate",
-    "Review",
-    "Inspect",
-    "Movie",
-    "Compare",
-    "Train",
-)  # above the latent space
+ABOVE = ("Volumes", "Dataset", "Tomogram", "Class gallery", "Curate", "Review", "Train")
+MIDDLE = ("Latent space", "Inspect", "Compare", "Analyse", "Movie")  # fewer tabs in a row are read in full
 BELOW = ("Particles",)
 SIDE_PX, BOTTOM_PX = 460, 200
 
@@ -32,16 +22,17 @@ def open_workspace(viewer: Any = None) -> dict[str, Any]:
     if viewer is None:
         return {}
     widgets, docks = {}, {}
-    for name in ("Latent space", *TABS, *BELOW):
+    for name in (*ABOVE, *MIDDLE, *BELOW):
         dock, widgets[name] = viewer.window.add_plugin_dock_widget(PLUGIN, name)
         docks[name] = dock
         window = dock.window()
         if isinstance(window, QMainWindow) and isinstance(dock, QDockWidget):
+            dock.setWindowTitle(name)  # without the plugin's name, which would leave tabs no room for it
             window.addDockWidget(BOTTOM if name in BELOW else RIGHT, dock)
     window = docks["Dataset"].window()
     if isinstance(window, QMainWindow):
         window.splitDockWidget(docks["Volumes"], docks["Latent space"], Qt.Orientation.Vertical)
-        for first, *others in (TABS, BELOW):
+        for first, *others in (ABOVE, MIDDLE, BELOW):
             for name in others:
                 window.tabifyDockWidget(docks[first], docks[name])
             docks[first].raise_()

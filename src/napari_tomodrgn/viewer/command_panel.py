@@ -1,0 +1,185 @@
+"""What the Analyse widget knows: the commands on an open run, their options, and how the last one went. No Qt."""
+
+import time
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from psygnal import Signal
+
+from napari_tomodrgn.analysis.folder import AnalysisFolder
+from napari_tomodrgn.cli.options import Command
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.viewer.child_command import ChildCommand
+from napari_tomodrgn.viewer.option_values import OptionValues, sentences_of
+from napari_tomodrgn.viewer.session import Session
+
+MOST_LOG = 200_000  # characters of the log that are kept
+MOST_PICTURES = 60
+
+
+@dataclass(frozen=True)
+class Offered:
+    """A command that is offered.
+
+    Attributes
+    ----------
+    name
+        As on the command line.
+    title
+        What it finds, in words.
+    common
+        Options that are in sight, the others being below a heading.
+    """
+
+    name: str
+    title: str
+    common: tuple[str, ...]
+
+    @property
+    def command(self) -> Command:
+        """Its options and what it does; loaded when it is asked for."""
+        command: Command = import_module(f"napari_tomodrgn.cli.commands.{self.name.replace('-', '_')}").COMMAND
+        return command
+
+
+OFFERED = (Offered("analyze", "Classes and embedding", ("clusters", "method", "umap", "losses", "overwrite")),)
+
+
+class CommandPanel:
+    """Runs commands on the open run as child processes.
+
+    Attributes
+    ----------
+    offered
+        The command that is set up.
+    values
+        Its options; those of the other commands are kept until they are chosen again.
+    child
+        The process that was begun last, ``None`` before.
+    log
+        What it has said.
+    ended
+        How it ended, in a sentence, ``None`` while it works.
+    written
+        The files and folders that it said it wrote.
+    """
+
+    changed = Signal()
+    chosen_changed = Signal()
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._values: dict[str, OptionValues] = {}
+        self.child: ChildCommand | None = None
+        self.log = ""
+        self.ended: str | None = None
+        self.written: tuple[Path, ...] = ()
+        self._began = 0.0
+        self._run: Path | None = None
+        self.offered = OFFERED[0]
+        self.values = self._values_of(self.offered)
+        session.data_changed.connect(self.suggest)
+        session.epochs_changed.connect(self.suggest)
+        self.suggest()
+
+    def choose(self, name: str) -> None:
+        """Set another command up.
+
+        Raises
+        ------
+        InputError
+            Where it is not offered.
+        """
+        found = next((each for each in OFFERED if each.name == name), None)
+        if found is None:
+            raise InputError(f"{name}: is not offered here; choose one of: {', '.join(each.name for each in OFFERED)}")
+        self.offered, self.values = found, self._values_of(found)
+        self.suggest()
+        self.chosen_changed.emit()
+
+    def _values_of(self, offered: Offered) -> OptionValues:
+        if offered.name not in self._values:
+            self._values[offered.name] = OptionValues(offered.command.model, offered.name)
+        return self._values[offered.name]
+
+    def suggest(self) -> None:
+        """Set the run and the epoch to those that are open, whatever was set before."""
+        run, epoch = self.session.run, self.session.epoch
+        if run is not None:
+            self.values.take({"run": str(run.path), "epoch": "" if epoch is None else str(epoch)})
+
+    # the process
+
+    @property
+    def works(self) -> bool:
+        """Whether a command that was begun here is going on."""
+        return self.child is not None and self.ended is None
+
+    def start(self) -> None:
+        """Begin the command that is set up.
+
+        Raises
+        ------
+        InputError
+            Where options can't be taken, or a command is going on.
+        RunError
+            Where no process can be begun.
+        """
+        if self.works and self.child is not None:
+            raise InputError(f"{self.child.words[0]}: is going on; wait until it has ended, or cancel it")
+        words = self.values.words()
+        self._began, self._run = time.time(), getattr(self.values.options(), "run", None)
+        self.child, self.log, self.ended, self.written = ChildCommand([*words, "--quiet"]), "", None, ()
+        self.changed.emit()
+
+    def cancel(self) -> None:
+        """Ask the command to end; what it had not finished is not there then."""
+        if self.child is not None:
+            self.child.stop()
+
+    def look(self) -> bool:
+        """Take what the command has said, and return whether it has ended since this was asked last."""
+        if self.child is None or self.ended is not None:
+            return False
+        code, said = self.child.code(), self.child.news()
+        self.log = (self.log + said)[-MOST_LOG:]
+        if code is None:
+            if said:
+                self.changed.emit()
+            return False
+        self.written = tuple(Path(line) for line in self.child.output().splitlines() if Path(line).is_absolute())
+        name, refused = self.child.words[0], self._values[self.child.words[0]].take_errors(self.log)
+        seconds = time.time() - self._began
+        if code == 0:
+            self.ended = f"{name}: done in {seconds:.0f} s"
+        else:
+            self.ended = "\n".join(refused or sentences_of(self.log)) or f"{name}: ended with code {code}; see the log"
+        self.changed.emit()
+        return True
+
+    @property
+    def failed(self) -> bool:
+        """Whether the last command ended without having done what it was to do."""
+        return self.child is not None and self.ended is not None and self.child.code() != 0
+
+    @property
+    def concerns_open_run(self) -> bool:
+        """Whether the last command was on the run that is open, so that there may be something new to show."""
+        run = self.session.run
+        return run is not None and self._run is not None and self._run.absolute() == run.path.absolute()
+
+    def pictures(self) -> list[Path]:
+        """Return the pictures that the last command drew."""
+        folders = {path if path.is_dir() else path.parent for path in self.written if path.exists()}
+        if self.concerns_open_run and self._run is not None and self.session.epoch is not None:
+            folders.add(AnalysisFolder(self._run, self.session.epoch).path)
+        found = {path for folder in folders for path in folder.rglob("*.png") if _is_new(path, self._began)}
+        return sorted(found)[:MOST_PICTURES]
+
+
+def _is_new(path: Path, began: float) -> bool:
+    try:
+        return path.stat().st_mtime >= began - 1
+    except OSError:  # gone meanwhile
+        return False

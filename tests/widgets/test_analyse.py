@@ -1,0 +1,115 @@
+"""The Analyse widget: a command on the open run, from its form to what every widget shows, and its sentences."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication
+
+from napari_tomodrgn.analysis.analyze import AnalyzeOptions, analyze
+from napari_tomodrgn.analysis.columns import Classes
+from napari_tomodrgn.analysis.folder import read_labels
+from napari_tomodrgn.viewer.command_panel import CommandPanel
+from napari_tomodrgn.viewer.session import PLAIN, Session
+from napari_tomodrgn.widgets import analyse, reading, telling
+from napari_tomodrgn.widgets.analyse import Analyse
+
+LEFT = Qt.MouseButton.LeftButton
+LONG = 120_000  # ms for a process, on a busy machine
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    messages: list[str] = []
+    for module in (telling, analyse, reading):
+        monkeypatch.setattr(module, "show_error", messages.append)
+    return messages
+
+
+@pytest.fixture
+def bare_run(run_folder: Path, tmp_path: Path) -> Path:
+    """A run that nobody has analysed yet."""
+    path = shutil.copytree(run_folder, tmp_path / "run")
+    for folder in ("analysis", "volumes"):
+        shutil.rmtree(path / folder, ignore_errors=True)
+    return path
+
+
+@pytest.fixture
+def widget(told: list[str], shown: Callable[..., None], bare_run: Path) -> Analyse:
+    session = Session()
+    session.open_run(bare_run)
+    widget = Analyse(CommandPanel(session))
+    shown(widget, 460, 700)
+    return widget
+
+
+def run(widget: Analyse, qtbot: Any) -> None:
+    qtbot.mouseClick(widget.start_button, LEFT)
+    qtbot.waitUntil(lambda: not widget.panel.works and not widget.reading.busy, timeout=LONG)
+
+
+def test_classes_are_found_and_colour_the_particles(
+    widget: Analyse, qtbot: Any, bare_run: Path, tmp_path: Path, told: list[str]
+) -> None:
+    """The same numbers as the function gives on a copy of the run."""
+    session = widget.session
+    assert session.coloured_by == PLAIN
+    copy = shutil.copytree(bare_run, tmp_path / "copy")
+    widget.panel.values.take({"clusters": "3", "umap": "off", "device": "cpu"})
+    run(widget, qtbot)
+    assert told == []
+    assert widget.status.text().startswith("analyze: done in ")
+    analysis = analyze(AnalyzeOptions(run=copy, clusters=3, umap=False, volumes=False, device="cpu"))
+    theirs = read_labels(analysis.folder.labels("kmeans-3"))
+    classes = session.columns["kmeans-3"]
+    assert isinstance(classes, Classes)
+    assert session.particle_set is not None
+    assert classes.codes.tolist() == [theirs[particle] for particle in session.particle_set.ids]
+    assert session.coloured_by == "kmeans-3"
+    assert [path.stem for path in widget.panel.pictures()].count("overview") == 1
+    assert widget.picture.path is not None
+    assert widget.pictures.count() >= 4
+
+
+def test_what_can_not_be_done_is_said_in_the_command_lines_words(widget: Analyse, qtbot: Any, told: list[str]) -> None:
+    widget.panel.values.take({"clusters": "1000", "umap": "off", "figures": "off", "volumes": "off"})
+    run(widget, qtbot)
+    (sentence,) = told
+    assert "1000" in sentence
+    assert widget.status.text() == sentence
+    assert widget.log.isVisible()
+    widget.panel.values.set("clusters", "0")
+    assert widget.form is not None
+    assert widget.form.rows["clusters"].refusal.isVisible()
+    qtbot.mouseClick(widget.start_button, LEFT)
+    assert not widget.panel.works
+    assert "--clusters" in told[-1]
+
+
+def test_a_command_is_cancelled_and_leaves_nothing(widget: Analyse, qtbot: Any, bare_run: Path) -> None:
+    widget.panel.values.take({"clusters": "2", "umap": "off"})
+    qtbot.mouseClick(widget.start_button, LEFT)
+    assert not widget.start_button.isEnabled()
+    qtbot.mouseClick(widget.cancel_button, LEFT)
+    qtbot.waitUntil(lambda: not widget.panel.works, timeout=LONG)
+    assert widget.panel.failed
+    assert not list(bare_run.glob("analysis/*/labels-*.csv"))
+    assert widget.start_button.isEnabled()
+
+
+def test_the_command_is_copied_and_needs_a_run(
+    widget: Analyse, qtbot: Any, bare_run: Path, shown: Callable[..., None]
+) -> None:
+    widget.panel.values.take({"clusters": "7"})
+    qtbot.mouseClick(widget.copy_button, LEFT)
+    clipboard = QApplication.clipboard()
+    assert clipboard is not None
+    assert clipboard.text() == f"napari-tomodrgn analyze {bare_run} --epoch 1 --clusters 7"
+    empty = Analyse(CommandPanel(Session()))
+    shown(empty)
+    assert not empty.start_button.isEnabled()
+    assert "Open a run first" in empty.status.text()
