@@ -130,7 +130,8 @@ class ParticleSet:
     def take(self, rows: npt.ArrayLike) -> "ParticleSet":
         """Return the particles at ``rows`` (integers or a mask, in the set's own order) as a new set."""
         keep = np.zeros(len(self), dtype=bool)
-        keep[np.asarray(rows)] = True
+        chosen = np.asarray(rows)
+        keep[chosen if chosen.dtype == bool else chosen.astype(np.int64)] = True  # an empty list is of floats
         image_keep = keep[self.tilt_images["particle"].to_numpy()]
         images = self.tilt_images[image_keep].reset_index(drop=True)
         new_row = np.cumsum(keep) - 1
