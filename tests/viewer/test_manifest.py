@@ -34,6 +34,7 @@ def test_every_command_can_be_imported(manifest: PluginManifest) -> None:
         "napari-tomodrgn.write_star",
         "napari-tomodrgn.simulated_tomogram",
         "napari-tomodrgn.trained_run",
+        "napari-tomodrgn.picks_with_junk",
         "napari-tomodrgn.workspace",
         *(f"napari-tomodrgn.{widget}" for widget in WIDGETS),
     }

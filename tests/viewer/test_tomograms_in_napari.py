@@ -145,7 +145,7 @@ def test_the_trained_sample_is_made_while_the_window_lives_and_opens_again_at_on
     viewer.open_sample("napari-tomodrgn", "trained-run")
     timer.stop()
     assert len(ticks) >= 3
-    assert refused == ["trained run: is being made already; wait until it is shown"]
+    assert refused == ["sample: one is being made already; wait until it is shown"]
     named = {layer.name: layer for layer in viewer.layers}
     assert set(named) == {"tomogram", "particles", "outline"}
     image, points = named["tomogram"], named["particles"]

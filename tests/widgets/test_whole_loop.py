@@ -20,8 +20,7 @@ from napari_tomodrgn.particles.particle_set import ParticleId
 from napari_tomodrgn.particles.reading import read_particles
 from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.runs.run import Run
-from napari_tomodrgn.simulation.options import SimulateOptions
-from napari_tomodrgn.simulation.simulate import simulate
+from napari_tomodrgn.viewer import sample_run
 from napari_tomodrgn.viewer.current import session_of
 from napari_tomodrgn.viewer.layers import tomogram_label
 from napari_tomodrgn.viewer.session import Session
@@ -29,26 +28,15 @@ from napari_tomodrgn.widgets import analyse, live_training, reading, telling, tr
 from napari_tomodrgn.widgets.label_list import NAME
 from napari_tomodrgn.widgets.workspace import open_workspace
 
-from .waiting import read
-
 LEFT, NO, Key = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, Qt.Key
 LONG = 300_000  # ms for a training, on a busy machine
-SCENE: dict[str, Any] = {
-    "particles": 120, "tomograms": 2, "dialect": "warptools", "scene": True, "junk": 0.06, "box": 20,
-    "pixel_size": 12.0, "tilt_step": 10.0, "dose_per_tilt": 8.0, "structural_snr": 3.0, "shot_snr": 0.5,
-    "thickness": 600.0,
-}  # fmt: skip
-TRAINING = {
-    "latent_dim": "4", "pooling": "linear", "decoder": "32x2", "batch_size": "4", "learning_rate": "0.003",
-    "learning_rate_schedule": "cosine", "spectral_prior": "on", "device": "cpu",
-}  # fmt: skip
 
 
 class Window:
     """The workspace, and what a person does in it."""
 
     def __init__(self, viewer: Any, qtbot: Any) -> None:
-        self.widgets, self.qtbot = open_workspace(viewer), qtbot
+        self.viewer, self.widgets, self.qtbot = viewer, open_workspace(viewer), qtbot
         self.session: Session = session_of(viewer)
         self.epochs: list[int | None] = []
         self.session.epochs_changed.connect(lambda: self.epochs.append(self.session.epoch))
@@ -75,7 +63,7 @@ class Window:
     def train(self, **texts: str) -> Path:
         """Start what is set up in the Train widget, and wait until it is done and shown."""
         train = self.show("Train")
-        train.panel.values.take({**TRAINING, **texts})
+        train.panel.values.take({"device": "cpu", **texts})
         outdir = Path(train.panel.values["outdir"])
         self.click(train.setup.start_button)
         self.wait(lambda: train.panel.ended is not None)
@@ -112,11 +100,6 @@ def window(make_napari_viewer_proxy: Callable[..., Any], qtbot: Any, told: list[
         child.kill()
     for name in ("Volumes", "Train", "Analyse", "Compare", "Class gallery"):
         window.widgets[name].close_down()
-
-
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return simulate(SimulateOptions(outdir=tmp_path_factory.mktemp("scene") / "particles", **SCENE))
 
 
 def junk_of(star: Path) -> set[ParticleId]:
@@ -157,13 +140,14 @@ def keep(window: Window, name: str) -> Any:
 
 
 def test_junk_is_found_sorted_out_and_trained_without(
-    window: Window, scene: Path, tmp_path: Path, told: list[str]
+    window: Window, tmp_path: Path, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session, junk = window.session, junk_of(scene)
-    everything = set(read_particles(scene).ids)
+    monkeypatch.setattr(sample_run, "folder_with_junk", lambda: tmp_path / "picks")
+    window.viewer.open_sample("napari-tomodrgn", "picks-with-junk")
+    session, star = window.session, tmp_path / "picks" / "particles" / "particles.star"
+    assert {layer.name for layer in window.viewer.layers} == {"particles", "tomogram", "outline"}
+    junk, everything = junk_of(star), set(read_particles(star).ids)
     assert len(junk) == 7
-    window.widgets["Dataset"].open(scene)
-    read(window.widgets["Dataset"])
 
     first = window.train(outdir=str(tmp_path / "first"), epochs="5")
     shown = [epoch for epoch in window.epochs if epoch is not None]

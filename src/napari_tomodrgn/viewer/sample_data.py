@@ -2,7 +2,10 @@
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
 
 import npe2
 import numpy as np
@@ -12,12 +15,13 @@ from scipy.ndimage import affine_transform
 
 from napari_tomodrgn.analysis.columns import columns_of_run
 from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.particles.reading import read_particles
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.simulation.placement import matrices, random_orientations, random_positions
 from napari_tomodrgn.simulation.shapes import LARGEST_SHARE, STATES, four_state_complex
 from napari_tomodrgn.viewer import sample_run
 from napari_tomodrgn.viewer.colouring import colour_by
-from napari_tomodrgn.viewer.current import current_viewer, scene_of, session_of
+from napari_tomodrgn.viewer.current import current_viewer, scene_of, session_of, training_of
 from napari_tomodrgn.viewer.layers import (
     RUN,
     TOMOGRAM,
@@ -26,6 +30,7 @@ from napari_tomodrgn.viewer.layers import (
     outline_layer,
     particle_layers,
     points_layer,
+    tomogram_label,
 )
 from napari_tomodrgn.viewer.mrc_volume import open_mrc
 from napari_tomodrgn.viewer.tomogram_view import open_tomogram
@@ -37,6 +42,7 @@ SHAPE = (64, 192, 192)  # px, z, y, x
 PARTICLES = 40
 NOISE = 0.3  # standard deviation, in units of the complex's largest density
 BETWEEN_LOOKS = 0.05  # s
+Made = TypeVar("Made")
 _making_sample = threading.Lock()
 STATE_COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44")
 
@@ -92,16 +98,13 @@ def trained_run() -> list[LayerData]:
     Without a window, return its first tomogram, and the particles coloured by class. Made when it is first asked for,
     which takes about ten seconds; napari shows how far it is and stays responsive.
     """
-    sample = _with_progress()
-    viewer = current_viewer()
-    if viewer is not None and getattr(viewer, "window", None) is not None:
+    sample = _with_progress(sample_run.find_sample_run, sample_run.make_sample_run, sample_run.sample_folder())
+    viewer = _window()
+    if viewer is not None:
         npe2.PluginManager.instance().commands.execute("napari-tomodrgn.workspace")
         session_of(viewer).open_run(sample.run)
         scene_of(viewer).box.shown = True  # by the layer that is returned
-        tomogram = next(iter(sample.tomograms))
-        volume = open_mrc(sample.tomograms[tomogram])
-        side = (np.array(volume.values.shape) - 1) * (volume.pixel_size or 1.0)
-        return [outline_layer(tomogram, side)]  # napari asks for a layer at least
+        return [_outline(*next(iter(sample.tomograms.items())))]  # napari asks for a layer at least
     run = Run.open(sample.run)
     particle_set = run.particle_set()
     column = columns_of_run(run, run.chosen_epoch, particle_set.ids)[f"kmeans-{sample_run.CLASSES}"]
@@ -113,8 +116,46 @@ def trained_run() -> list[LayerData]:
     return [open_tomogram(sample.tomograms[tomogram], tomogram).layer, points]
 
 
-def _with_progress() -> sample_run.SampleRun:
-    """Return the sample, made in another thread where it is not there yet, while this one lets napari draw.
+def picks_with_junk() -> list[LayerData]:
+    """Open simulated picks, of which some are no particles, to be trained on; the Train widget is set up for them.
+
+    Without a window, return the particles of their first tomogram.
+    """
+    star = _with_progress(
+        _found_picks, lambda folder, _: sample_run.picks_with_junk(folder), sample_run.folder_with_junk()
+    )
+    viewer = _window()
+    particle_set = read_particles(star)
+    if viewer is None:
+        return [particle_layers(particle_set, metadata={})[0]]
+    npe2.PluginManager.instance().commands.execute("napari-tomodrgn.workspace")
+    session_of(viewer).open_star(star)
+    training_of(viewer).values.take(sample_run.TRAINING_WITH_JUNK)
+    scene_of(viewer).box.shown = True  # by the layer that is returned
+    tomogram = str(particle_set.tomograms["name"].iloc[0])
+    return [_outline(tomogram, star.parent / "tomograms" / f"{tomogram_label(tomogram)}.mrc")]
+
+
+def _found_picks(folder: Path) -> Path | None:
+    return sample_run.picks_with_junk(folder) if sample_run.is_whole(folder) else None
+
+
+def _window() -> Any:
+    """Return the viewer in use where it has a window."""
+    viewer = current_viewer()
+    return viewer if viewer is not None and getattr(viewer, "window", None) is not None else None
+
+
+def _outline(tomogram: str, path: Path) -> LayerData:
+    """Return the box of a tomogram's file."""
+    volume = open_mrc(path)
+    return outline_layer(tomogram, (np.array(volume.values.shape) - 1) * (volume.pixel_size or 1.0))
+
+
+def _with_progress(
+    find: Callable[[Path], Made | None], make: Callable[[Path, sample_run.Progress], Made], folder: Path
+) -> Made:
+    """Return a sample, made in another thread where it is not there yet, while this one lets napari draw.
 
     Raises
     ------
@@ -123,15 +164,14 @@ def _with_progress() -> sample_run.SampleRun:
     """
     from napari.utils import progress
 
-    folder = sample_run.sample_folder()
     if not _making_sample.acquire(blocking=False):
-        raise InputError("trained run: is being made already; wait until it is shown")
+        raise InputError("sample: one is being made already; wait until it is shown")
     try:
-        if (found := sample_run.find_sample_run(folder)) is not None:
+        if (found := find(folder)) is not None:
             return found
         told = [(0.0, "making the sample")]
         with progress(total=100, desc=told[0][1]) as bar, ThreadPoolExecutor(1) as pool:
-            making = pool.submit(sample_run.make_sample_run, folder, lambda share, what: told.append((share, what)))
+            making = pool.submit(make, folder, lambda share, what: told.append((share, what)))
             while not making.done():
                 time.sleep(BETWEEN_LOOKS)
                 share, what = told[-1]
