@@ -5,67 +5,33 @@
 
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from make_pictures import PICTURES, WINDOW, screen
+from make_pictures import PICTURES, screen
+from pictured_window import PicturedWindow
 
 TURN = (-25.0, 30.0, 20.0)  # of the camera, degrees
 PICTURED_EPOCHS = 12  # of the training that is shown
 TRAIN_PX = 480
 
 
-class Tutorial:
+class Tutorial(PicturedWindow):
     """A napari window with the sample's run, and pictures of it."""
 
     def __init__(self, folder: Path) -> None:
-        import napari
-
-        from napari_tomodrgn.viewer.current import scene_of, session_of
         from napari_tomodrgn.viewer.sample_run import make_sample_run
-        from napari_tomodrgn.widgets.workspace import open_workspace
 
         sample = make_sample_run(folder / "sample")
         self.again = train_again(sample.star, folder / "again")
-        self.viewer = napari.Viewer(show=True)
-        self.viewer.window.resize(*WINDOW)
-        self.widgets: dict[str, Any] = open_workspace(self.viewer)
-        self.session, self.scene = session_of(self.viewer), scene_of(self.viewer)
+        super().__init__()
         self.session.open_run(sample.run)
         self.viewer.layers.selection.active = self.scene.points
         self.scene.overlays.scale_bar = True
         self.settle()
-
-    def settle(self, seconds: float = 1.0) -> None:
-        """Let everything be drawn."""
-        from qtpy.QtWidgets import QApplication
-
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            QApplication.processEvents()
-            time.sleep(0.01)
-
-    def show(self, name: str) -> None:
-        """Bring a dock to the front."""
-        dock = self.widgets[name].parent()
-        while dock is not None and not hasattr(dock, "raise_"):
-            dock = dock.parent()
-        from qtpy.QtWidgets import QDockWidget
-
-        while dock is not None and not isinstance(dock, QDockWidget):
-            dock = dock.parent()
-        if dock is not None:
-            dock.raise_()
-        self.settle(0.3)
-
-    def picture(self, name: str) -> None:
-        """Save the window as it is."""
-        self.settle()
-        self.viewer.screenshot(str(PICTURES / f"napari-{name}.png"), canvas_only=False, flash=False)
 
     def in_three_dimensions(self) -> None:
         """Look at the tomogram from the side, without its image."""
@@ -304,13 +270,6 @@ class Tutorial:
             self.settle(0.5)
         self.picture("train")
         train.panel.child.kill()
-
-    def close(self) -> None:
-        """End."""
-        for widget in self.widgets.values():
-            if hasattr(widget, "close_down"):
-                widget.close_down()
-        self.viewer.close()
 
 
 def train_again(star: Path, folder: Path) -> Path:

@@ -258,3 +258,22 @@ def test_a_question_mark_shows_what_keys_do(window: Window, qtbot: Any) -> None:
     text = page.findChild(QLabel).text()
     assert all(name in text for name in window.widgets if name != "Dataset")
     page.close()
+
+
+def test_opening_the_workspace_again_leaves_the_window_as_it_is(window: Window) -> None:
+    main = window.widgets["Dataset"].window()
+    window.settle()
+    before = main.size()
+    tabs = {each.windowTitle() for each in main.tabifiedDockWidgets(dock_of(window, "Dataset"))}
+    open_workspace(window.viewer)
+    window.settle()
+    assert main.size() == before
+    assert {each.windowTitle() for each in main.tabifiedDockWidgets(dock_of(window, "Dataset"))} == tabs
+    assert {"Volumes", "Curate"} < tabs
+
+
+def dock_of(window: Window, name: str) -> QDockWidget:
+    dock = window.widgets[name]
+    while not isinstance(dock, QDockWidget):
+        dock = dock.parentWidget()
+    return dock

@@ -37,7 +37,7 @@ class VolumeView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("volume view")
-        self.setMinimumSize(160, 150)
+        self.setMinimumSize(160, 120)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.turn: Matrix = FRONT
         self.slices = False

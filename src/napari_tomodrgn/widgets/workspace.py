@@ -22,13 +22,18 @@ def open_workspace(viewer: Any = None) -> dict[str, Any]:
     if viewer is None:
         return {}
     widgets, docks = {}, {}
+    there = set(viewer.window.dock_widgets)
     for name in (*ABOVE, *MIDDLE, *BELOW):
         dock, widgets[name] = viewer.window.add_plugin_dock_widget(PLUGIN, name)
         docks[name] = dock
         window = dock.window()
+        if f"{name} ({PLUGIN})" in there:  # to add it once more would take it out of its tabs
+            continue
         if isinstance(window, QMainWindow) and isinstance(dock, QDockWidget):
             dock.setWindowTitle(name)  # without the plugin's name, which would leave tabs no room for it
             window.addDockWidget(BOTTOM if name in BELOW else RIGHT, dock)
+    if there.issuperset(f"{name} ({PLUGIN})" for name in docks):
+        return widgets  # as a person has arranged them
     window = docks["Dataset"].window()
     if isinstance(window, QMainWindow):
         window.splitDockWidget(docks["Volumes"], docks["Latent space"], Qt.Orientation.Vertical)
