@@ -1,5 +1,6 @@
 """What a run came from: the run that its particles were selected in, or its weights taken from, and so on back."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,18 +47,28 @@ def ancestors(run: Run) -> list[Ancestor]:
     return line
 
 
+def parent_folder(child: Run) -> Path | None:
+    """Return the folder of the run that a run came from: where it was, or beside the run; ``None`` where it has none.
+
+    Projects are copied as a whole, so that a parent that is not where it was may be beside its child.
+    """
+    recorded = (child.document.get("parent") or {}).get("run")
+    if not isinstance(recorded, str):
+        return None
+    said, own = Path(recorded), child.path.absolute()
+    beside = own.parent / said.name
+    moved = not (said / layout.DOCUMENT).is_file() and (beside / layout.DOCUMENT).is_file() and beside != own
+    return beside if moved else said
+
+
 def _parent(child: Run) -> Ancestor:
-    parent = child.document["parent"]
-    recorded, name = parent.get("run"), parent.get("selection")
-    path = None if recorded is None else Path(str(recorded))
+    recorded, name = (child.document["parent"].get(each) for each in ("run", "selection"))
+    folder = parent_folder(child)
     found: Run | None = None
-    # projects are copied as a whole, so that a parent is where it was, or beside its child
-    for place in () if path is None else (path, child.path.absolute().parent / path.name):
-        try:
-            found = Run.open(place)
-            break
-        except InputError:
-            continue
+    if folder is not None:
+        with suppress(InputError):
+            found = Run.open(folder)
+    path = None if recorded is None else Path(str(recorded))
     return Ancestor(path, found, name, None if name is None else _selection(child, found, str(name)))
 
 

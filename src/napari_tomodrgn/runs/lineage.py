@@ -9,6 +9,7 @@ from typing import Any, Literal
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.runs import layout
+from napari_tomodrgn.runs.ancestry import parent_folder
 from napari_tomodrgn.runs.run import Run
 
 
@@ -85,14 +86,8 @@ class _Runs:
 
     def _parent_of(self, folder: Path) -> Path | None:
         run = self._runs.get(folder)
-        recorded = None if run is None else (run.document.get("parent") or {}).get("run")
-        if not isinstance(recorded, str):
-            return None
-        said = Path(recorded)
-        beside = folder.parent / said.name
-        if not (said / layout.DOCUMENT).is_file() and (beside / layout.DOCUMENT).is_file() and beside != folder:
-            said = beside
-        return said.resolve()
+        parent = None if run is None else parent_folder(run)
+        return None if parent is None else parent.resolve()
 
     @property
     def selected_without_run(self) -> str | None:
