@@ -57,7 +57,7 @@ def test_a_mistyped_command_is_named_with_what_was_meant(cli: Cli) -> None:
 
 
 def test_later_commands_are_not_offered_yet(cli: Cli) -> None:
-    for name in ("converge", "traverse", "occupancy", "fit", "validate", "neighbors", "export", "import-tomodrgn"):
+    for name in ("converge", "traverse", "occupancy", "fit", "validate", "neighbors", "export"):
         assert cli(name).code == 2
 
 
@@ -106,6 +106,7 @@ TRAIN_OPTIONS = (
         ("select", (*DATA_OPTIONS, "--clusters", "--labels", "--ids", "--invert", "--per-tomogram", "--class-column")),
         ("simulate", ("--maps", "--dialect", "--particles", "--tilts", "--shot-snr", "--seed", "--overwrite")),
         ("demo", ("--seed", "--overwrite")),
+        ("import-tomodrgn", ("--outdir", "--star", "--dialect", "--volume-series", "--datadir", "--overwrite")),
         ("info", (*DATA_OPTIONS, "--bundle", "--json")),
         ("clean", ("--keep-every", "--yes", "--json")),
     ],

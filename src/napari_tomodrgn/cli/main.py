@@ -29,6 +29,7 @@ SUMMARIES = {
     "compare": "Compare two runs or labellings on the particles both have.",
     "validate": "Test a class or selection against its images, three ways.",
     "select": "Filter particles and write stars in their own dialect.",
+    "import-tomodrgn": "Take over a run of tomoDRGN, latents and volumes.",
     "info": "Say what a star file, an optimisation set or a run holds.",
     "clean": "Remove the epochs of a run that are no longer needed.",
 }
@@ -36,7 +37,7 @@ SUMMARIES = {
 
 def load_command(name: str) -> Any:
     """Import one subcommand's module and return its click command."""
-    module = import_module(f"napari_tomodrgn.cli.commands.{name}")
+    module = import_module(f"napari_tomodrgn.cli.commands.{name.replace('-', '_')}")
     return build(module.COMMAND, name, SUMMARIES[name], set_up)
 
 
@@ -49,6 +50,11 @@ class LazyGroup(typer.core.TyperGroup):
             return args[0], load_command(args[0]), args[1:]
         resolved: tuple[str | None, Any, list[str]] = super().resolve_command(ctx, args)
         return resolved
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands with their summaries, which are never cut off."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUMMARIES.items()))
 
 
 app = typer.Typer(
