@@ -15,7 +15,9 @@ BEGIN, END = "<!-- options: written by scripts/make_command_pages.py -->", "<!--
 
 
 def option_tables(command: Any) -> str:
-    """Return the options of a click command as Markdown tables, one a heading of its help page."""
+    """Return the options of a click command as Markdown tables, one a heading of its help page; of a group, of each."""
+    if hasattr(command, "commands"):
+        return "\n\n".join(f"### {name}\n\n{option_tables(own)}" for name, own in command.commands.items())
     context = command.make_context(command.name, ["--help"], resilient_parsing=True)
     sections: dict[str, list[str]] = {}
     for parameter in command.get_params(context):

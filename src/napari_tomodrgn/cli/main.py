@@ -13,7 +13,7 @@ import typer
 
 from napari_tomodrgn.cli.exits import PROGRAM, exit_code_of
 from napari_tomodrgn.cli.logs import set_up
-from napari_tomodrgn.cli.options import CONTEXT, VERSION, build
+from napari_tomodrgn.cli.options import CONTEXT, VERSION, build, build_group
 
 SUMMARIES = {
     "demo": "Simulate, train, analyse and select; needs no file.",
@@ -29,6 +29,7 @@ SUMMARIES = {
     "compare": "Compare two runs or labellings on the particles both have.",
     "validate": "Test a class or selection against its images, three ways.",
     "select": "Filter particles and write stars in their own dialect.",
+    "export": "Scenes, filled tomograms, coordinates for other programs.",
     "import-tomodrgn": "Take over a run of tomoDRGN, latents and volumes.",
     "info": "Say what a star file, an optimisation set or a run holds.",
     "clean": "Remove the epochs of a run that are no longer needed.",
@@ -38,6 +39,8 @@ SUMMARIES = {
 def load_command(name: str) -> Any:
     """Import one subcommand's module and return its click command."""
     module = import_module(f"napari_tomodrgn.cli.commands.{name.replace('-', '_')}")
+    if hasattr(module, "COMMANDS"):
+        return build_group(module.COMMANDS, name, SUMMARIES[name], set_up)
     return build(module.COMMAND, name, SUMMARIES[name], set_up)
 
 

@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType, UnionType
@@ -221,6 +221,16 @@ def build(command: Command, name: str, summary: str, set_up: Callable[[bool, boo
     text = "\n\n".join(filter(None, [summary, command.details]))
     app.command(name, cls=PlainCommand, help=text, context_settings=CONTEXT)(callback)
     return typer.main.get_command(app)
+
+
+def build_group(
+    commands: Mapping[str, tuple[str, Command]], name: str, summary: str, set_up: Callable[[bool, bool], None]
+) -> Any:
+    """Return a click group of commands, each given by its name with its summary."""
+    built = {own: build(command, f"{name} {own}", text, set_up) for own, (text, command) in commands.items()}
+    return typer.core.TyperGroup(
+        name=name, commands=built, help=summary, rich_markup_mode=None, context_settings=CONTEXT, no_args_is_help=True
+    )
 
 
 def parse(model: type[BaseModel], given: dict[str, Any], command: str) -> Any:

@@ -1,0 +1,25 @@
+"""``napari-tomodrgn export``: chimerax, tomogram, coordinates."""
+
+from napari_tomodrgn.cli.options import Command
+from napari_tomodrgn.cli.output import show_written
+from napari_tomodrgn.interop.export_options import TomogramOptions
+
+
+def _tomogram(options: TomogramOptions, _as_json: bool) -> None:
+    from napari_tomodrgn.interop.export_tomogram import export_tomogram
+
+    written = export_tomogram(options)
+    show_written(written.density, written.classes, written.table)
+
+
+COMMANDS = {
+    "tomogram": (
+        "A tomogram filled with its particles' volumes.",
+        Command(
+            TomogramOptions,
+            _tomogram,
+            details="Writes NAME.mrc (float32) and NAME_classes.mrc (uint16) on the tomogram's grid, and "
+            "NAME_classes.csv, which says what the numbers in the latter mean.",
+        ),
+    ),
+}
