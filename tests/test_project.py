@@ -88,6 +88,7 @@ def test_commands_in_the_docs_have_only_options_that_exist(line: str) -> None:
     program, *words = shlex.split(line)
     name = "train" if program == "napari-tomodrgn-train" else words.pop(0)
     command = load_command(name)
+    command = command.commands[words.pop(0)] if hasattr(command, "commands") else command
     known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     assert {word for word in words if word.startswith("--")} <= known | {"--help"}
     required = {

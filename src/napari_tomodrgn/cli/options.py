@@ -229,7 +229,7 @@ def build_group(
     """Return a click group of commands, each given by its name with its summary."""
     built = {own: build(command, f"{name} {own}", text, set_up) for own, (text, command) in commands.items()}
     return typer.core.TyperGroup(
-        name=name, commands=built, help=summary, rich_markup_mode=None, context_settings=CONTEXT, no_args_is_help=True
+        name=name, commands=built, help=summary, rich_markup_mode=None, context_settings=CONTEXT, no_args_is_help=False
     )
 
 

@@ -82,8 +82,8 @@ class CoordinatesOptions(BaseModel):
     selection: Path | None = Field(None, description="Selection (JSON) of the particles to write; default: all.")
     labels: Path | None = Field(
         None,
-        description="Classes (.csv: tomogram, particle, label), or the name of a labelling of the run's epoch; default: "
-        "the only ones there are, or none.",
+        description="Classes (.csv: tomogram, particle, label), or the name of a labelling of the run's epoch; "
+        "default: the only ones there are, or none.",
     )
     epoch: int | None = Field(None, ge=1, description="Epoch of the run that classes are of; default: its chosen one.")
     volume_series: Path | None = Field(

@@ -120,7 +120,8 @@ def soft_sphere(box: int) -> npt.NDArray[np.float32]:
     steps = np.arange(box) - box // 2
     radius = np.sqrt(steps[:, None, None] ** 2 + steps[:, None] ** 2 + steps**2) / (box / 2)
     share = np.clip((radius - WINDOW[0]) / (WINDOW[1] - WINDOW[0]), 0, 1)
-    return (0.5 + 0.5 * np.cos(np.pi * share)).astype(np.float32)
+    weights: npt.NDArray[np.float32] = (0.5 + 0.5 * np.cos(np.pi * share)).astype(np.float32)
+    return weights
 
 
 def _fill(canvas: _Canvas, placed: Placed, volumes: VolumesOf, grid: Grid, options: TomogramOptions) -> None:
