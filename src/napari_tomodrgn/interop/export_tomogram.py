@@ -1,7 +1,6 @@
 """The ``export tomogram`` command: a tomogram's grid filled with the volumes of its particles, and their classes."""
 
 import csv
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,15 @@ from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.figures.style import GREY, class_colours
 from napari_tomodrgn.files import atomic_folder, atomic_open, refuse_existing
 from napari_tomodrgn.interop.export_options import TomogramOptions
-from napari_tomodrgn.interop.placing import Placed, Volume, VolumesOf, level_of, placed_particles, tomograms_of
+from napari_tomodrgn.interop.placing import (
+    Placed,
+    Volume,
+    VolumesOf,
+    file_name,
+    level_of,
+    placed_particles,
+    tomograms_of,
+)
 from napari_tomodrgn.interop.tomogram_grid import Grid, tomogram_file
 from napari_tomodrgn.progress import track
 from napari_tomodrgn.reconstruction.decode import low_pass_volume
@@ -73,8 +80,8 @@ def export_tomogram(options: TomogramOptions) -> FilledTomogram:
     (placed,) = placed_particles(run, epoch, options.model_copy(update={"tomogram": name})).values()
     volumes = VolumesOf.of(run, epoch, options)
     grid = Grid.of(particle_set, name, file, volumes.pixel_size, options.pixel_size, options.binning)
-    if placed.label.max() > MOST_CLASSES:
-        raise InputError(f"--labels: has class {placed.label.max()}; a label volume holds classes up to {MOST_CLASSES}")
+    if placed.classes > MOST_CLASSES:
+        raise InputError(f"--labels: has {placed.classes} classes; a label volume holds up to {MOST_CLASSES}")
     stem = file_name(name)
     files = [f"{stem}.mrc", f"{stem}_classes.mrc", f"{stem}_classes.csv"]
     with atomic_folder(options.outdir, overwrite=options.overwrite, replaces=_REPLACES) as folder:
@@ -87,11 +94,6 @@ def export_tomogram(options: TomogramOptions) -> FilledTomogram:
         _write_table(folder / files[2], placed)
     density_path, classes_path, table = (options.outdir / each for each in files)
     return FilledTomogram(density_path, classes_path, table, len(placed))
-
-
-def file_name(tomogram: str) -> str:
-    """Return a tomogram's name as part of a file's."""
-    return re.sub(r"[^\w.+-]+", "_", tomogram.removesuffix(".tomostar")) or "tomogram"
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def soft_sphere(box: int) -> npt.NDArray[np.float32]:
 
 
 def _fill(canvas: _Canvas, placed: Placed, volumes: VolumesOf, grid: Grid, options: TomogramOptions) -> None:
-    values = class_values(placed.label)
+    values = class_values(placed)
     reach = volumes.box / 2 * volumes.pixel_size * (1 if options.window else np.sqrt(3))
     for row, volume in track(volumes.each(placed), "placing volumes", total=len(placed), unit="particles"):
         begin, end = _about(placed.position[row], reach, grid)
@@ -173,22 +175,22 @@ def _turned(
     return drawn
 
 
-def class_values(label: npt.NDArray[np.int64]) -> npt.NDArray[np.uint16]:
-    """Return (n,) the number of each particle's class in a label volume: from 1, those without a class the last."""
-    return np.where(label < 0, label.max(initial=-1) + 2, label + 1).astype(np.uint16)
+def class_values(placed: Placed) -> npt.NDArray[np.uint16]:
+    """Return (n,) the number of each particle's class in a label volume: from 1, that of those without one the last."""
+    return np.where(placed.label < 0, placed.classes, placed.label).astype(np.uint16) + np.uint16(1)
 
 
 def _write_table(path: Path, placed: Placed) -> None:
-    classes = int(placed.label.max(initial=-1)) + 1
-    colours = class_colours(classes)
+    """Write the numbers of the classes that are there."""
+    colours = class_colours(placed.classes)
     with atomic_open(path) as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["value", "label", "particles", "colour"])
-        for label in range(classes):
+        for label in range(placed.classes):
             writer.writerow([label + 1, label, int((placed.label == label).sum()), colours[label]])
         without = int((placed.label < 0).sum())
         if without:
-            writer.writerow([classes + 1, "", without, GREY])
+            writer.writerow([placed.classes + 1, "", without, GREY])
 
 
 @contextmanager

@@ -5,6 +5,7 @@ of the tomogram: what lies at v from a volume's voxel D/2 stands at p + A v. Vol
 the run's ``map_hand``: the tomogram has the hand of the poses.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,6 +43,8 @@ class Placed:
         (n, |z|), those of their class's centre where those are asked for; of a decoder alone (n, 0).
     label
         (n,) class, from 0; -1 where there is none.
+    classes
+        How many classes there are, those that no particle here is of among them.
     """
 
     ids: tuple[ParticleId, ...]
@@ -49,6 +52,7 @@ class Placed:
     rotation: Floats
     latent: npt.NDArray[np.float32]
     label: npt.NDArray[np.int64]
+    classes: int
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -57,7 +61,7 @@ class Placed:
         """Return some of them."""
         rows = np.asarray(rows)
         ids = tuple(self.ids[row] for row in rows)
-        return Placed(ids, self.position[rows], self.rotation[rows], self.latent[rows], self.label[rows])
+        return Placed(ids, self.position[rows], self.rotation[rows], self.latent[rows], self.label[rows], self.classes)
 
 
 def labelling_of(run: Run, epoch: int, given: Path | None) -> tuple[Path, dict[ParticleId, int]] | None:
@@ -94,6 +98,7 @@ def placed_particles(run: Run, epoch: int, options: PlacedOptions) -> dict[str, 
     found = labelling_of(run, epoch, options.labels)
     latent = _latents(run, epoch, particle_set)
     label = np.full(len(particle_set), NO_CLASS)
+    classes = 0 if found is None else max(found[1].values(), default=NO_CLASS) + 1
     if found is not None:
         label = np.array([found[1].get(particle, NO_CLASS) for particle in particle_set.ids], dtype=np.int64)
     if options.class_centres:
@@ -109,6 +114,7 @@ def placed_particles(run: Run, epoch: int, options: PlacedOptions) -> dict[str, 
         euler_matrices(*table[["rot", "tilt", "psi"]].to_numpy(np.float64).T),
         latent,
         label,
+        classes,
     )
     result = {}
     for name in names:
@@ -117,6 +123,11 @@ def placed_particles(run: Run, epoch: int, options: PlacedOptions) -> dict[str, 
         _check(own, particle_set, options.class_centres)
         result[name] = own.take(np.argsort(np.where(own.label < 0, np.iinfo(np.int64).max, own.label), kind="stable"))
     return result
+
+
+def file_name(tomogram: str) -> str:
+    """Return a tomogram's name as part of a file's."""
+    return re.sub(r"[^\w.+-]+", "_", tomogram.removesuffix(".tomostar")) or "tomogram"
 
 
 def tomograms_of(particle_set: ParticleSet, asked: str | None) -> list[str]:
