@@ -1,4 +1,4 @@
-"""Make the pictures of the docs: figures of the demo, and napari with what it opens.
+"""Make the pictures of the docs: figures of the demo, a filled tomogram, and napari with what it opens.
 
 ``python scripts/make_pictures.py [DEMO]`` takes the figures of a finished demo, or runs one first. Without a screen it
 starts a virtual one.
@@ -26,6 +26,49 @@ def demo_figures(demo_folder: Path) -> None:
     (overview,) = demo_folder.glob("run/analysis/*/figures/*/overview.png")
     for name in FIGURES:
         shutil.copy(overview.with_name(f"{name}.png"), PICTURES / f"demo-{name}.png")
+
+
+def filled_tomogram(folder: Path) -> None:
+    """Draw a slab of the sample's tomogram, and what ``export tomogram`` makes of its run there."""
+    import matplotlib
+    import mrcfile
+    import numpy as np
+
+    from napari_tomodrgn.figures.style import class_colours, new_figure, save, styled
+    from napari_tomodrgn.interop.export_options import TomogramOptions
+    from napari_tomodrgn.interop.export_tomogram import export_tomogram
+    from napari_tomodrgn.viewer.sample_run import CLASSES, make_sample_run
+
+    sample = make_sample_run(folder / "sample")
+    name, file = next(iter(sample.tomograms.items()))
+    written = export_tomogram(
+        TomogramOptions(run=sample.run, outdir=folder / "filled", tomogram=name, tomogram_file=file)
+    )
+    raw, filled, classes = (mrcfile.read(path) for path in (file, written.density, written.classes))
+    voxel = float(mrcfile.open(file, header_only=True).voxel_size.x) / 10  # nm
+    middle, part = len(raw) // 2, slice(60, 220)  # voxels
+    slab = slice(middle - 8, middle + 9)
+    side = (part.stop - part.start) * voxel
+    colours = ["#FFFFFF", *class_colours(CLASSES)]
+    with styled():
+        figure = new_figure(8.4, 2.7)
+        for axes, title in zip(figure.subplots(1, 3), ("Tomogram", "Decoded volumes", "Classes"), strict=True):
+            values = {"Tomogram": raw, "Decoded volumes": filled, "Classes": classes}[title][:, part, part]
+            shown = {"extent": (0, side, side, 0), "interpolation": "nearest"}
+            if title == "Classes":
+                own = matplotlib.colors.ListedColormap(colours)
+                axes.imshow(values[slab].max(axis=0), cmap=own, vmin=-0.5, vmax=CLASSES + 0.5, **shown)
+                for label in range(CLASSES):
+                    axes.plot([], [], "s", color=colours[label + 1], label=f"class {label}")
+                figure.legend(loc="outside right center")
+            else:
+                mean = values[slab].mean(axis=0)
+                low, high = np.percentile(mean, [0.5, 99.5])
+                axes.imshow(mean, cmap="gray_r", vmin=low, vmax=high, **shown)
+            axes.set_title(title)
+            axes.set_xlabel("x (nm)")
+        figure.axes[0].set_ylabel("y (nm)")
+        save(figure, PICTURES / "interop-filled.png", formats=("png",))
 
 
 @contextmanager
@@ -65,6 +108,7 @@ def main() -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         demo_figures(Path(sys.argv[1]) if sys.argv[1:] else Path(folder) / "demo-run")
+        filled_tomogram(Path(folder))
     with screen():
         napari_sample()
 
