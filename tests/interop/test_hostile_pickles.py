@@ -110,6 +110,24 @@ def test_steps_without_end_are_cut_off(tmp_path: Path, monkeypatch: pytest.Monke
     refused(lambda: list(read_pickles(path)), path, "more than 1000 steps")
 
 
+def test_bytes_changed_at_random_give_values_or_one_sentence(shared_data: Path, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    sound = (shared_data / "tomodrgn_run" / "config.pkl").read_bytes()
+    path = tmp_path / "config.pkl"
+    sentences = []
+    for _ in range(500):
+        data = bytearray(sound)
+        for place in generator.integers(len(data), size=generator.integers(1, 5)):
+            data[place : place + 1] = generator.bytes(generator.integers(3))
+        path.write_bytes(data)
+        try:
+            list(read_pickles(path))
+        except InputError as error:
+            sentences.append(str(error))
+    assert all(each.startswith(f"{path}: ") and each.isprintable() for each in sentences)
+    assert 300 < len(sentences) < 500
+
+
 @contextmanager
 def little_memory() -> Iterator[None]:
     """Hold what is done inside to 50 MB."""

@@ -8,6 +8,7 @@ functions of ``pickled_values``, each of which makes one kind of value of checke
 import io
 import pickletools
 import struct
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -101,7 +102,9 @@ def values_of(
     stream = io.BytesIO(data)
     while stream.tell() < len(data):
         try:
-            value = _Machine(constructions, persistent).run(stream)
+            with warnings.catch_warnings():  # of odd escapes in text that is none
+                warnings.simplefilter("ignore")
+                value = _Machine(constructions, persistent).run(stream)
         except RefusedError as error:
             raise InputError(
                 f"{path}: asks for {_legible(error)}, and only arrays, tensors and plain values are read from it, "
@@ -189,6 +192,8 @@ class _Machine:
         self.put(len(self.memo))
 
     def get(self, number: int) -> None:
+        if number not in self.memo:
+            raise DamagedError(f"it asks for value {number}, which it did not have before")
         self.stack.append(self.memo[number])
 
     def tuple_(self, _: Any) -> None:

@@ -113,7 +113,7 @@ def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> torch
         last += max(length - 1, 0) * step
     there = len(storage.values)
     if elements > there or (elements and last >= there):
-        raise DamagedError(f"a tensor in it claims {elements} numbers of the {there} there are")
+        raise DamagedError(f"a tensor in it claims {elements} numbers up to the {last + 1}th, of {there} there are")
     return (
         storage.values.as_strided(size, stride, offset) if elements else torch.empty(size, dtype=storage.values.dtype)
     )
