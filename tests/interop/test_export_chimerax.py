@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,23 @@ import mrcfile
 import numpy as np
 import pandas as pd
 import pytest
+import starfile
 from scipy import ndimage
 
+from napari_tomodrgn.analysis.folder import AnalysisFolder
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.figures.style import class_colours
 from napari_tomodrgn.interop.export_chimerax import export_chimerax
 from napari_tomodrgn.interop.export_options import ChimeraxOptions
+from napari_tomodrgn.interop.import_options import ImportOptions
+from napari_tomodrgn.interop.import_tomodrgn import import_tomodrgn
+from napari_tomodrgn.reconstruction.decode import decode_volumes
 from napari_tomodrgn.runs.run import Run
+from napari_tomodrgn.simulation.options import SimulateOptions
+from napari_tomodrgn.simulation.simulate import simulate
+from napari_tomodrgn.training.checkpoints import load_model
+from napari_tomodrgn.training.options import TrainOptions
+from napari_tomodrgn.training.train import train
 
 from .points import BOX, PIXEL_SIZE, KnownRun, correlation, put_by_scipy, volume
 from .test_export_tomogram import labels_of
@@ -178,8 +189,6 @@ def test_smaller_boxes_and_low_passed_volumes_stand_at_the_same_place(known: Kno
 
 
 def test_names_of_tomograms_and_particles_may_be_odd(known: KnownRun, tmp_path: Path) -> None:
-    import shutil
-
     run = Run.open(shutil.copytree(known.run.path, tmp_path / "run"))
     for path in run.path.glob("*.star"):
         path.write_text(path.read_text().replace("001.tomostar", "a(1)'s;b.tomostar").replace("001/0", "it's/0"))
@@ -220,3 +229,55 @@ def test_output_is_replaced_only_where_it_is_such_output(known: KnownRun, tmp_pa
     (tmp_path / "out" / "mine").mkdir()
     with pytest.raises(InputError, match="holds mine"):
         export(known, tmp_path, limit=1, overwrite=True)
+
+
+def test_of_a_decoder_alone_all_particles_have_its_one_volume(tmp_path: Path) -> None:
+    star = simulate(SimulateOptions(outdir=tmp_path / "data", particles=4, tomograms=1, tilts=3, noise=False, box=16))
+    options = {"latent_dim": 0, "epochs": 1, "decoder": "16x1", "device": "cpu", "amp": "off"}
+    run = train(TrainOptions(particles=star, outdir=tmp_path / "run", **options))
+    (script,) = export_chimerax(ChimeraxOptions(run=run.path, outdir=tmp_path / "out"))
+    models = scene_of(script)
+    assert len(models) == 4
+    assert len({model.path for model in models.values()}) == 1
+    assert len({model.matrix.tobytes() for model in models.values()}) == 4
+
+
+def test_which_classes_are_meant_has_to_be_said_where_there_are_several(known: KnownRun, tmp_path: Path) -> None:
+    run = Run.open(shutil.copytree(known.run.path, tmp_path / "run"))
+    folder = AnalysisFolder(run.path, 1)
+    folder.path.mkdir(parents=True)
+    for name in ("kmeans-2", "kmeans-3"):
+        labels_of(known, folder.labels(name))
+    own = KnownRun(run, known.truth, known.star)
+    with pytest.raises(InputError, match=r"which classes\? Give --labels FILE.csv, or one of kmeans-2, kmeans-3"):
+        export(own, tmp_path)
+    (script,) = export(own, tmp_path, tomogram="001", labels=Path("kmeans-3"))
+    assert {model.group for model in scene_of(script).values()} == {"class 0: 2", "class 1: 2", "class 2: 1"}
+
+
+def test_particles_of_an_imported_run_are_placed_by_a_volume_series(shared_data: Path, tmp_path: Path) -> None:
+    generator = np.random.default_rng(2)
+    places = generator.uniform(200, 2000, (72, 3))
+    series = pd.DataFrame(places / 10, columns=["rlnCoordinateX", "rlnCoordinateY", "rlnCoordinateZ"])
+    series[["rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"]] = generator.uniform(10, 170, (72, 3))
+    series = series.assign(
+        rlnMicrographName="001.tomostar",
+        rlnDetectorPixelSize=10.0,
+        rlnGroupName=[f"001_{row:06d}" for row in range(72)],
+    ).sample(frac=1, random_state=0)
+    starfile.write(series, tmp_path / "series.star")
+    given = {
+        "folder": shared_data / "tomodrgn_run",
+        "outdir": tmp_path / "run",
+        "volume_series": tmp_path / "series.star",
+    }
+    run = import_tomodrgn(ImportOptions(**given))
+    options = {"run": run.path, "outdir": tmp_path / "out", "limit": 5, "device": "cpu", "amp": "off"}
+    (script,) = export_chimerax(ChimeraxOptions(**options))
+    decoder = load_model(run).model.decoder
+    latents = dict(zip(run.latents().ids, run.latents().z_mean, strict=True))
+    for model in scene_of(script).values():
+        np.testing.assert_allclose(model.matrix[:, 3], places[int(model.name)], atol=1e-3)
+        latent = latents["001", model.name]
+        (own,) = decode_volumes(decoder, latent[None], standard_deviation=run.standard_deviation)
+        np.testing.assert_array_equal(mrcfile.read(model.path), own)
