@@ -15,6 +15,7 @@ import torch
 
 from napari_tomodrgn.analysis.analyze import AnalyzeOptions, analyze
 from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.figures.methods import methods
 from napari_tomodrgn.imaging.tilt_images import TiltImages
 from napari_tomodrgn.interop.import_options import ImportOptions
 from napari_tomodrgn.interop.import_tomodrgn import import_tomodrgn
@@ -176,6 +177,12 @@ def test_the_run_is_analysed_embedded_and_trained_on_as_any_other(
     losses = again.metrics()["reconstruction"].to_numpy()
     assert len(losses) == 4
     assert losses[3] < losses[2] + 0.02
+
+
+def test_its_methods_paragraph_names_the_program_that_trained_it(imported: Run) -> None:
+    text, _ = methods(imported, 3)
+    assert "was trained with tomoDRGN 1.0.0 and taken over" in text
+    assert "72 particles (720 tilt images)" in text
 
 
 def of_epoch(folder: Path, number: int) -> None:

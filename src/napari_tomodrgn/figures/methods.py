@@ -67,6 +67,7 @@ def methods(run: Run, epoch: int | None, labellings: Sequence[Mapping[str, Any]]
     cite = _References()
     parts = [
         _program(run, cite),
+        _imported(run),
         _data(run),
         _forward_model(run, cite),
         *_history(run),
@@ -87,6 +88,18 @@ def _program(run: Run, cite: _References) -> str:
     what = "Structural heterogeneity was analysed" if run.latent_dim else "A map was reconstructed"
     program = f"napari-tomodrgn{f' {own}' if own else ''}{f' ({others})' if others else ''}"
     return f"{what} with {program} by the method of Powell and Davis{cite(METHOD)}."
+
+
+def _imported(run: Run) -> str:
+    """Say which program trained it, where it was another one; the networks are then as they were taken over."""
+    imported = run.document.get("imported")
+    if not isinstance(imported, Mapping):
+        return ""
+    program = " ".join(str(each) for each in (imported.get("program"), imported.get("version")) if each)
+    return (
+        f"The model was trained with {program} and taken over; the networks below are those that give its latents and "
+        "volumes here."
+    )
 
 
 def _data(run: Run) -> str:
