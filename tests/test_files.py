@@ -36,6 +36,31 @@ def test_a_folder_that_holds_anything_else_is_left_alone(tmp_path: Path, strange
     assert kept.read_text() == "mine"
 
 
+@pytest.mark.parametrize("patterns", [("*.cxc", "volumes/*.mrc"), ("*.cxc", "volumes/")])
+def test_folders_within_are_replaced_where_they_are_named(tmp_path: Path, patterns: tuple[str, ...]) -> None:
+    kept = tmp_path / "set" / "volumes"
+    kept.mkdir(parents=True)
+    (kept / "vol_000.mrc").write_text("old")
+    with atomic_folder(tmp_path / "set", overwrite=True, replaces=patterns) as temporary:
+        (temporary / "new.cxc").write_text("new")
+    assert [path.name for path in (tmp_path / "set").iterdir()] == ["new.cxc"]
+
+
+@pytest.mark.parametrize(
+    "stranger", ["volumes/notes.txt", "volumes/older/vol_000.mrc", "others/vol_000.mrc", "volumes"]
+)
+def test_what_else_is_in_them_is_left_alone(tmp_path: Path, stranger: str) -> None:
+    kept = tmp_path / "set" / stranger
+    kept.parent.mkdir(parents=True)
+    kept.write_text("mine")
+    with (
+        pytest.raises(InputError, match="which --overwrite would remove too"),
+        atomic_folder(tmp_path / "set", overwrite=True, replaces=("*.cxc", "volumes/*.mrc")),
+    ):
+        pass
+    assert kept.read_text() == "mine"
+
+
 def test_an_error_leaves_the_earlier_folder_and_nothing_else(tmp_path: Path) -> None:
     folder = tmp_path / "set"
     folder.mkdir()

@@ -79,8 +79,8 @@ def atomic_folder(path: Path, *, overwrite: bool = False, replaces: tuple[str, .
     """Yield a temporary folder beside ``path`` that becomes ``path`` when the block ends without an error.
 
     With ``overwrite`` a folder that stands there already is replaced, once the new one is whole; only one that holds
-    nothing but files whose names match ``replaces``, and folders that match one that ends in ``/``. What a process
-    that was killed while replacing it left aside is put back first.
+    nothing but files whose names match ``replaces``, those of a folder as ``FOLDER/*.mrc``, and whole folders that are
+    in it as ``FOLDER/``. What a process that was killed while replacing it left aside is put back first.
     """
     path = Path(path)
     _put_back(path)
@@ -121,8 +121,12 @@ def _refuse_strangers(folder: Path, patterns: tuple[str, ...]) -> None:
     if not folder.is_dir():
         raise InputError(f"{folder}: is a file, and a folder would be written; choose another name")
     for entry in sorted(folder.iterdir()):
-        kind = "/" if entry.is_dir() else ""
-        if not any(pattern.endswith("/") == bool(kind) and entry.match(pattern.rstrip("/")) for pattern in patterns):
+        if entry.is_dir() and f"{entry.name}/" in patterns:
+            continue
+        within = tuple(each.removeprefix(f"{entry.name}/") for each in patterns if each.startswith(f"{entry.name}/"))
+        if entry.is_dir() and within:
+            _refuse_strangers(entry, within)
+        elif not entry.is_file() or not any(entry.match(pattern) for pattern in patterns if "/" not in pattern):
             raise InputError(f"{folder}: holds {entry.name}, which --overwrite would remove too; choose another folder")
 
 

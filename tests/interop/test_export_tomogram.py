@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from napari_tomodrgn.analysis.folder import write_labels
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.interop.export_options import TomogramOptions
 from napari_tomodrgn.interop.export_tomogram import FilledTomogram, export_tomogram
+from napari_tomodrgn.runs.run import Run
 
 from .points import BOX, PIXEL_SIZE, KnownRun, correlation, known_run, put_by_scipy, volume
 
@@ -233,3 +235,26 @@ def test_output_is_replaced_only_where_it_is_such_output(known: KnownRun, tmp_pa
     (tmp_path / "out" / "mine.txt").write_text("mine")
     with pytest.raises(InputError, match=r"holds mine\.txt"):
         export(known, tmp_path, limit=1, overwrite=True)
+
+
+def test_labels_of_other_particles_and_latents_that_are_nan_are_refused(known: KnownRun, tmp_path: Path) -> None:
+    write_labels(tmp_path / "others.csv", [("001.tomostar", "001/000000"), ("001.tomostar", "x")], np.array([0, 1]))
+    with pytest.raises(InputError, match=r"others\.csv: labels particle x of tomogram 001\.tomostar.*1 of 2"):
+        export(known, tmp_path, labels=tmp_path / "others.csv")
+    run = Run.open(shutil.copytree(known.run.path, tmp_path / "run"))
+    latents = run.latents()
+    latents.z_mean[list(latents.ids).index(("001.tomostar", "001/000003"))] = np.nan
+    latents.save(run.path / "latents" / "epoch-0001.npz")
+    with pytest.raises(InputError, match=r"latent of particle 001/000003 of tomogram 001\.tomostar is not finite"):
+        export(KnownRun(run, known.truth, known.star), tmp_path)
+    assert not (tmp_path / "out").exists()
+
+
+def test_particles_without_a_class_have_a_number_after_the_last(known: KnownRun, tmp_path: Path) -> None:
+    own = known.of(f"{NAME}.tomostar")
+    write_labels(tmp_path / "one.csv", [(own["tomogram"].iloc[0], own["particle"].iloc[0])], np.array([1]))
+    written = export(known, tmp_path, labels=tmp_path / "one.csv")
+    assert set(np.unique(mrcfile.read(written.classes))) == {0, 2, 3}
+    with open(written.table, newline="") as stream:
+        rows = [(row["value"], row["label"], row["particles"]) for row in csv.DictReader(stream)]
+    assert rows == [("1", "0", "0"), ("2", "1", "1"), ("3", "", "4")]

@@ -27,7 +27,7 @@ from napari_tomodrgn.runs.run import Run
 log = logging.getLogger("napari_tomodrgn")
 VOLUMES = "volumes"
 MANY = 500  # maps that ChimeraX still shows swiftly
-_REPLACES = ("*.cxc", "*.csv", f"{VOLUMES}/")
+_REPLACES = ("*.cxc", "*.csv", f"{VOLUMES}/*.mrc")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from napari_tomodrgn.analysis.folder import read_labels
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_open, refuse_existing
 from napari_tomodrgn.interop.export_options import CoordinatesOptions
-from napari_tomodrgn.interop.placing import labelling_of, tomograms_of
+from napari_tomodrgn.interop.placing import check_labels, labelling_of, tomograms_of
 from napari_tomodrgn.particles.data_options import DataOptions
 from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
 from napari_tomodrgn.particles.selection import Selection
@@ -90,6 +90,8 @@ def _particles(options: CoordinatesOptions) -> tuple[ParticleSet, dict[ParticleI
     else:
         particle_set = DataOptions(particles=path, volume_series=options.volume_series).open()
         labels = None if options.labels is None else read_labels(options.labels)
+    if labels is not None and options.labels is not None:
+        check_labels(options.labels, labels, particle_set)
     if options.selection is not None:
         particle_set = particle_set.select(sorted(Selection.load(options.selection).ids))
     if options.tomograms:

@@ -83,6 +83,17 @@ def labelling_of(run: Run, epoch: int, given: Path | None) -> tuple[Path, dict[P
     return None if path is None else (path, read_labels(path))
 
 
+def check_labels(path: Path, labels: dict[ParticleId, int], particle_set: ParticleSet) -> None:
+    """Raise where labels are of other particles than those of a set."""
+    unknown = sorted(set(labels).difference(particle_set.ids))
+    if unknown:
+        tomogram, name = unknown[0]
+        raise InputError(
+            f"{path}: labels particle {name} of tomogram {tomogram}, which {particle_set.source.path} lacks "
+            f"({len(unknown)} of {len(labels)} are missing); give the labels of these particles"
+        )
+
+
 def placed_particles(run: Run, epoch: int, options: PlacedOptions) -> dict[str, Placed]:
     """Return the particles to place, by tomogram.
 
@@ -92,10 +103,12 @@ def placed_particles(run: Run, epoch: int, options: PlacedOptions) -> dict[str, 
         Where particles lack a place, an orientation, a latent or a class that is needed, or none are left.
     """
     particle_set = run.particle_set()
+    found = labelling_of(run, epoch, options.labels)
+    if found is not None:
+        check_labels(*found, particle_set)
     if options.selection is not None:
         particle_set = particle_set.select(sorted(Selection.load(options.selection).ids))
     names = tomograms_of(particle_set, options.tomogram)
-    found = labelling_of(run, epoch, options.labels)
     latent = _latents(run, epoch, particle_set)
     label = np.full(len(particle_set), NO_CLASS)
     classes = 0 if found is None else max(found[1].values(), default=NO_CLASS) + 1
@@ -189,6 +202,13 @@ def _check(placed: Placed, particle_set: ParticleSet, needs_class: bool) -> None
         raise InputError(
             f"{particle_set.source.path}: does not say where particle {name} of tomogram {tomogram} lies and how it is "
             "turned; train or import with --volume-series"
+        )
+    finite = np.isfinite(placed.latent).all(axis=1)
+    if not finite.all():
+        tomogram, name = placed.ids[int(np.flatnonzero(~finite)[0])]
+        raise InputError(
+            f"{particle_set.source.path}: the latent of particle {name} of tomogram {tomogram} is not finite; leave it "
+            "out by --selection, or take another --epoch"
         )
     if needs_class and (placed.label < 0).any():
         tomogram, name = placed.ids[int(np.flatnonzero(placed.label < 0)[0])]
