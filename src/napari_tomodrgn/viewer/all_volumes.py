@@ -13,6 +13,7 @@ from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.viewer.class_centres import centre_rows
 from napari_tomodrgn.viewer.colouring import Colour, Colouring, colour_by
 from napari_tomodrgn.viewer.history import Change
+from napari_tomodrgn.viewer.layers import TOMOGRAM
 from napari_tomodrgn.viewer.placed_view import PlacedView
 from napari_tomodrgn.viewer.placed_volumes import (
     MOST_FACES,
@@ -25,6 +26,7 @@ from napari_tomodrgn.viewer.placed_volumes import (
     own_volumes,
 )
 from napari_tomodrgn.viewer.placement import Poses
+from napari_tomodrgn.viewer.scene import PARTICLES
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.side_by_side import SideBySide
 from napari_tomodrgn.viewer.surface_layer import Bounds
@@ -117,12 +119,20 @@ class AllVolumes:
         place = poses.position_angstrom[rows]
         reach = source.box * source.pixel_size / 2
         self._start(np.stack([place.min(axis=0) - reach, place.max(axis=0) + reach]))
+        self._show_points(False)
         main = build(order[matter], poses, mesh_of, source.pixel_size, finest=step)
         others = build(
             order[~matter], poses, mesh_of, source.pixel_size,
             finest=COARSER * step, most_faces=int(OTHERS_SHARE * MOST_FACES), coarse=True,
         )  # fmt: skip
         return len(order), chain(main, others)
+
+    def _show_points(self, shown: bool) -> None:
+        """Hide the particles' points in 3D while volumes stand in their places; a person may show them again."""
+        for layer in self._viewer.layers:
+            own = layer.name == PARTICLES and TOMOGRAM in layer.metadata and type(layer).__name__ == "Points"
+            if own and (shown or self._viewer.dims.ndisplay == 3):
+                layer.visible = shown
 
     def _class_volumes(self, source: Any, look: Any) -> ClassVolumes:
         """Return the volume of each class's middle: of the particle whose latent is nearest to the class's mean."""
@@ -194,6 +204,7 @@ class AllVolumes:
         for view in (self.first, self.second):
             if len(view.rows):
                 view.clear()
+                self._show_points(True)
 
     # colours
 

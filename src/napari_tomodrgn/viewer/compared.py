@@ -198,7 +198,7 @@ def summary_of(comparison: RunComparison) -> str:
     if comparison.agreement is not None:
         changed, compared = int(comparison.agreement.changed.sum()), len(comparison.labelled)
         parts.append(f"{changed:,} of {compared:,} changed class ({changed / compared:.1%})")
-        parts.append(f"Rand index {comparison.agreement.ari:.3f}")
+        parts.append(f"adjusted Rand index {comparison.agreement.ari:.3f}")
     return f"A: {a}, B: {b} · " + " · ".join(parts)
 
 

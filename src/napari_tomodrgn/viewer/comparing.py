@@ -89,13 +89,18 @@ def ask(session: Session, column: str | None, run: Path, epoch: int | None, labe
     Raises
     ------
     InputError
-        Where no run is open, or it would be compared with itself.
+        Where no run is open, it would be compared with itself, or the classes are those of another run.
     """
     if session.run is None or session.particle_set is None:
         raise InputError("compare: only runs are compared, and none is open; open a run first")
     same = run.resolve() == session.run.path.resolve() and epoch == session.epoch
     if same and column == labelling:
         raise InputError("compare: these are the same; choose another run, another epoch or other classes")
+    if column is not None and _is_of_before(session, column):
+        raise InputError(
+            f"compare: {column} are classes that the particles had before {session.run.path.name} was trained; find "
+            "its own first (Analyse), or choose others"
+        )
     labels = None
     if labelling is not None:
         opened = Run.open(run)
@@ -105,6 +110,13 @@ def ask(session: Session, column: str | None, run: Path, epoch: int | None, labe
     style = session.styles.get(column or "")
     names = () if classes is None else tuple(entry.name for entry in legend_of(classes, style))
     return Asked(session.run, session.epoch, session.particle_set, column, classes, names, run, epoch, labels, seeds)
+
+
+def _is_of_before(session: Session, column: str) -> bool:
+    """Return whether a labelling was taken along from another run, so that it says nothing of the open one."""
+    if session.run is None or session.epoch is None or is_named(column) or method_of(column) is None:
+        return False
+    return column not in AnalysisFolder(session.run.path, session.epoch).labellings()
 
 
 def find(asked: Asked) -> Iterator[Found | tuple[int, int] | RunComparison]:

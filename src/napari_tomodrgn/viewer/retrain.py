@@ -7,10 +7,10 @@ from typing import Literal
 
 from napari_tomodrgn.cli.option_fields import texts_of
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.files import refuse_existing
 from napari_tomodrgn.interop.extraction import Extraction, write_extraction
 from napari_tomodrgn.particles.data_options import DataOptions
 from napari_tomodrgn.particles.particle_set import ParticleSet
+from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.viewer.session import Session
@@ -75,24 +75,41 @@ def retrain(session: Session, wish: Wish) -> Retraining:
     Raises
     ------
     InputError
-        Where too few particles are selected, the name is taken or none of a file, the box can't be had, or a folder
-        can't be written; nothing is left written then.
+        Where too few particles are selected, the name is that of others or none of a file, the box can't be had, or a
+        folder can't be written; nothing is left written then.
     """
     _check(session, wish)
     selection = session.as_selection(wish.name)
     path = _selections(session, wish) / f"{wish.name}.json"
-    refuse_existing(path, overwrite=False)
+    kept = _is_kept(path, selection)
     particles = source_of(session)
     options = {} if session.run is None else texts_of(session.run.settings)
     options |= {"particles": str(particles), "selection": str(path), "outdir": str(wish.outdir), "overwrite": "off"}
     options |= {"init_from": str(session.run.path.absolute()) if wish.warm and session.run is not None else ""}
     images = wish.outdir.with_name(f"{wish.outdir.name}-particles")
-    selection.save(path)
+    if not kept:
+        selection.save(path)
     try:
         return _with_images(session, wish, Retraining(path, options, []), images)
     except BaseException:
-        path.unlink(missing_ok=True)
+        if not kept:
+            path.unlink(missing_ok=True)
         raise
+
+
+def _is_kept(path: Path, selection: Selection) -> bool:
+    """Return whether these particles are kept under that name already.
+
+    Raises
+    ------
+    InputError
+        Where others are.
+    """
+    if not path.exists():
+        return False
+    if Selection.load(path).ids != selection.ids:
+        raise InputError(f"selection {selection.name}: exists already and holds other particles; choose another name")
+    return True
 
 
 def _with_images(session: Session, wish: Wish, planned: Retraining, images: Path) -> Retraining:

@@ -173,6 +173,7 @@ class Scene:
         if len(self.rows):
             with self._own_change():
                 self.points.face_color = colours
+                self._mark_selected()  # borders have the colours too
         self.orientations.recolour(self.session.colouring.rgba)
 
     # the selection
@@ -212,7 +213,10 @@ class Scene:
             self._mark_selected()
 
     def _clicked(self, viewer: Any, event: Any) -> Iterator[None]:
-        """Look at the particle that is clicked while the camera has the mouse, and select it."""
+        """Look at the particle that is clicked while the camera has the mouse, and select it where no others are.
+
+        A selection that took some work is not lost by looking at one of its particles.
+        """
         active = self.viewer.layers.selection.active
         if (
             self.painting
@@ -232,7 +236,8 @@ class Scene:
         held = [str(getattr(each, "name", each)) for each in event.modifiers]
         how: How = next((MODIFIERS[each] for each in held if each in MODIFIERS), "replace")
         self.session.look_at(row)
-        self.session.select_rows([row], {"rule": "click"}, how)
+        if how != "replace" or self.session.selected.sum() <= 1:
+            self.session.select_rows([row], {"rule": "click"}, how)
 
     def row_at(self, position: Any, view_direction: Any | None) -> int | None:
         """Return the particle at a position (world coordinates), ``None`` where there is none.

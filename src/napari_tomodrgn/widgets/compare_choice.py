@@ -5,6 +5,8 @@ from pathlib import Path
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QLabel, QPushButton, QSpinBox, QWidget
 
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.viewer.class_labels import is_named
 from napari_tomodrgn.viewer.comparing import Asked, ask, epochs_of, labellings, labellings_of, runs_beside
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.widgets.choices import offer
@@ -82,10 +84,12 @@ class CompareChoice(QWidget):
         """
         column, labels = (box.currentText() for box in (self.column_box, self.labels_box))
         both = NONE not in (column, labels)
+        if self.run is None:
+            raise InputError("compare: no run is chosen; choose the one to compare with")
         return ask(
             self.session,
             column if both else None,
-            self.run or Path(),
+            self.run,
             self.epoch_box.currentData(),
             labels if both else None,
             self.seeds.value(),
@@ -102,7 +106,9 @@ class CompareChoice(QWidget):
                     self.run_box.addItem(path.name, str(path))
                     self.run_box.setItemData(self.run_box.count() - 1, str(path), Qt.ItemDataRole.ToolTipRole)
             self.run_box.addItem(OTHER_RUN)
-            self.run_box.setCurrentIndex(max(self.run_box.findData(chosen), 0))
+            came_from = run.document.get("parent") is not None and self.run_box.count() > 2
+            first = 1 if came_from else 0  # runs that it came from are offered first
+            self.run_box.setCurrentIndex(first if chosen is None else max(self.run_box.findData(chosen), 0))
         self.setEnabled(run is not None)
         self._offer_columns()
         self._offer_epochs()
@@ -114,7 +120,8 @@ class CompareChoice(QWidget):
 
     def _offer_columns(self) -> None:
         names, chosen, coloured = labellings(self.session), self.column_box.currentText(), self.session.coloured_by
-        first = chosen if chosen in (*names, NONE) else coloured if coloured in names else next(iter(names), NONE)
+        found = [name for name in names if not is_named(name)] or names
+        first = chosen if chosen in (*names, NONE) else coloured if coloured in found else next(iter(found), NONE)
         offer(self.column_box, [*names, NONE], first)
 
     def _take_run(self) -> None:

@@ -34,6 +34,7 @@ class ComparedScatter(QWidget):
         self.compared = compared
         self._shown: object = None
         self.scatter = Scatter(self)
+        self.scatter.empty_message = "Press Compare to see the other run here."
         self.scatter.setMinimumSize(*SMALLEST)
         self.scatter.describe = self.describe
         self.x_box, self.y_box, self.colour_box, self.tool_box = (QComboBox(self) for _ in range(4))

@@ -90,6 +90,7 @@ class Curate(QWidget):
         self.name.returnPressed.connect(self.keep)
         self.name.textChanged.connect(self._show)
         self.folder_button.clicked.connect(self._ask_folder)
+        self.named.list.itemSelectionChanged.connect(self._offer_to_write)
         follower = Follower(self)
         for signal in (self.session.selection_changed, self.session.data_changed, self.session.named.changed):
             follower.follow(signal, self._show)
@@ -106,6 +107,11 @@ class Curate(QWidget):
         self.folder_button.setVisible(there and session.named.folder is None and bool(session.named.names))
         self.tabs.setTabText(1, f"Selections ({len(session.named.names)})" if there and not session.named.unread else
                              "Selections")  # fmt: skip
+
+    def _offer_to_write(self) -> None:
+        """Offer the selection whose line is chosen to be written."""
+        if len(self.named.chosen) == 1:
+            self.star.selection.setCurrentText(self.named.chosen[0])
 
     def _show_history(self) -> None:
         history = self.session.history

@@ -89,13 +89,13 @@ class Placing(QGroupBox):
         box.setContentsMargins(4, 4, 4, 4)
         for each in (self.which, self.kind, self.place_button, self.clear_button):
             first.addWidget(each)
+        first.addWidget(self.progress, 1)
         first.addStretch(1)
         for part in (self.only_selected, QLabel("beside it by"), self.beside, self.picture_button):
             second.addWidget(part)
         second.addStretch(1)
         box.addLayout(first)
         box.addLayout(second)
-        box.addWidget(self.progress)
 
     # placing
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QApplication,
@@ -70,6 +71,7 @@ class RetrainBox(QWidget):
         self.copy_button = QPushButton("Copy its command")
         self.copy_button.hide()
         self._command = ""
+        self._proposed = ""
         self.section = Section("Retrain on the selection", self._content)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
@@ -110,7 +112,7 @@ class RetrainBox(QWidget):
         particle_set = self.session.particle_set
         if particle_set is not self._open_set:
             self._open_set = particle_set
-            self.name.setText(next_name(self.session.run))
+            self.name.clear()
             if particle_set is not None:
                 self.box_size.setValue(particle_set.box)
                 self.diameter.setValue(DIAMETER_SHARE * particle_set.box * particle_set.pixel_size)
@@ -119,7 +121,18 @@ class RetrainBox(QWidget):
 
     def _show_count(self) -> None:
         count = int(self.session.selected.sum())
+        self._propose_name()
         self.section.set_title(f"Retrain on the selection ({count:,} of {len(self.session):,} particles)")
+
+    def _propose_name(self) -> None:
+        """Propose the name under which what is selected is kept, or one that is free; what a person wrote stays."""
+        session = self.session
+        if self.name.text() not in ("", self._proposed):
+            return
+        kept = [] if session.named.unread is not None or not session.selected.any() else session.named.names
+        same = (name for name in kept if np.array_equal(session.named.mask(name), session.selected))
+        self._proposed = next(same, None) or next_name(session.run)
+        self.name.setText(self._proposed)
 
     @property
     def _kind(self) -> Box:
@@ -145,7 +158,7 @@ class RetrainBox(QWidget):
     def _set_up(self) -> None:
         self.copy_button.hide()
         self.status.clear()
-        tell(self._retrain)
+        tell(self._retrain, self.status)
 
     def _retrain(self) -> None:
         planned = self.panel.retrain(self.wish())
@@ -161,7 +174,6 @@ class RetrainBox(QWidget):
             )
         else:
             self.status.setText("The training is set up below")
-        self.name.setText(next_name(self.session.run))
 
     def _look(self) -> None:
         """Go on when the images are written."""

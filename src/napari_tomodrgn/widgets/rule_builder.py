@@ -38,7 +38,7 @@ from napari_tomodrgn.widgets.telling import tell
 from napari_tomodrgn.widgets.work import Work
 
 REST_MS = 120  # after the last change, before particles are counted
-TOLD = "Tell the rule what it lacks."
+TOLD = "Choose above what the rule goes by."
 HOW: dict[How, tuple[str, str]] = {
     "replace": ("Select", "Select these particles and no others"),
     "add": ("Add", "Add them to the selection"),

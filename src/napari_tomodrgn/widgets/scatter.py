@@ -69,6 +69,7 @@ class Scatter(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setCursor(Qt.CursorShape.CrossCursor)
         self.describe: Callable[[int], str] = str  # what the tooltip says of a row
+        self.empty_message = "Open particles or a run to see them here."
         self.tool: Tool = "lasso"
         self.density = False
         self.size_px = marker_size(0)
@@ -238,7 +239,7 @@ class Scatter(QWidget):
 
     def _message(self) -> str:
         if not len(self.cloud):
-            return "Open particles or a run to see them here."
+            return self.empty_message
         if self.cloud.unplaced == len(self.cloud):
             return f"No particle has a value of both {self.names[0]} and {self.names[1]}."
         return ""

@@ -65,6 +65,8 @@ class StarRow(QWidget):
         follower = Follower(self)
         for signal in (session.named.changed, session.columns_changed, session.data_changed):
             follower.follow(signal, self.refresh)
+        follower.follow(session.selection_changed, self._show_count)
+        self.selection.currentTextChanged.connect(self._show_count)
         self.refresh()
 
     def refresh(self) -> None:
@@ -76,6 +78,15 @@ class StarRow(QWidget):
         ]
         offer(self.column, [NO_COLUMN, *columns])
         self.button.setEnabled(self.session.particle_set is not None)
+        self._show_count()
+
+    def _show_count(self) -> None:
+        """Say on the button how many particles it would write."""
+        session, name = self.session, self.selection.currentText()
+        count = int(session.selected.sum()) if name == SELECTED or name not in session.named else 0
+        if name != SELECTED and name in session.named:
+            count = session.named.counts(name).here
+        self.button.setText(f"Write star of {count:,} …")
 
     def _export(self, path: Path) -> StarExport:
         name, column = self.selection.currentText(), self.column.currentText()

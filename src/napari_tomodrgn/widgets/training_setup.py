@@ -7,6 +7,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from napari_tomodrgn.cli.exits import PROGRAM
+from napari_tomodrgn.viewer.retrain import source_of
 from napari_tomodrgn.viewer.training_estimate import TrainingEstimate, told
 from napari_tomodrgn.viewer.training_panel import TrainingPanel
 from napari_tomodrgn.widgets.following import follow_at_once
@@ -75,6 +76,8 @@ class TrainingSetup(QWidget):
         self._pause.timeout.connect(self._ask)
         self._looking.timeout.connect(self._look)
         follow_at_once(self, self.panel.values.changed, self._ask_soon)
+        for signal in (self.panel.values.changed, self.panel.session.selection_changed):
+            follow_at_once(self, signal, self._show_start)
         follow_at_once(self, self.estimate.changed, self._show_plan)
         self.destroyed.connect(self.estimate.give_up)
 
@@ -105,6 +108,13 @@ class TrainingSetup(QWidget):
             missing = [values.fields[name].label for name in values.missing]
             text = f"Give {' and '.join(missing)} to see what a training costs" if missing else ""
         self.plan.setText(text)
+
+    def _show_start(self) -> None:
+        """Say on the button that all are trained on where some are selected: the selection has to be set up first."""
+        session, values = self.panel.session, self.panel.values
+        chosen = int(session.selected.sum())
+        all_of_open = chosen and not values["selection"] and values["particles"] == str(source_of(session))
+        self.start_button.setText(f"Start on all {len(session):,} particles" if all_of_open else "Start")
 
     def _start(self) -> None:
         tell(self.panel.start)

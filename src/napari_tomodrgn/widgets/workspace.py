@@ -1,11 +1,13 @@
 """All widgets in one window: volumes, data set, tomogram and gallery over the latent space, and the table below."""
 
+from functools import partial
 from typing import Any
+from weakref import ReferenceType, ref
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow
 
-from napari_tomodrgn.viewer.current import current_viewer
+from napari_tomodrgn.viewer.current import current_viewer, scene_of
 from napari_tomodrgn.widgets.shortcuts import ShowShortcuts
 
 PLUGIN = "napari-tomodrgn"
@@ -14,6 +16,7 @@ ABOVE = ("Volumes", "Dataset", "Tomogram", "Class gallery", "Curate", "Review", 
 MIDDLE = ("Latent space", "Inspect", "Compare", "Analyse", "Movie")  # fewer tabs in a row are read in full
 BELOW = ("Particles",)
 SIDE_PX, BOTTOM_PX = 460, 200
+SETTLED_MS = 50  # until the docks have their places, and the canvas its size
 
 
 def open_workspace(viewer: Any = None) -> dict[str, Any]:
@@ -45,4 +48,16 @@ def open_workspace(viewer: Any = None) -> dict[str, Any]:
             ShowShortcuts(window)
         window.resizeDocks([docks["Latent space"]], [SIDE_PX], Qt.Orientation.Horizontal)
         window.resizeDocks([docks["Particles"]], [BOTTOM_PX], Qt.Orientation.Vertical)
+        QTimer.singleShot(SETTLED_MS, window, partial(_look_at_all, ref(getattr(viewer, "__wrapped__", viewer))))
     return widgets
+
+
+def _look_at_all(viewer: "ReferenceType[Any]") -> None:
+    """Show the whole tomogram in the room that is left, with the particles' layer at hand."""
+    found = viewer()
+    if found is None:
+        return
+    found.reset_view()
+    points = scene_of(found).points
+    if points is not None and points in found.layers:
+        found.layers.selection.active = points
