@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.simulation.atoms import Atoms
+from napari_tomodrgn.particles.atoms import Atoms
 from napari_tomodrgn.simulation.shapes import band_limit
 
 FINE_SPACING = 2.0  # Å, at most: the grid on which atoms are summed

@@ -123,17 +123,25 @@ def _rows(path: Path) -> list[tuple[str, int, str, str, str, float, float, list[
 def left_after(atoms: Atoms, leave_out: str) -> npt.NDArray[np.bool_]:
     """Return (n,) which atoms stay when the parts of a comma-separated list are left out.
 
-    A part is ``STEM:CHAIN``, ``STEM`` (all of a file), or ``CHAIN`` where one file only has it. Raises one sentence on
-    a part that isn't there or isn't unique, and where nothing would be left.
+    Raises one sentence on a part that isn't there or isn't unique, and where nothing would be left.
     """
-    gone = {row for wanted in leave_out.split(",") if wanted.strip() for row in _find(atoms, wanted.strip())}
-    stays = ~np.isin(atoms.part, list(gone))
+    stays = ~np.isin(atoms.part, parts_named(atoms, leave_out, "--leave-out"))
     if not stays.any():
         raise InputError(f"--leave-out {leave_out}: leaves no atoms; leave out fewer parts")
     return stays
 
 
-def _find(atoms: Atoms, wanted: str) -> list[int]:
+def parts_named(atoms: Atoms, names: str, option: str) -> list[int]:
+    """Return the rows of ``atoms.parts`` that a comma-separated list means, each once, in its order.
+
+    A part is ``STEM:CHAIN``, ``STEM`` (all of a file), or ``CHAIN`` where one file only has it. Raises one sentence,
+    which names the ``option`` that the list was given with, on a part that isn't there or isn't unique.
+    """
+    found = (row for wanted in names.split(",") if wanted.strip() for row in _find(atoms, wanted.strip(), option))
+    return list(dict.fromkeys(found))
+
+
+def _find(atoms: Atoms, wanted: str, option: str) -> list[int]:
     """Return the rows of the parts that one name means."""
     stem, _, chain = wanted.partition(":")
     if chain:
@@ -144,9 +152,9 @@ def _find(atoms: Atoms, wanted: str) -> list[int]:
             found = [row for row, part in enumerate(atoms.parts) if part[1] == wanted]
             if len(found) > 1:
                 files = ", ".join(atoms.parts[row][0] for row in found)
-                raise InputError(f"--leave-out {wanted}: chain {wanted} is in {files}; write FILE:{wanted}")
+                raise InputError(f"{option} {wanted}: chain {wanted} is in {files}; write FILE:{wanted}")
     if not found:
-        raise InputError(f"--leave-out {wanted}: there is no such part; there are {_listed(atoms, stem)}")
+        raise InputError(f"{option} {wanted}: there is no such part; there are {_listed(atoms, stem)}")
     return found
 
 
