@@ -1,0 +1,140 @@
+"""The ``occupancy`` command: how much of each part of a complex is there, in each volume."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_tomodrgn.analysis.occupancy.labelling import Labelling, labelling_of, table_folder
+from napari_tomodrgn.analysis.occupancy.masks import Region, Whole
+from napari_tomodrgn.analysis.occupancy.measure import Measure, Measured
+from napari_tomodrgn.analysis.occupancy.options import OccupancyOptions
+from napari_tomodrgn.analysis.occupancy.regions import asked_regions
+from napari_tomodrgn.analysis.occupancy.result import Occupancy, read_occupancy
+from napari_tomodrgn.analysis.occupancy.sources import Source, open_source
+from napari_tomodrgn.analysis.occupancy.thresholds import parse_thresholds
+from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.files import refuse_existing
+from napari_tomodrgn.progress import track
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What ``occupancy`` found, and where it is to be written.
+
+    Attributes
+    ----------
+    folder
+        Of table and figures; ``None`` where they are there already.
+    labelling
+        The labels that thresholds gave, ``None`` where there were none.
+    """
+
+    occupancy: Occupancy
+    folder: Path | None
+    labelling: Labelling | None
+
+
+def occupancy(options: OccupancyOptions) -> Result:
+    """Measure occupancies, or read them where the source is a table of them, and label by thresholds.
+
+    Nothing is written: ``figures.occupancy.write_occupancy`` does that.
+
+    Raises
+    ------
+    InputError
+        Where an option, a model, a mask or a volume can't be used, or the output exists.
+    """
+    thresholds = parse_thresholds(options.threshold)
+    if not options.name.isascii() or not options.name.isalpha() or not options.name.islower():
+        raise InputError(f"--name {options.name}: expected lower-case letters only, as occupancy")
+    if options.source.suffix.lower() == ".csv":
+        return _labelled_again(options)
+    source = open_source(options)
+    folder = options.outdir
+    if folder is None:
+        if source.folder is None:
+            raise InputError(f"{options.source}: is a folder of maps, so give --outdir for what is measured in them")
+        folder = table_folder(source.folder, options.name)
+    refuse_existing(folder, options.overwrite)
+    regions, whole = asked_regions(options, source.frame, source.origin)
+    names = tuple(region.name for region in regions)
+    target = labelling_of(options, names, thresholds, source.folder, folder)
+    found = measure_occupancy(source, regions, whole, options.normalise)
+    found.facts.update(_settings(options))
+    return Result(found, folder, None if target is None else target.of(found))
+
+
+def _labelled_again(options: OccupancyOptions) -> Result:
+    """Label by thresholds on a table that is there."""
+    if not options.threshold:
+        raise InputError(f"{options.source}: is measured already; give --threshold PART=VALUE to label by it")
+    given = [name for name in ("model", "mask", "sphere") if getattr(options, name)]
+    if given:
+        raise InputError(f"--{given[0]}: measures, and {options.source} is measured already; give the run instead")
+    found = read_occupancy(options.source)
+    thresholds = parse_thresholds(options.threshold)
+    folder = options.outdir or options.source.parent
+    target = labelling_of(options, found.parts, thresholds, None, folder)
+    assert target is not None
+    return Result(found, None, target.of(found))
+
+
+def _settings(options: OccupancyOptions) -> dict[str, object]:
+    """Return the options that say how something was measured, as values that JSON holds."""
+    names = {"source", "model", "parts", "fit", "mask", "sphere", "resolution", "enclosed", "epoch", "centres"}
+    return options.model_dump(mode="json", include=names)
+
+
+def measure_occupancy(
+    source: Source, regions: list[Region], whole: Whole | None, normalise: str = "ensemble"
+) -> Occupancy:
+    """Return how much of each region there is in each volume of a source.
+
+    Raises
+    ------
+    InputError
+        Where a volume can't be measured, or there is no density where the model lies.
+    """
+    volumes = track(source.volumes(), "Measuring", total=len(source.index), unit="volumes")
+    measured = Measure(regions, source.frame, whole).of(volumes)
+    values = measured.ratio / _units(measured, regions, whole, normalise)
+    facts = {
+        "box": source.frame.box,
+        "pixel_size": source.frame.pixel_size,
+        "normalise": normalise,
+        "solvent": float(measured.solvent.mean()),
+    }
+    return Occupancy(
+        source.index, tuple(each.name for each in regions), values, np.array([each.whole for each in regions]), facts
+    )
+
+
+def _units(measured: Measured, regions: list[Region], whole: Whole | None, normalise: str) -> Floats:
+    """Return (n or 1, C): the ratio that a part of occupancy 1 has."""
+    if normalise == "none":
+        return np.ones((1, len(regions)))
+    if whole is None:
+        # Of masks alone, the particle is where the mean of all volumes has most of its density (method.md: half the
+        # 99th percentile).
+        solvent = float(measured.solvent.mean())
+        particle = measured.mean > float(np.percentile(measured.mean, 99)) / 2
+        density = np.array([float(measured.mean[particle].mean()) - solvent if particle.any() else 0.0])
+        is_model = np.zeros(len(regions), dtype=bool)
+        per_mass = density
+    else:
+        per_mass = measured.whole.mean(keepdims=True) if normalise == "ensemble" else measured.whole
+        density = per_mass * whole.mass / int(whole.mask.sum())  # per voxel
+        is_model = np.isfinite([each.whole for each in regions])
+    dark = np.flatnonzero(~(per_mass > 0))
+    if len(dark):
+        where = "where the model lies" if whole is not None else "of a particle"
+        which = f"volume {int(dark[0]) + 1} has" if len(per_mass) > 1 else "the volumes have"
+        raise InputError(
+            f"{which} no density {where} above that of the solvent: is protein dark in them, or the model not fitted? "
+            "Invert the maps, or fit the model (`napari-tomodrgn fit`) and give --fit"
+        )
+    return np.where(is_model, per_mass[:, None], density[:, None])
