@@ -11,11 +11,10 @@ import numpy as np
 
 from napari_tomodrgn.analysis.folder import AnalysisFolder, read_labels, write_labels
 from napari_tomodrgn.analysis.occupancy.options import OccupancyOptions
-from napari_tomodrgn.analysis.occupancy.result import TABLE, Occupancy
+from napari_tomodrgn.analysis.occupancy.result import Occupancy
 from napari_tomodrgn.analysis.occupancy.thresholds import Labels, Threshold, column_of, threshold_labels
 from napari_tomodrgn.files import atomic_open, refuse_existing
 
-ROOM = "occupancy"  # folder of tables in the analysis of an epoch
 _EPOCH = re.compile(r"epoch-(\d{4,})")
 
 
@@ -99,20 +98,10 @@ class Target:
         return Labelling(occupancy, self.thresholds, labels, self.analysis, self.name, self.folder, of_classes)
 
 
-def table_folder(analysis: AnalysisFolder, name: str) -> Path:
-    """Return the folder of a table in the analysis of an epoch."""
-    return analysis.path / ROOM / name
-
-
-def tables_of(analysis: AnalysisFolder) -> dict[str, Path]:
-    """Return the tables in the analysis of an epoch, by name."""
-    return {path.parent.name: path for path in sorted((analysis.path / ROOM).glob(f"*/{TABLE}"))}
-
-
 def analysis_of_table(path: Path) -> AnalysisFolder | None:
     """Return the analysis of a run that a table lies in, ``None`` where it lies in none."""
     path = path.absolute()
-    if len(path.parents) < 6 or path.parents[1].name != ROOM or path.parents[3].name != "analysis":
+    if len(path.parents) < 6 or path.parents[1].name != "occupancy" or path.parents[3].name != "analysis":
         return None
     epoch = _EPOCH.fullmatch(path.parents[2].name)
     return AnalysisFolder(path.parents[4], int(epoch[1])) if epoch else None

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from napari_tomodrgn.analysis.occupancy.labelling import Labelling, labelling_of, table_folder
+from napari_tomodrgn.analysis.occupancy.labelling import Labelling, labelling_of
 from napari_tomodrgn.analysis.occupancy.masks import Region, Whole
 from napari_tomodrgn.analysis.occupancy.measure import Measure, Measured
 from napari_tomodrgn.analysis.occupancy.options import OccupancyOptions
@@ -58,7 +58,7 @@ def occupancy(options: OccupancyOptions) -> Result:
     if folder is None:
         if source.folder is None:
             raise InputError(f"{options.source}: is a folder of maps, so give --outdir for what is measured in them")
-        folder = table_folder(source.folder, options.name)
+        folder = source.folder.occupancy(options.name)
     refuse_existing(folder, options.overwrite)
     regions, whole = asked_regions(options, source.frame, source.origin)
     names = tuple(region.name for region in regions)

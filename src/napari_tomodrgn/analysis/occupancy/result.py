@@ -83,7 +83,7 @@ def read_occupancy(path: Path) -> Occupancy:
     """Read the table that :meth:`Occupancy.write` wrote; raises one sentence on anything else."""
     advice = "give the occupancy.csv of `napari-tomodrgn occupancy`"
     try:
-        table = pd.read_csv(path, dtype=dict.fromkeys(KEYS, str), keep_default_na=False)
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such table; {advice}") from error
     except (OSError, ValueError) as error:
@@ -92,10 +92,7 @@ def read_occupancy(path: Path) -> Occupancy:
     parts = [name for name in table.columns if name not in KEYS]
     if not keys or not parts or not len(table):
         raise InputError(f"{path}: has no rows of occupancies by volume or particle; {advice}")
-    wrong = next((name for name in parts if table[name].dtype.kind not in "if"), None)
-    if wrong is not None:
-        raise InputError(f"{path}: column {wrong} is not of numbers; {advice}")
-    values = table[parts].to_numpy(np.float64)
+    values = np.stack([_numbers(table, name, path) for name in parts], axis=1)
     if not np.isfinite(values).all():
         row, column = (int(each[0]) for each in np.nonzero(~np.isfinite(values)))
         raise InputError(f"{path}, line {row + 2}: {parts[column]} is no finite number; measure again")
@@ -110,3 +107,10 @@ def read_occupancy(path: Path) -> Occupancy:
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{document}: does not belong to {path.name} ({error}); measure again") from error
     return Occupancy(table[keys], tuple(parts), values, whole, facts)
+
+
+def _numbers(table: pd.DataFrame, name: str, path: Path) -> Floats:
+    try:
+        return pd.to_numeric(table[name]).to_numpy(np.float64)
+    except ValueError as error:
+        raise InputError(f"{path}: column {name} is not of numbers ({error}); measure again") from error
