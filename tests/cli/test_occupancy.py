@@ -148,10 +148,10 @@ def test_what_is_refused_leaves_nothing_behind(cli: Cli, own_run: Path, four_cha
 def test_a_table_that_is_none_is_refused(cli: Cli, tmp_path: Path) -> None:
     table = tmp_path / "occupancy.csv"
     check(cli("occupancy", table, "--threshold", "A=1"), 2, ("occupancy.csv", "no such table"))
-    table.write_text("volume,A\nv1.mrc,0.5\nv2.mrc,nan\n")
+    table.write_text("volume,A\nv1.mrc,0.5\nv2.mrc,inf\n")
     check(cli("occupancy", table), 2, ("is measured already", "--threshold PART=VALUE"))
     check(cli("occupancy", table, "--threshold", "A=1"), 2, ("line 3", "A is no finite number"))
-    table.write_text("volume,A\nv1.mrc,much\n")
+    table.write_text("volume,A\nv1.mrc,nan\n")
     check(cli("occupancy", table, "--threshold", "A=1"), 2, ("column A is not of numbers",))
     table.write_text("tomogram,particle\nt,1\n")
     check(cli("occupancy", table, "--threshold", "A=1"), 2, ("no rows of occupancies",))
