@@ -13,6 +13,7 @@ from napari_tomodrgn.particles.atoms import Atoms
 
 FORMAT = 1
 Floats = npt.NDArray[np.float64]
+Hand = Literal["keep", "flip"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Placement:
 
     rotation: Floats
     shift: Floats
-    hand: Literal["keep", "flip"] = "keep"
+    hand: Hand = "keep"
 
     def in_box(self, atoms: Atoms, box: int, pixel_size: float) -> Atoms:
         """Return atoms in the frame of a map: 0 Å is the centre of voxel (0, 0, 0)."""
