@@ -37,16 +37,17 @@ def write_fit_folder(found: ModelFit, outdir: Path, *, figures: bool = True, ove
 
 def fit_figure(found: ModelFit) -> Figure:
     """Three slices through the model in each hand of the map: grey the map, coloured the outline of the model."""
-    figure = new_figure(8.4, 6.6)
+    figure = new_figure(8.4, 6.5)
+    figure.set_layout_engine("constrained", h_pad=0.16, rect=(0, 0, 1, 0.97))  # room for the rows' names
     axes = figure.subplots(2, 3)
     ordered = sorted(found.hands, key=lambda each: each is not found.chosen)
     for row, hand_fit in zip(axes, ordered, strict=True):
         _draw_slices(row, found, hand_fit)
-    stems = ", ".join(path.name for path in found.files[:3]) + (", …" if len(found.files) > 3 else "")
+    stems = ", ".join(path.name for path in found.files[:3]) + (" …" if len(found.files) > 3 else "")
     target = found.target
     figure.supxlabel(
-        f"{found.path.name} ({target.box}³ voxels of {target.pixel_size:.3g} Å), {len(found.atoms):,} atoms of {stems}.\n"
-        "Slices through the model's centre; the outline encloses 95 % of its density. Upper row: the fit that was taken.",
+        f"{found.path.name}: {target.box}³ voxels of {target.pixel_size:.3g} Å. {len(found.atoms):,} atoms of {stems}\n"
+        "Slices through the model's centre; the outline holds 95 % of its density. Upper row: the fit that was taken.",
         fontsize=8, x=0.01, ha="left", color=INK,
     )  # fmt: skip
     return figure
@@ -80,10 +81,11 @@ def _draw_slices(row: npt.NDArray[np.object_], found: ModelFit, hand_fit: HandFi
     _scale_bar(row[0], box, pixel_size)
     hand = "map as it is" if hand_fit.placement.hand == "keep" else "map mirrored"
     shells = f"shells {hand_fit.shells:.3f}, " if np.isfinite(hand_fit.shells) else ""
-    row[0].text(
-        0, 1.16, f"{hand}: {shells}correlation {hand_fit.correlation:.3f}", fontsize=10, fontweight="bold",
+    named = row[0].text(
+        0, 1.13, f"{hand}: {shells}correlation {hand_fit.correlation:.3f}", fontsize=10, fontweight="bold",
         color=INK if is_chosen else GREY, transform=row[0].transAxes,
     )  # fmt: skip
+    named.set_in_layout(False)  # as wide as the row
 
 
 def _scale_bar(axes: Axes, box: int, pixel_size: float) -> None:

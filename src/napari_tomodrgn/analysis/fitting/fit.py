@@ -195,8 +195,8 @@ def _check_extent(atoms: Atoms, target: Map, options: FitOptions) -> None:
     extent = float(np.ptp(atoms.position, axis=0).max())
     if extent > 2 * side:
         raise InputError(
-            f"{options.model}: is {extent:.0f} Å long, the map {side:.0f} Å; give the --pixel-size that the map has, or "
-            "a map that shows the whole molecule"
+            f"{options.model}: is {extent:.0f} Å long, the map {side:.0f} Å; give the map's --pixel-size, or a "
+            "map that shows the whole molecule"
         )
     if options.search and extent < LEAST_EXTENT * side:
         log.warning(
