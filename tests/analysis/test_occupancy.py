@@ -1,5 +1,8 @@
 """Occupancies against the published table of the 50S, planted parts, and sums made voxel by voxel."""
 
+import shutil
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,8 @@ from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.imaging.atom_density import SIGMA, atom_density
 from napari_tomodrgn.particles.atoms import read_atoms
 from napari_tomodrgn.particles.maps import flip_hand, read_map, write_map
+from napari_tomodrgn.runs.latents import Latents
+from napari_tomodrgn.runs.run import Run
 
 FRAME = Frame(32, 5.0)
 
@@ -124,6 +129,37 @@ def test_volumes_in_blocks_are_measured_as_one_by_one() -> None:
     np.testing.assert_allclose(found.mean, volumes.mean(axis=0), atol=1e-6)
 
 
+def test_volumes_are_let_go_once_they_are_measured() -> None:
+    """Memory does not grow with the number of volumes."""
+    generator = np.random.default_rng(2)
+    alive: list[weakref.ref[np.ndarray]] = []
+    most = 0
+
+    def volumes() -> Iterator[np.ndarray]:
+        nonlocal most
+        for _ in range(5 * AT_ONCE):
+            volume = generator.standard_normal((8, 8, 8)).astype(np.float32)
+            alive.append(weakref.ref(volume))
+            most = max(most, sum(each() is not None for each in alive))
+            yield volume
+
+    Measure([Region("all", np.ones((8, 8, 8), dtype=np.float32), 1.0)], Frame(8, 1.0)).of(volumes())
+
+    assert most <= 2 * AT_ONCE
+
+
+def test_a_particle_whose_volume_is_no_number_is_named(analysed_run: Run, tmp_path: Path) -> None:
+    """As a training that went astray leaves them."""
+    run = Path(shutil.copytree(analysed_run.path, tmp_path / "run"))
+    latents = Latents.load(run / "latents" / "epoch-0002.npz")
+    latents.z_mean[3] = np.nan
+    latents.save(run / "latents" / "epoch-0002.npz")
+    tomogram, particle = latents.ids[3]
+    options = OccupancyOptions(source=run, epoch=2, sphere=("96,96,96,40",))
+    with pytest.raises(InputError, match=rf"tomogram {tomogram}, particle {particle}: has voxels that are NaN"):
+        occupancy(options)
+
+
 def test_units_and_background_of_maps_do_not_matter(four_chains: Path, assembly: Path, tmp_path: Path) -> None:
     for path in assembly.glob("*.mrc"):
         write_map(tmp_path / path.name, 0.01 * read_map(path).values - 40, FRAME.pixel_size)
@@ -181,7 +217,7 @@ def test_masks_and_spheres_need_no_model(four_chains: Path, assembly: Path, tmp_
     write_map(tmp_path / "cloud.mrc", regions[0].mask, FRAME.pixel_size)
     found = measured(assembly, mask=(tmp_path / "cloud.mrc",), sphere=("80,80,104,12",))
     gone = np.array(["A" in name for name in found.index["volume"]])
-    assert found.parts == ("cloud", "sphere 80,80,104,12")
+    assert found.parts == ("cloud", "sphere 80 80 104 12")
     assert found.values[gone].max() < 0.2
     assert found.values[~gone].min() > 0.4
 

@@ -18,7 +18,7 @@ from napari_tomodrgn.runs.run import Run
 
 from .conftest import Cli, check, listing
 
-SPHERE = "96,96,96,50"  # the run's box is 16 voxels of 12 Å
+SPHERE, COLUMN = "96,96,96,50", "sphere 96 96 96 50"  # the run's box is 16 voxels of 12 Å
 
 
 @pytest.fixture
@@ -53,11 +53,14 @@ def test_every_particle_of_a_run_is_measured_and_known_everywhere(cli: Cli, own_
     for (tomogram, particle), volume in written_volumes(own_run).items():
         row = table[(table["tomogram"] == tomogram) & (table["particle"] == particle)]
         level = np.median(volume[solvent])
-        assert row[f"sphere {SPHERE}"].item() == pytest.approx(((volume - level) * mask).sum() / mask.sum(), rel=0.05)
+        assert row[COLUMN].item() == pytest.approx(((volume - level) * mask).sum() / mask.sum(), rel=0.05)
     run = Run.open(own_run)
-    known = columns_of_run(run, 2, run.latents(2).ids)[f"occupancy sphere {SPHERE}"]
+    known = columns_of_run(run, 2, run.latents(2).ids)[f"occupancy {COLUMN}"]
     assert isinstance(known, Numbers)
-    np.testing.assert_allclose(known.values, table[f"sphere {SPHERE}"], rtol=1e-4)
+    np.testing.assert_allclose(known.values, table[COLUMN], rtol=1e-4)
+    least = float(table[COLUMN].median())
+    assert cli("select", own_run, "--between", f"occupancy {COLUMN}:{least}:", "--name", "full").code == 0
+    assert len(run.selection("full")) == (known.values >= least).sum() == 12
 
 
 def test_thresholds_make_a_labelling_of_the_run(cli: Cli, own_run: Path) -> None:
@@ -65,20 +68,20 @@ def test_thresholds_make_a_labelling_of_the_run(cli: Cli, own_run: Path) -> None
     folder = AnalysisFolder(own_run, 2)
     path = folder.occupancy("occupancy") / "occupancy.csv"
     table = pd.read_csv(path, dtype={"tomogram": str, "particle": str})
-    middle = float(table[f"sphere {SPHERE}"].median())
+    middle = float(table[COLUMN].median())
 
-    outcome = cli("occupancy", path, "--threshold", f"sphere {SPHERE}={middle}")
+    outcome = cli("occupancy", path, "--threshold", f"{COLUMN}={middle}")
 
     assert outcome.stdout.split() == [str(folder.labels("occupancy-2"))]
     labels = read_labels(folder.labels("occupancy-2"))
     for row in table.to_dict("records"):
-        assert labels[row["tomogram"], row["particle"]] == int(row[f"sphere {SPHERE}"] >= middle)
+        assert labels[row["tomogram"], row["particle"]] == int(row[COLUMN] >= middle)
     assert folder.labellings() == ["kmeans-3", "occupancy-2"]
     run = Run.open(own_run)
     known = columns_of_run(run, 2, run.latents(2).ids)["occupancy-2"]
     assert isinstance(known, Classes)
     assert sorted(known.sizes) == [12, 12]
-    check(cli("occupancy", path, "--threshold", f"sphere {SPHERE}=0"), 2, ("labels-occupancy-2.csv", "exists already"))
+    check(cli("occupancy", path, "--threshold", f"{COLUMN}=0"), 2, ("labels-occupancy-2.csv", "exists already"))
     assert cli("select", own_run, "--clusters", 1, "--labels", folder.labels("occupancy-2"), "--name", "full").code == 0
     assert len(run.selection("full")) == 12
 
@@ -89,12 +92,12 @@ def test_labels_of_class_centres_go_to_their_particles(cli: Cli, own_run: Path) 
     assert cli("occupancy", own_run, *options).code == 0
     path = folder.occupancy("centres") / "occupancy.csv"
     table = pd.read_csv(path, dtype={"label": int})
-    assert list(table.columns) == ["label", "tomogram", "particle", f"sphere {SPHERE}"]
-    value = float(table[f"sphere {SPHERE}"].max())
+    assert list(table.columns) == ["label", "tomogram", "particle", COLUMN]
+    value = float(table[COLUMN].max())
 
-    assert cli("occupancy", path, "--threshold", f"sphere {SPHERE}={value * 0.9999}", "--name", "full").code == 0
+    assert cli("occupancy", path, "--threshold", f"{COLUMN}={value * 0.9999}", "--name", "full").code == 0
 
-    fullest = int(table["label"][table[f"sphere {SPHERE}"].idxmax()])
+    fullest = int(table["label"][table[COLUMN].idxmax()])
     classes = read_labels(folder.labels("kmeans-3"))
     assert read_labels(folder.labels("full-2")) == {each: int(label == fullest) for each, label in classes.items()}
 

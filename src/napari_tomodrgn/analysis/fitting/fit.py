@@ -17,11 +17,10 @@ from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_open, atomic_path, refuse_existing
 from napari_tomodrgn.imaging.atom_density import outside_box
 from napari_tomodrgn.particles.atoms import Atoms, model_files, read_atoms, without_waters
-from napari_tomodrgn.particles.maps import Map, flip_hand, read_map, write_map
+from napari_tomodrgn.particles.maps import Map, flip_hand, known_pixel_size, read_map, write_map
 from napari_tomodrgn.particles.mrc_header import read_header
 
 DOCUMENT, FLIPPED = "fit.json", "map-flipped.mrc"
-UNSET_PIXEL_SIZES = (0.0, 1.0)  # what programs write into headers when they don't know
 MOST_OUTSIDE = 0.5  # of the atoms
 TOO_CLOSE = 0.05  # of the shell correlations of both hands
 LEAST_EXTENT = 0.25  # of the map's side: below that the search sees too little of a model
@@ -178,12 +177,7 @@ def _choose(hands: list[HandFit], hand: str) -> HandFit:
 
 def _read_target(options: FitOptions) -> Map:
     found = read_map(options.map)
-    pixel_size = options.pixel_size or found.pixel_size
-    if options.pixel_size is None and pixel_size in UNSET_PIXEL_SIZES:
-        raise InputError(
-            f"{options.map}: has a voxel size of {pixel_size:g} Å in its header, which means that it was not set; give "
-            "--pixel-size"
-        )
+    pixel_size = options.pixel_size or known_pixel_size(options.map, found.pixel_size)
     if not np.ptp(found.values):
         raise InputError(f"{options.map}: has the same value in every voxel; give a map of something")
     return Map(found.values, pixel_size)

@@ -51,8 +51,10 @@ class Measure:
         self._frame, self._has_whole = frame, whole is not None
         self._solvent = solvent_of(np.any(table, axis=0).reshape(rows[0].shape))
 
-    def of(self, volumes: Iterable[npt.NDArray[np.float32]]) -> Measured:
+    def of(self, volumes: Iterable[npt.NDArray[np.float32]], names: Sequence[str] = ()) -> Measured:
         """Return what is measured in volumes (D, D, D), which are looked at one after the other.
+
+        ``names`` say of what each one is, for whoever has to find one that is bad.
 
         Raises
         ------
@@ -61,8 +63,8 @@ class Measure:
         """
         found, solvents, total, count = [], [], np.zeros((self._frame.box,) * 3), 0
         for block in _blocks(volumes):
-            for number, volume in enumerate(block, count + 1):
-                self._check(volume, number)
+            for number, volume in enumerate(block, count):
+                self._check(volume, names[number] if names else f"volume {number + 1}")
                 total += volume
             solvents.append(np.array([self._solvent_density(volume) for volume in block]))
             sums = np.stack([volume.ravel()[self.voxels] for volume in block]) @ self._weights
@@ -79,12 +81,12 @@ class Measure:
         """Return the median over the solvent, which neighbours and gold beads move less than a mean."""
         return float(np.median(volume.ravel()[self._solvent])) if len(self._solvent) else 0.0
 
-    def _check(self, volume: npt.NDArray[np.float32], number: int) -> None:
+    def _check(self, volume: npt.NDArray[np.float32], name: str) -> None:
         if volume.shape != (self._frame.box,) * 3:
             found = " x ".join(map(str, volume.shape))
-            raise InputError(f"volume {number}: has {found} voxels, the masks are for {self._frame}; give one size")
+            raise InputError(f"{name}: has {found} voxels, the masks are for {self._frame}; give one size")
         if not np.isfinite(volume).all():
-            raise InputError(f"volume {number}: has voxels that are NaN or infinite; decode an earlier epoch")
+            raise InputError(f"{name}: has voxels that are NaN or infinite; choose an earlier --epoch")
 
 
 def solvent_of(inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:

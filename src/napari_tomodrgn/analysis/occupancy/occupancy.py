@@ -100,7 +100,7 @@ def measure_occupancy(
         Where a volume can't be measured, or there is no density where the model lies.
     """
     volumes = track(source.volumes(), "Measuring", total=len(source.index), unit="volumes")
-    measured = Measure(regions, source.frame, whole).of(volumes)
+    measured = Measure(regions, source.frame, whole).of(volumes, source.names)
     values = measured.ratio / _units(measured, regions, whole, normalise)
     facts = {
         "box": source.frame.box,

@@ -94,4 +94,4 @@ def sphere_region(text: str, frame: Frame) -> Region:
     if not mask.any():
         raise InputError(f"--sphere {text}: holds no voxel of the maps of {frame}; they reach from 0 to "
                          f"{frame.box * frame.pixel_size:.0f} Å")  # fmt: skip
-    return Region(f"sphere {text}", mask, float(mask.sum(dtype=np.float64)))
+    return Region(f"sphere {z:g} {y:g} {x:g} {radius:g}", mask, float(mask.sum(dtype=np.float64)))

@@ -12,13 +12,12 @@ from napari_tomodrgn.analysis.folder import AnalysisFolder, read_centres
 from napari_tomodrgn.analysis.occupancy.masks import Frame
 from napari_tomodrgn.analysis.occupancy.options import OccupancyOptions
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.particles.maps import flip_hand, read_map
+from napari_tomodrgn.particles.maps import flip_hand, known_pixel_size, read_map
 from napari_tomodrgn.particles.mrc_header import read_header
 from napari_tomodrgn.reconstruction.volumes import VolumesOptions, rows_to_decode
 from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.run import Run
 
-UNSET_PIXEL_SIZES = (0.0, 1.0)  # what programs write into headers when they don't know
 Volume = npt.NDArray[np.float32]
 
 
@@ -46,6 +45,15 @@ class Source:
     origin: tuple[float, float, float]
     volumes: Callable[[], Iterator[Volume]]
     folder: AnalysisFolder | None
+
+    @property
+    def names(self) -> list[str]:
+        """Of what each volume is, in words."""
+        columns = [f"{name} " if name != "volume" else "" for name in self.index.columns]
+        return [
+            ", ".join(column + value for column, value in zip(columns, row, strict=True))
+            for row in self.index.to_numpy().tolist()
+        ]
 
 
 def open_source(options: OccupancyOptions) -> Source:
@@ -124,12 +132,7 @@ def _of_folder(path: Path, pixel_size: float | None) -> Source:
                 f"{unlike}: has voxels of {sides[unlike]:.4g} Å, {files[0].name} of {first.pixel_size:.4g} Å; give "
                 "maps of one pixel size, or say which is right with --pixel-size"
             )
-        if first.pixel_size in UNSET_PIXEL_SIZES:
-            raise InputError(
-                f"{files[0]}: has a voxel size of {first.pixel_size:g} Å in its header, which means that it was not "
-                "set; give --pixel-size"
-            )
-        pixel_size = first.pixel_size
+        pixel_size = known_pixel_size(files[0], first.pixel_size)
     index = pd.DataFrame({"volume": [each.name for each in files]})
 
     def volumes() -> Iterator[Volume]:
