@@ -47,7 +47,7 @@ BOX, PIXEL_SIZE, NOISE, FARTHEST = 36, 12.0, 0.3, 40.0  # px, Å, of the map's s
 def rank_correlations(data: Path, options: dict[str, Any]) -> dict[str, float]:
     """Return the medians over volumes and over chains of the rank correlation with the published table."""
     model = data / "50S"
-    asked = OccupancyOptions(source=model, model=(model,), parts=("prots1",), outdir=model / "unused", **options)
+    asked = OccupancyOptions(run=model, model=(model,), parts=("prots1",), outdir=model / "unused", **options)
     found = occupancy(asked).occupancy
     table = pd.read_csv(model / "occupancies_expected.csv", header=[0, 1], index_col=0)
     rows = [int(name.removesuffix(".mrc").rpartition("_")[2]) for name in found.index["volume"]]

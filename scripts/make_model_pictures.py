@@ -26,7 +26,7 @@ def main() -> None:
         write_fit_folder(fit(FitOptions(model=data / "50S", map=ribosomes)), folder / "fit")
         shutil.copy(folder / "fit" / "fit.png", PICTURES / "fit.png")
         options = OccupancyOptions(
-            source=data / "50S",
+            run=data / "50S",
             model=(data / "50S",),
             parts=("prots1",),
             threshold=("U=1", "T=0.8"),

@@ -17,6 +17,7 @@ from napari_tomodrgn.analysis.occupancy.occupancy import occupancy
 from napari_tomodrgn.analysis.occupancy.options import OccupancyOptions
 from napari_tomodrgn.analysis.occupancy.regions import sphere_region
 from napari_tomodrgn.analysis.occupancy.result import Occupancy
+from napari_tomodrgn.cli.options import words_of
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.imaging.atom_density import SIGMA, atom_density
 from napari_tomodrgn.particles.atoms import read_atoms
@@ -52,7 +53,7 @@ def assembly(four_chains: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def measured(source: Path, **options: Any) -> Occupancy:
-    return occupancy(OccupancyOptions(source=source, outdir=source / "unused", **options)).occupancy
+    return occupancy(OccupancyOptions(run=source, outdir=source / "unused", **options)).occupancy
 
 
 def test_the_50s_ranks_as_in_the_published_table(shared_data: Path) -> None:
@@ -155,7 +156,7 @@ def test_a_particle_whose_volume_is_no_number_is_named(analysed_run: Run, tmp_pa
     latents.z_mean[3] = np.nan
     latents.save(run / "latents" / "epoch-0002.npz")
     tomogram, particle = latents.ids[3]
-    options = OccupancyOptions(source=run, epoch=2, sphere=("96,96,96,40",))
+    options = OccupancyOptions(run=run, epoch=2, sphere=("96,96,96,40",))
     with pytest.raises(InputError, match=rf"tomogram {tomogram}, particle {particle}: has voxels that are NaN"):
         occupancy(options)
 
@@ -250,7 +251,7 @@ def test_what_can_not_be_measured_is_said(
     if "model" in options:
         options["model"] = (four_chains,)
     with pytest.raises(InputError, match=sentence):
-        occupancy(OccupancyOptions(source=assembly, **options))
+        occupancy(OccupancyOptions(run=assembly, **options))
 
 
 def test_maps_that_do_not_go_together_are_refused(four_chains: Path, tmp_path: Path) -> None:
@@ -273,3 +274,13 @@ def test_maps_without_protein_are_refused(four_chains: Path, assembly: Path, tmp
         write_map(tmp_path / "dark.mrc", bad, 5.0, overwrite=True)
     with pytest.raises(InputError, match=r"dark.mrc: 1 of 32768 voxels are NaN"):
         measured(tmp_path, model=(four_chains,))
+
+
+def test_a_form_gives_several_in_one_text() -> None:
+    options = OccupancyOptions(run=Path("run"), parts="half=A,B; D", threshold=("A=1; B=2", "C=3"), model="a.pdb;b.pdb")  # type: ignore[arg-type]
+    assert options.parts == ("half=A,B", "D")
+    assert options.threshold == ("A=1", "B=2", "C=3")
+    assert options.model == (Path("a.pdb"), Path("b.pdb"))
+    words = words_of(options, options.model_fields_set)
+    assert words[:5] == ["run", "--model", "a.pdb", "--model", "b.pdb"]
+    assert words[5:9] == ["--parts", "half=A,B", "--parts", "D"]

@@ -126,8 +126,8 @@ def labelling_of(
     for each in thresholds:
         column_of(parts, each.part)
     of_classes = options.centres
-    if analysis is None and options.source.suffix.lower() == ".csv" and options.outdir is None:
-        analysis = analysis_of_table(options.source)
+    if analysis is None and options.run.suffix.lower() == ".csv" and options.outdir is None:
+        analysis = analysis_of_table(options.run)
     name = f"{options.name}-{2 ** len(thresholds)}"
     for path in _paths(analysis, name, folder):
         refuse_existing(path, options.overwrite)

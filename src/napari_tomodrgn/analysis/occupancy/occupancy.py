@@ -51,13 +51,13 @@ def occupancy(options: OccupancyOptions) -> Result:
     thresholds = parse_thresholds(options.threshold)
     if not options.name.isascii() or not options.name.isalpha() or not options.name.islower():
         raise InputError(f"--name {options.name}: expected lower-case letters only, as occupancy")
-    if options.source.suffix.lower() == ".csv":
+    if options.run.suffix.lower() == ".csv":
         return _labelled_again(options)
     source = open_source(options)
     folder = options.outdir
     if folder is None:
         if source.folder is None:
-            raise InputError(f"{options.source}: is a folder of maps, so give --outdir for what is measured in them")
+            raise InputError(f"{options.run}: is a folder of maps, so give --outdir for what is measured in them")
         folder = source.folder.occupancy(options.name)
     refuse_existing(folder, options.overwrite)
     regions, whole = asked_regions(options, source.frame, source.origin)
@@ -71,13 +71,13 @@ def occupancy(options: OccupancyOptions) -> Result:
 def _labelled_again(options: OccupancyOptions) -> Result:
     """Label by thresholds on a table that is there."""
     if not options.threshold:
-        raise InputError(f"{options.source}: is measured already; give --threshold PART=VALUE to label by it")
+        raise InputError(f"{options.run}: is measured already; give --threshold PART=VALUE to label by it")
     given = [name for name in ("model", "mask", "sphere") if getattr(options, name)]
     if given:
-        raise InputError(f"--{given[0]}: measures, and {options.source} is measured already; give the run instead")
-    found = read_occupancy(options.source)
+        raise InputError(f"--{given[0]}: measures, and {options.run} is measured already; give the run instead")
+    found = read_occupancy(options.run)
     thresholds = parse_thresholds(options.threshold)
-    folder = options.outdir or options.source.parent
+    folder = options.outdir or options.run.parent
     target = labelling_of(options, found.parts, thresholds, None, folder)
     assert target is not None
     return Result(found, None, target.of(found))
@@ -85,7 +85,7 @@ def _labelled_again(options: OccupancyOptions) -> Result:
 
 def _settings(options: OccupancyOptions) -> dict[str, object]:
     """Return the options that say how something was measured, as values that JSON holds."""
-    names = {"source", "model", "parts", "fit", "mask", "sphere", "resolution", "enclosed", "epoch", "centres"}
+    names = {"run", "model", "parts", "fit", "mask", "sphere", "resolution", "enclosed", "epoch", "centres"}
     return options.model_dump(mode="json", include=names)
 
 

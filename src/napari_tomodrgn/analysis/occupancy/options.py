@@ -1,9 +1,9 @@
 """The options of ``occupancy``."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from napari_tomodrgn.analysis.occupancy.masks import ENCLOSED
 
@@ -16,8 +16,9 @@ class OccupancyOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: Path = Field(
-        description="A run, a folder of maps (.mrc), or an occupancy.csv that was measured before, for --threshold.",
+    run: Path = Field(
+        description="Run directory; or a folder of maps (.mrc), or an occupancy.csv that was measured before, for "
+        "--threshold.",
         json_schema_extra={"argument": True},
     )
     model: tuple[Path, ...] = Field(
@@ -102,3 +103,16 @@ class OccupancyOptions(BaseModel):
     )
     figures: bool = Field(True, description="Draw figures, PNG and PDF.")
     overwrite: bool = Field(False, description="Replace a result of the same name.")
+
+    @field_validator("model", "parts", "mask", "sphere", "threshold", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        """Take several in one text, separated by semicolons, as a form has them."""
+        values = [value] if isinstance(value, str | Path) else value
+        return [
+            part for each in values for part in (_parts_of(each) if isinstance(each, str) else [each])
+        ]  # fmt: skip
+
+
+def _parts_of(text: str) -> list[str]:
+    return [part.strip() for part in text.split(";") if part.strip()]

@@ -65,7 +65,7 @@ def open_source(options: OccupancyOptions) -> Source:
         Where there is neither a run nor a folder of maps, the maps are of several sizes, or the run lacks what is asked
         for.
     """
-    path = options.source
+    path = options.run
     if (path / layout.DOCUMENT).is_file() or path.name == layout.DOCUMENT:
         if options.pixel_size is not None:
             raise InputError("--pixel-size: is for a folder of maps, a run knows its own; leave it out")
@@ -81,7 +81,7 @@ def _of_run(options: OccupancyOptions) -> Source:
     from napari_tomodrgn.training.checkpoints import load_model
     from napari_tomodrgn.training.device import choose_compute
 
-    run = Run.open(options.source)
+    run = Run.open(options.run)
     epoch = run.chosen_epoch if options.epoch is None else options.epoch
     run.checkpoint(epoch)
     folder = AnalysisFolder(run.path, epoch)
