@@ -168,6 +168,21 @@ def test_units_and_background_of_maps_do_not_matter(four_chains: Path, assembly:
     np.testing.assert_allclose(second, first, atol=0.02)
 
 
+def test_a_model_that_does_not_fit_is_told(
+    four_chains: Path, assembly: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    facts = measured(assembly, model=(four_chains,)).facts
+    assert facts["model_correlation"] > 0.9
+    assert not caplog.messages
+    fit = tmp_path / "fit.json"
+    fit.write_text(
+        '{"format": 1, "hand": "keep", "rotation": [[0,-1,0],[-1,0,0],[0,0,-1]], '
+        '"shift_from_voxel_half_box": [90, 70, 55]}'
+    )
+    assert measured(assembly, model=(four_chains,), fit=fit).facts["model_correlation"] < 0.4
+    assert "the model has little to do with the mean of all volumes" in caplog.text
+
+
 def test_each_volume_may_be_its_own_measure(four_chains: Path, assembly: Path, tmp_path: Path) -> None:
     """A map of twice the contrast looks twice as full, unless each volume is divided by its own whole."""
     whole = read_map(assembly / "without_..mrc").values

@@ -51,8 +51,9 @@ class Region:
 
 @dataclass(frozen=True)
 class Whole:
-    """The whole model: the mask (D, D, D) of its density, true or false, and what that adds up to."""
+    """The whole model: its density (D, D, D), the mask of that, true or false, and what it adds up to there."""
 
+    density: Floats
     mask: npt.NDArray[np.bool_]
     mass: float
 
@@ -110,7 +111,7 @@ def model_regions(
         mass = float(own[mask].sum(dtype=np.float64))
         regions.append(Region(name, mask.astype(np.float32), mass, float(whole[mask].sum(dtype=np.float64)) / mass))
     mask = enclosing(whole, share)
-    return regions, Whole(mask, float(whole[mask].sum(dtype=np.float64)))
+    return regions, Whole(whole, mask, float(whole[mask].sum(dtype=np.float64)))
 
 
 def named_parts(atoms: Atoms, parts: Sequence[str]) -> dict[str, list[int]]:

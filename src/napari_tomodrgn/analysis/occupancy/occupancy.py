@@ -1,5 +1,6 @@
 """The ``occupancy`` command: how much of each part of a complex is there, in each volume."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import refuse_existing
 from napari_tomodrgn.progress import track
 
+LEAST_CORRELATION = 0.4  # of model and mean volume; even a third of the 50S reaches 0.6
+log = logging.getLogger("napari_tomodrgn")
 Floats = npt.NDArray[np.float64]
 
 
@@ -108,9 +111,22 @@ def measure_occupancy(
         "normalise": normalise,
         "solvent": float(measured.solvent.mean()),
     }
+    if whole is not None:
+        facts["model_correlation"] = _correlation(whole, measured.mean)
     return Occupancy(
         source.index, tuple(each.name for each in regions), values, np.array([each.whole for each in regions]), facts
     )
+
+
+def _correlation(whole: Whole, mean: npt.NDArray[np.float32]) -> float:
+    """Return the correlation of the model's density and the mean volume, and warn where it is low."""
+    found = float(np.corrcoef(whole.density.ravel(), mean.ravel())[0, 1])
+    if found < LEAST_CORRELATION:
+        log.warning(
+            "the model has little to do with the mean of all volumes (correlation %.2f): it is not fitted, or they show "
+            "another molecule, or too little of anything; occupancies mean nothing then", found,
+        )  # fmt: skip
+    return found
 
 
 def _units(measured: Measured, regions: list[Region], whole: Whole | None, normalise: str) -> Floats:

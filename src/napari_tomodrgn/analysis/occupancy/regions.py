@@ -57,7 +57,7 @@ def _of_model(
     )
     if flip:  # the model lies in the mirrored maps
         regions = [replace(region, mask=flip_hand(region.mask)) for region in regions]
-        whole = replace(whole, mask=np.roll(whole.mask[::-1], 1, axis=0))
+        whole = replace(whole, density=flip_hand(whole.density), mask=np.roll(whole.mask[::-1], 1, axis=0))
     return regions, whole
 
 
