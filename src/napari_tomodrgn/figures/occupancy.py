@@ -1,5 +1,6 @@
 """Figures of occupancies, a clustered heat map and histograms, and the folder that holds them with the table."""
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,13 @@ from napari_tomodrgn.files import atomic_folder
 FORMATS = ("png", "pdf")
 FILES = (TABLE, DOCUMENT, "labels.csv", "labels.json", "*.png", "*.pdf")
 MOST_ROW_NAMES, MOST_COLUMN_NAMES, MOST_HISTOGRAMS = 60, 150, 60
+MOST_JOINTS = 250  # of a tree, the highest
+LETTERS_PER_INCH = 15  # of a caption
+_UNITS = {
+    "volume": ("volume", "volumes"),
+    "class": ("class centre", "class centres"),
+    "particle": ("particle", "particles"),
+}
 _NORMALISED = {
     "ensemble": "1: the whole model's density in the mean of all volumes",
     "volume": "1: the whole model's density in the same volume",
@@ -59,16 +67,18 @@ def heat_map_figure(occupancy: Occupancy, order: Order | None = None) -> Figure:
     width = float(np.clip(2.6 + 0.2 * columns, 5.0, 22.0))
     height = float(np.clip(2.2 + (0.17 * rows if named else 0.0025 * rows), 4.2 if named else 6.0, 14.0))
     figure = new_figure(width, height)
-    axes = figure.subplots(2, 2, width_ratios=[0.9, width - 2.2], height_ratios=[0.7, height - 1.9])
-    axes[0, 0].set_axis_off()
+    axes = figure.subplots(2, 3, width_ratios=[0.9, width - 2.3, 0.12], height_ratios=[0.7, height - 1.9])
+    for empty in (axes[0, 0], axes[0, 2], axes[1, 2]):
+        empty.set_axis_off()
     _draw_tree(axes[0, 1], order.column_tree, columns, "top")
     _draw_tree(axes[1, 0], order.row_tree, rows, "left")
-    _draw_values(axes[1, 1], occupancy, order, named)
-    figure.supxlabel(_caption(occupancy, order), fontsize=8, x=0.01, ha="left", color=INK)
+    _draw_values(axes[1, 1], axes[1, 2], occupancy, order, named)
+    lines = [line for said in _caption(occupancy, order) for line in textwrap.wrap(said, int(LETTERS_PER_INCH * width))]
+    figure.supxlabel("\n".join(lines), fontsize=8, x=0.01, ha="left", color=INK)
     return figure
 
 
-def _draw_values(axes: Axes, occupancy: Occupancy, order: Order, named: bool) -> None:
+def _draw_values(axes: Axes, beside: Axes, occupancy: Occupancy, order: Order, named: bool) -> None:
     values = occupancy.values[order.shown][order.rows][:, order.columns]
     low, high = 0.0, float(np.percentile(values, 99))
     if not high > low:  # nothing is there
@@ -89,7 +99,7 @@ def _draw_values(axes: Axes, occupancy: Occupancy, order: Order, named: bool) ->
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     extend = ("neither", "min", "max", "both")[int(values.min() < low) + 2 * int(values.max() > high)]
-    bar = axes.figure.colorbar(image, ax=axes, shrink=0.6, pad=0.01, aspect=25, extend=extend)
+    bar = axes.figure.colorbar(image, cax=beside.inset_axes((0, 0.2, 1, 0.6)), extend=extend)
     bar.set_label("occupancy", fontsize=8)
     bar.outline.set_visible(False)
 
@@ -117,6 +127,8 @@ def _draw_tree(axes: Axes, tree: Any, leaves: int, side: str) -> None:
     drawn = dendrogram(tree, no_plot=True)
     across = (np.array(drawn["icoord"]) - 5) / 10  # SciPy puts leaves at 5, 15, 25 …
     height = np.sqrt(np.array(drawn["dcoord"]))  # a root, so that the low joints can be seen
+    highest = np.argsort(-height.max(axis=1))[:MOST_JOINTS]
+    across, height = across[highest], height[highest]
     line: dict[str, Any] = {"color": INK, "linewidth": 0.7 if leaves <= 200 else 0.3}
     if side == "top":
         axes.plot(across.T, height.T, **line)
@@ -128,17 +140,22 @@ def _draw_tree(axes: Axes, tree: Any, leaves: int, side: str) -> None:
         axes.set_xlim(float(height.max()) * 1.02, 0)
 
 
-def _caption(occupancy: Occupancy, order: Order) -> str:
+def _caption(occupancy: Occupancy, order: Order) -> list[str]:
     shown, there = len(order.shown), len(occupancy)
-    unit = {"volume": "volumes", "class": "class centres", "particle": "particles"}[occupancy.unit]
-    count = f"{there:,} {unit}" if shown == there else f"{shown:,} of {there:,} {unit}, drawn at random"
-    facts = occupancy.facts
-    lines = [f"{count}, {len(occupancy.parts)} parts. " + _NORMALISED.get(str(facts.get("normalise")), "")]
+    count = _counted(occupancy) if shown == there else f"{shown:,} of {_counted(occupancy)}, drawn at random"
+    facts, parts = occupancy.facts, len(occupancy.parts)
+    lines = [f"{count}, {parts} part{'s' * (parts > 1)}. " + _NORMALISED.get(str(facts.get("normalise")), "")]
     distance = "correlation" if order.by_correlation else "Euclidean distance"
     lines.append(f"Ward's linkage; rows by {distance}, columns by Euclidean distance; heights of the trees as roots.")
     if facts.get("pixel_size"):
         lines.append(f"Volumes of {facts['box']}³ voxels of {facts['pixel_size']:.3g} Å.")
-    return "\n".join(lines)
+    return lines
+
+
+def _counted(occupancy: Occupancy) -> str:
+    """Return how many volumes there are, and of what."""
+    one, more = _UNITS[occupancy.unit]
+    return f"{len(occupancy):,} {one if len(occupancy) == 1 else more}"
 
 
 def histograms_figure(occupancy: Occupancy, thresholds: Sequence[Threshold] = ()) -> Figure:
@@ -165,9 +182,8 @@ def histograms_figure(occupancy: Occupancy, thresholds: Sequence[Threshold] = ()
     for place in axes[len(chosen) - across : len(chosen)]:  # the lowest of each column
         place.tick_params(labelbottom=True)
     left = f"; the {len(chosen)} that vary most of {len(occupancy.parts)}" if len(chosen) < len(occupancy.parts) else ""
-    unit = {"volume": "volumes", "class": "class centres", "particle": "particles"}[occupancy.unit]
-    figure.supxlabel(f"occupancy of each part in {len(occupancy):,} {unit}{left}", fontsize=9)
-    figure.supylabel(unit, fontsize=9)
+    figure.supxlabel(f"occupancy of each part in {_counted(occupancy)}{left}", fontsize=9)
+    figure.supylabel(_UNITS[occupancy.unit][1], fontsize=9)
     return figure
 
 

@@ -123,8 +123,8 @@ def _correlation(whole: Whole, mean: npt.NDArray[np.float32]) -> float:
     found = float(np.corrcoef(whole.density.ravel(), mean.ravel())[0, 1])
     if found < LEAST_CORRELATION:
         log.warning(
-            "the model has little to do with the mean of all volumes (correlation %.2f): it is not fitted, or they show "
-            "another molecule, or too little of anything; occupancies mean nothing then", found,
+            "the model has little to do with the mean of all volumes (correlation %.2f): it is not fitted, or they "
+            "show another molecule, or too little of anything; occupancies mean nothing then", found,
         )  # fmt: skip
     return found
 
