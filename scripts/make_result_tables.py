@@ -216,6 +216,23 @@ def occupancies(results: Json) -> str:
     return table("how it is measured | per volume | per protein", rows)
 
 
+def left_out(results: Json) -> str:
+    """Return what occupancies say of proteins that were left out, a row a pixel size."""
+    rows = [
+        [
+            f"{each['pixel_size']:g} Å",
+            f"{each['gone_median']:.2f}",
+            f"{each['gone_most']:.2f}",
+            f"{each['there_median']:.2f}",
+            f"{each['there_least']:.2f}",
+            f"{each['told_apart']:.0%}",
+        ]
+        for each in results["analysis"]["occupancy"]["left_out"]
+    ]
+    heads = "voxels of | left out: median | at most | there: median | at least | proteins told apart in all maps"
+    return table(heads, rows)
+
+
 def fits(results: Json) -> str:
     """Return what fits in made and real maps found."""
     found = results["analysis"]["fit"]
@@ -234,7 +251,7 @@ TABLES = {
     each.__name__: each
     for each in (
         *(states, controls, motion, junk, ablations, given, engine, quality, choices, precision, memory, gui),
-        *(occupancies, fits),
+        *(occupancies, left_out, fits),
     )
 }
 

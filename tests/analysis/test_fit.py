@@ -88,6 +88,15 @@ def test_a_map_of_the_other_hand_is_mirrored(four_chains: Path, small_map: Path,
     assert np.sqrt(((placed - expected) ** 2).sum(axis=1).mean()) < 0.5
 
 
+def test_a_poor_fit_is_called_one(
+    four_chains: Path, small_map: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In a map whose protein is dark there is no good place."""
+    write_map(tmp_path / "dark.mrc", -read_map(small_map).values, PIXEL_SIZE)
+    fit(FitOptions(model=four_chains, map=tmp_path / "dark.mrc"))
+    assert "the best fit is a poor one" in caplog.text
+
+
 def test_what_is_written_says_where_the_model_is(four_chains: Path, small_fit: ModelFit, tmp_path: Path) -> None:
     write_fit(small_fit, tmp_path)
 

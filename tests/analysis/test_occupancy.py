@@ -93,6 +93,11 @@ def test_the_whole_model_has_what_the_result_says_of_it(four_chains: Path, tmp_p
 
     np.testing.assert_allclose(found.values[0], found.whole, rtol=0.01)
     assert np.all(found.whole > 1)
+    as_in_model = measured(tmp_path, model=(four_chains,), expected="model", sphere=("80,80,80,20",))
+    np.testing.assert_allclose(as_in_model.values[0, :4], 1, rtol=0.01)
+    np.testing.assert_allclose(as_in_model.whole, [1, 1, 1, 1, np.nan])
+    alone = measured(tmp_path, model=(four_chains,), sphere=("80,80,80,20",))
+    assert as_in_model.values[0, 4] == alone.values[0, 4]  # a sphere has no model to be divided by
 
 
 def test_density_of_atoms_is_the_sum_of_gaussians(four_chains: Path) -> None:

@@ -144,7 +144,10 @@ def _caption(occupancy: Occupancy, order: Order) -> list[str]:
     shown, there = len(order.shown), len(occupancy)
     count = _counted(occupancy) if shown == there else f"{shown:,} of {_counted(occupancy)}, drawn at random"
     facts, parts = occupancy.facts, len(occupancy.parts)
-    lines = [f"{count}, {parts} part{'s' * (parts > 1)}. " + _NORMALISED.get(str(facts.get("normalise")), "")]
+    unit = _NORMALISED.get(str(facts.get("normalise")), "")
+    if facts.get("expected") == "model":
+        unit += ", part by part"
+    lines = [f"{count}, {parts} part{'s' * (parts > 1)}. {unit}"]
     distance = "correlation" if order.by_correlation else "Euclidean distance"
     lines.append(f"Ward's linkage; rows by {distance}, columns by Euclidean distance; heights of the trees as roots.")
     if facts.get("pixel_size"):

@@ -23,6 +23,7 @@ from napari_tomodrgn.particles.mrc_header import read_header
 DOCUMENT, FLIPPED = "fit.json", "map-flipped.mrc"
 MOST_OUTSIDE = 0.5  # of the atoms
 TOO_CLOSE = 0.05  # of the shell correlations of both hands
+LEAST_CORRELATION = 0.3  # where the model is; real volumes with half of a model in them reach more
 LEAST_EXTENT = 0.25  # of the map's side: below that the search sees too little of a model
 log = logging.getLogger("napari_tomodrgn")
 
@@ -155,6 +156,11 @@ def fit(options: FitOptions) -> ModelFit:
             f"{options.map}: {outside} of {len(atoms)} atoms would lie outside it; give a map that shows the whole "
             "molecule, and the pixel size that it has"
         )
+    if chosen.correlation < LEAST_CORRELATION:
+        log.warning(
+            "the best fit is a poor one (correlation %.2f where the model is): is protein dark in the map, is its "
+            "pixel size right, does it show this molecule?", chosen.correlation,
+        )  # fmt: skip
     if outside:
         log.warning("%d of %d atoms lie outside the map", outside, len(atoms))
     return ModelFit(files, atoms, options.map, target, origin, hands, chosen, outside)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from napari_tomodrgn.analysis.occupancy.labelling import Labelling, labelling_of
 from napari_tomodrgn.analysis.occupancy.masks import Region, Whole
 from napari_tomodrgn.analysis.occupancy.measure import Measure, Measured
-from napari_tomodrgn.analysis.occupancy.options import OccupancyOptions
+from napari_tomodrgn.analysis.occupancy.options import Expected, Normalise, OccupancyOptions
 from napari_tomodrgn.analysis.occupancy.regions import asked_regions
 from napari_tomodrgn.analysis.occupancy.result import Occupancy, read_occupancy
 from napari_tomodrgn.analysis.occupancy.sources import Source, open_source
@@ -66,7 +66,7 @@ def occupancy(options: OccupancyOptions) -> Result:
     regions, whole = asked_regions(options, source.frame, source.origin)
     names = tuple(region.name for region in regions)
     target = labelling_of(options, names, thresholds, source.folder, folder)
-    found = measure_occupancy(source, regions, whole, options.normalise)
+    found = measure_occupancy(source, regions, whole, options.normalise, options.expected)
     found.facts.update(_settings(options))
     return Result(found, folder, None if target is None else target.of(found))
 
@@ -93,9 +93,21 @@ def _settings(options: OccupancyOptions) -> dict[str, object]:
 
 
 def measure_occupancy(
-    source: Source, regions: list[Region], whole: Whole | None, normalise: str = "ensemble"
+    source: Source,
+    regions: list[Region],
+    whole: Whole | None,
+    normalise: Normalise = "ensemble",
+    expected: Expected = "part",
 ) -> Occupancy:
     """Return how much of each region there is in each volume of a source.
+
+    Parameters
+    ----------
+    normalise
+        What has an occupancy of 1: the whole model in the mean of all volumes, or in each of them; ``none``: as the
+        volumes are.
+    expected
+        What a part's density is divided by: what the part alone has within its mask, or what the whole model has there.
 
     Raises
     ------
@@ -105,17 +117,19 @@ def measure_occupancy(
     volumes = track(source.volumes(), "Measuring", total=len(source.index), unit="volumes")
     measured = Measure(regions, source.frame, whole).of(volumes, source.names)
     values = measured.ratio / _units(measured, regions, whole, normalise)
+    in_whole = np.array([each.whole for each in regions])
+    if expected == "model":
+        values, in_whole = values / np.where(np.isfinite(in_whole), in_whole, 1), in_whole / in_whole
     facts = {
         "box": source.frame.box,
         "pixel_size": source.frame.pixel_size,
         "normalise": normalise,
+        "expected": expected,
         "solvent": float(measured.solvent.mean()),
     }
     if whole is not None:
         facts["model_correlation"] = _correlation(whole, measured.mean)
-    return Occupancy(
-        source.index, tuple(each.name for each in regions), values, np.array([each.whole for each in regions]), facts
-    )
+    return Occupancy(source.index, tuple(each.name for each in regions), values, in_whole, facts)
 
 
 def _correlation(whole: Whole, mean: npt.NDArray[np.float32]) -> float:
@@ -129,7 +143,7 @@ def _correlation(whole: Whole, mean: npt.NDArray[np.float32]) -> float:
     return found
 
 
-def _units(measured: Measured, regions: list[Region], whole: Whole | None, normalise: str) -> Floats:
+def _units(measured: Measured, regions: list[Region], whole: Whole | None, normalise: Normalise) -> Floats:
     """Return (n or 1, C): the ratio that a part of occupancy 1 has."""
     if normalise == "none":
         return np.ones((1, len(regions)))

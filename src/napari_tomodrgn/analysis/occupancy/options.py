@@ -9,6 +9,7 @@ from napari_tomodrgn.analysis.occupancy.masks import ENCLOSED
 
 NAME = "occupancy"
 Normalise = Literal["ensemble", "volume", "none"]
+Expected = Literal["part", "model"]
 
 
 class OccupancyOptions(BaseModel):
@@ -62,6 +63,12 @@ class OccupancyOptions(BaseModel):
         "ensemble",
         description="1 is the density of the whole model: in the mean of all volumes (ensemble), or in each volume "
         "itself; none: as the maps' density is.",
+        json_schema_extra={"group": "What to measure"},
+    )
+    expected: Expected = Field(
+        "part",
+        description="What a part's density is divided by: what the part alone has in its mask, or what the whole model "
+        "has there, with neighbours that reach in.",
         json_schema_extra={"group": "What to measure"},
     )
     epoch: int | None = Field(
