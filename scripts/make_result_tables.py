@@ -1,4 +1,4 @@
-"""Write the tables of docs/evidence.md and docs/speed.md from benchmarks/results; ``--check`` only compares."""
+"""Write the tables of pages in docs/ from benchmarks/results; ``--check`` only compares."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES, RESULTS = ("evidence.md", "speed.md"), ROOT / "benchmarks" / "results"
+PAGES, RESULTS = ("evidence.md", "speed.md", "occupancy.md", "fit.md"), ROOT / "benchmarks" / "results"
 Json = dict[str, Any]
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", flags=re.DOTALL)
 
@@ -206,9 +206,53 @@ def memory(results: Json) -> str:
     return table("tilt images of 64² | in float32 | the program, before | at the peak of training", rows)
 
 
+def occupancies(results: Json) -> str:
+    """Return how occupancies rank beside the published table, a row a way to measure them."""
+    found = results["analysis"]["occupancy"]
+    rows = [
+        [name, *(f"{each[key]:.3f}" for key in ("spearman_volume", "spearman_chain"))]
+        for name, each in {"**the default**": found, **found["variants"]}.items()
+    ]
+    return table("how it is measured | per volume | per protein", rows)
+
+
+def left_out(results: Json) -> str:
+    """Return what occupancies say of proteins that were left out, a row a pixel size."""
+    rows = [
+        [
+            f"{each['pixel_size']:g} Å",
+            f"{each['gone_median']:.2f}",
+            f"{each['gone_most']:.2f}",
+            f"{each['there_median']:.2f}",
+            f"{each['there_least']:.2f}",
+            f"{each['told_apart']:.0%}",
+        ]
+        for each in results["analysis"]["occupancy"]["left_out"]
+    ]
+    heads = "voxels of | left out: median | at most | there: median | at least | proteins told apart in all maps"
+    return table(heads, rows)
+
+
+def fits(results: Json) -> str:
+    """Return what fits in made and real maps found."""
+    found = results["analysis"]["fit"]
+    real, far = found["warptools_reference"]["shells"], found["angstrom_from_published_alignment"]
+    middle, worst = sorted(far.values())[1], max(far.values())
+    rows = [
+        ["twenty made maps: turn off by", f"{found['median_degrees']:.2f}°", f"{found['degrees']:.2f}°"],
+        ["twenty made maps: centre off by", f"{found['median_pixels']:.3f} voxels", f"{found['pixels']:.3f} voxels"],
+        ["three real volumes: from the published alignment", f"{middle:.1f} Å", f"{worst:.1f} Å"],
+        ["ribosomes in cells: mean shell correlation", f"{real['keep']:.2f} as it is", f"{real['flip']:.2f} mirrored"],
+    ]
+    return table("maps | median | worst", rows)
+
+
 TABLES = {
     each.__name__: each
-    for each in (states, controls, motion, junk, ablations, given, engine, quality, choices, precision, memory, gui)
+    for each in (
+        *(states, controls, motion, junk, ablations, given, engine, quality, choices, precision, memory, gui),
+        *(occupancies, left_out, fits),
+    )
 }
 
 

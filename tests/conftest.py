@@ -57,6 +57,30 @@ def chiral_map() -> npt.NDArray[np.float32]:
 
 
 @pytest.fixture(scope="session")
+def four_chains(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of chains A to D, clouds of 150 carbons each about (80, 80, 80) Å, that has no symmetry."""
+    import gemmi
+
+    generator = np.random.default_rng(5)
+    structure, model = gemmi.Structure(), gemmi.Model("1")
+    centres = np.array([[24, 0, 0], [-16, 18, 4], [-4, -19, -14], [3, 5, 27]])
+    for name, centre in zip("ABCD", centres, strict=True):
+        chain = gemmi.Chain(name)
+        for place in range(150):
+            residue, atom = gemmi.Residue(), gemmi.Atom()
+            residue.name, residue.seqid = "GLY", gemmi.SeqId(str(1 + place))
+            atom.name, atom.element = "CA", gemmi.Element("C")
+            atom.pos = gemmi.Position(*(80 + centre + 8 * generator.standard_normal(3)))
+            residue.add_atom(atom)
+            chain.add_residue(residue)
+        model.add_chain(chain)
+    structure.add_model(model)
+    path = tmp_path_factory.mktemp("model") / "four.pdb"
+    structure.write_pdb(str(path))
+    return path
+
+
+@pytest.fixture(scope="session")
 def analysed_run(tmp_path_factory: pytest.TempPathFactory) -> "Run":
     """A run on 24 particles in two tomograms, with classes and principal components; tests read it or copy it."""
     from napari_tomodrgn.analysis.analyze import AnalyzeOptions, analyze

@@ -202,7 +202,7 @@ def test_particles_lie_anywhere_on_the_motion(tmp_path: Path) -> None:
 
 def test_chaperonins_are_paired_by_place_in_the_chain(shared_data: Path) -> None:
     """3J03 counts residues right through its chains and has 16 atoms (OXT) more."""
-    from napari_tomodrgn.simulation.atoms import read_atoms
+    from napari_tomodrgn.particles.atoms import read_atoms
     from napari_tomodrgn.simulation.motion import paired_atoms
 
     paths = [shared_data / "mmcpn" / name for name in ("3iyf.pdb", "3j03.pdb")]

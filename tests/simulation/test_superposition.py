@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from napari_tomodrgn.simulation.atoms import Atoms, read_atoms
+from napari_tomodrgn.particles.atoms import Atoms, read_atoms
 from napari_tomodrgn.simulation.motion import paired_atoms
 from napari_tomodrgn.simulation.superposition import superposed
 

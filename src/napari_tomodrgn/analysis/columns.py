@@ -95,6 +95,8 @@ def columns_of_run(run: Run, epoch: int, ids: Sequence[ParticleId]) -> Columns:
     for table in (folder.losses, run.path / layout.CORRECTIONS):
         if table.is_file():
             found |= _of_table(table, rows)
+    for name, table in folder.occupancies().items():
+        found |= {f"{name} {part}": own for part, own in _of_table(table, rows).items()}
     return found
 
 

@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast, get_args
@@ -113,6 +114,19 @@ class AnalysisFolder:
     def volumes(self, labelling: str) -> Path:
         """Return the folder of the class volumes of a labelling."""
         return self.run / "volumes" / f"epoch-{self.epoch:04d}" / labelling
+
+    def occupancy(self, name: str) -> Path:
+        """Return the folder of a measurement of occupancies."""
+        return self.path / "occupancy" / name
+
+    def occupancies(self) -> dict[str, Path]:
+        """Return the tables of occupancies in the folder that have a row a particle, by name."""
+        found = {}
+        for path in sorted(self.path.glob("occupancy/*/occupancy.csv")):
+            with suppress(OSError, UnicodeDecodeError), open(path, encoding="utf-8") as stream:
+                if stream.readline().startswith("tomogram,particle,"):
+                    found[path.parent.name] = path
+        return found
 
     def labellings(self) -> list[str]:
         """Return the labellings in the folder, ``METHOD-K``, by method and number of classes."""

@@ -28,6 +28,8 @@ SUMMARIES = {
     "analyze": "PCA, UMAP, clusters, class volumes and figures of a run.",
     "compare": "Compare two runs or labellings on the particles both have.",
     "validate": "Test a class or selection against its images, three ways.",
+    "fit": "Fit an atomic model into a map: all rotations, both hands.",
+    "occupancy": "Measure how much of each part of a model each volume has.",
     "select": "Filter particles and write stars in their own dialect.",
     "export": "Scenes, filled tomograms, coordinates for other programs.",
     "import-tomodrgn": "Take over a run of tomoDRGN, latents and volumes.",

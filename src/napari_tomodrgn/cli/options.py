@@ -80,7 +80,8 @@ def words_of(options: BaseModel, names: Collection[str]) -> list[str]:
         elif isinstance(value, bool):
             words.append(option_name(name if value else f"no_{name}"))
         else:
-            words += [option_name(name), ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)]
+            values = value if isinstance(value, list | tuple) else [value]
+            words += [word for each in values for word in (option_name(name), str(each))]
     return arguments + words
 
 

@@ -12,6 +12,8 @@ from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_path, refuse_existing
 from napari_tomodrgn.particles.mrc_header import MrcHeader, read_header
 
+UNSET_PIXEL_SIZES = (0.0, 1.0)  # what programs write into headers when they don't know
+
 
 @dataclass(frozen=True)
 class Map:
@@ -53,6 +55,15 @@ def read_map(path: Path) -> Map:
         bad = int(np.count_nonzero(~np.isfinite(values)))
         raise InputError(f"{path}: {bad} of {voxels} voxels are NaN or infinite; write the map again without them")
     return Map(_in_zyx_order(values, header, path), _voxel_side(header, path))
+
+
+def known_pixel_size(path: Path, found: float) -> float:
+    """Return the voxel side that a map's header says; raises one sentence where that means that it was not set."""
+    if round(found, 6) in UNSET_PIXEL_SIZES:
+        raise InputError(
+            f"{path}: has a voxel size of {found:g} Å in its header, which means that it was not set; give --pixel-size"
+        )
+    return found
 
 
 def write_map(

@@ -56,6 +56,12 @@ class MrcHeader:
         x, y, z = (lengths / counts).tolist()
         return z, y, x
 
+    @property
+    def origin(self) -> tuple[float, float, float]:
+        """Where voxel (0, 0, 0) stands, x, y, z in Å, as written; 0 where that is no number."""
+        x, y, z = self.words[49:52].view(f"{self.words.dtype.byteorder}f4").astype(np.float64).tolist()
+        return (x, y, z) if np.isfinite([x, y, z]).all() else (0.0, 0.0, 0.0)
+
 
 def read_header(path: Path | str) -> MrcHeader:
     """Read the header of a stack and hold the file's size against it; raises one sentence on anything unreadable."""

@@ -4,7 +4,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.simulation.atoms import Atoms
+from napari_tomodrgn.imaging.atom_density import summed_atoms
+from napari_tomodrgn.particles.atoms import Atoms
 from napari_tomodrgn.simulation.shapes import band_limit
 
 FINE_SPACING = 2.0  # Å, at most: the grid on which atoms are summed
@@ -32,27 +33,10 @@ def atoms_density(
     rows
         (n,) which atoms to sum; all of them where not given.
     """
-    import gemmi
-
     side = box * pixel_size
     fine_box = box * max(2, int(np.ceil(pixel_size / FINE_SPACING)))
     spacing = side / fine_box
-    calculator = gemmi.DensityCalculatorE()
-    calculator.grid.set_unit_cell(gemmi.UnitCell(side, side, side, 90, 90, 90))
-    calculator.grid.spacegroup = gemmi.SpaceGroup("P 1")
-    calculator.grid.set_size(fine_box, fine_box, fine_box)
-    calculator.blur = 8 * np.pi**2 * (BLUR * spacing) ** 2
-    atom = gemmi.Atom()
-    chosen = np.arange(len(atoms)) if rows is None else np.flatnonzero(rows)
-    positions = atoms.position[chosen] - centre + side / 2
-    for element, occupancy, position in zip(
-        atoms.element[chosen].tolist(), atoms.occupancy[chosen].tolist(), positions.tolist(), strict=True
-    ):
-        atom.element = gemmi.Element(element)
-        atom.occ = occupancy
-        atom.pos = gemmi.Position(*position)
-        calculator.add_atom_density_to_grid(atom)
-    fine = np.asarray(calculator.grid.array, dtype=np.float32).transpose(2, 1, 0)  # gemmi's grids are x, y, z
+    fine = summed_atoms(atoms, fine_box, side, BLUR * spacing, shift=side / 2 - centre, rows=rows)
     return _cut(fine, box, BLUR * spacing / pixel_size)
 
 

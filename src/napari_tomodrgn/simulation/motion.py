@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.simulation.atoms import Atoms
+from napari_tomodrgn.particles.atoms import Atoms
 
 LEAST_SHARE = 0.9  # of the atoms of either end that the other must have, too
 

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.particles.atoms import left_after, read_atoms
 from napari_tomodrgn.particles.maps import Map, read_map
-from napari_tomodrgn.simulation.atoms import left_after, read_atoms
 from napari_tomodrgn.simulation.density import atoms_density, check_size
 from napari_tomodrgn.simulation.motion import moved, paired_atoms
 from napari_tomodrgn.simulation.options import SimulateOptions

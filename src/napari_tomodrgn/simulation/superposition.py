@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.transform import Rotation
 
-from napari_tomodrgn.simulation.atoms import Atoms
+from napari_tomodrgn.particles.atoms import Atoms
 
 ROUNDS = 20
 FEWEST_RESIDUES = 3  # of a chain, to tell how it is turned

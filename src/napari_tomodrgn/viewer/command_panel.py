@@ -43,7 +43,10 @@ class Offered:
         return command
 
 
-OFFERED = (Offered("analyze", "Classes and embedding", ("clusters", "method", "umap", "losses", "overwrite")),)
+OFFERED = (
+    Offered("analyze", "Classes and embedding", ("clusters", "method", "umap", "losses", "overwrite")),
+    Offered("occupancy", "Occupancy of a model's parts", ("model", "fit", "parts", "sphere", "threshold", "overwrite")),
+)
 
 
 class CommandPanel:

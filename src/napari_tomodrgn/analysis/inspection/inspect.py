@@ -24,12 +24,11 @@ from napari_tomodrgn.analysis.inspection.poses import check_poses, check_tilt_ha
 from napari_tomodrgn.analysis.inspection.scale import check_pixel_size, check_voltage
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_open, make_folder, refuse_existing
-from napari_tomodrgn.particles.maps import Map, flip_hand, read_map, write_map
+from napari_tomodrgn.particles.maps import UNSET_PIXEL_SIZES, Map, flip_hand, read_map, write_map
 from napari_tomodrgn.progress import track
 from napari_tomodrgn.reconstruction.backproject import backproject
 
 JSON, PICTURE, MAP = "inspect.json", "inspect.png", "inspect.mrc"
-UNSET_PIXEL_SIZES = (0.0, 1.0)  # what programs write into headers when they don't know
 
 
 def inspect(options: InspectOptions) -> dict[str, Any]:

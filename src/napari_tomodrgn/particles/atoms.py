@@ -1,7 +1,7 @@
 """Atomic models of one or more files as arrays of atoms, and the parts that can be left out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from napari_tomodrgn.errors import InputError
 
 Part = tuple[str, str]  # a file's stem, and a chain
+MODEL_FILES = (".pdb", ".ent", ".cif", ".mmcif", ".pdb.gz", ".ent.gz", ".cif.gz", ".mmcif.gz")
 _SHOWN_PARTS = 12
 
 
@@ -53,6 +54,11 @@ class Atoms:
         """(3,) x, y, z in Å."""
         return np.asarray(np.average(self.position, axis=0, weights=self.mass), dtype=np.float64)
 
+    def take(self, rows: npt.NDArray[np.bool_]) -> "Atoms":
+        """Return some of the atoms (n,); the list of parts stays as it is."""
+        arrays = {each.name: getattr(self, each.name)[rows] for each in fields(self) if each.name != "parts"}
+        return replace(self, **arrays)
+
 
 def read_atoms(paths: Sequence[Path]) -> Atoms:
     """Read all atoms of PDB or mmCIF files, the first model of each, as one complex.
@@ -81,6 +87,35 @@ def read_atoms(paths: Sequence[Path]) -> Atoms:
         place=np.array(place, dtype=np.int64),
         name=np.array(name),
     )
+
+
+def model_files(paths: Sequence[Path]) -> list[Path]:
+    """Return the files of a model, where a folder stands for all PDB and mmCIF files in it, by name.
+
+    Raises
+    ------
+    InputError
+        Where a folder has none.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if not path.is_dir():
+            found.append(path)
+            continue
+        within = sorted(each for each in path.iterdir() if each.is_file() and each.name.lower().endswith(MODEL_FILES))
+        if not within:
+            raise InputError(f"{path}: holds no atomic model; give a PDB or mmCIF file, or a folder of them")
+        found += within
+    return found
+
+
+def without_waters(atoms: Atoms) -> Atoms:
+    """Return the atoms that are no water's, which no map at these resolutions shows."""
+    import gemmi
+
+    residues, of_atom = np.unique([name.partition(" ")[0] for name in atoms.name.tolist()], return_inverse=True)
+    water = np.array([gemmi.find_tabulated_residue(str(name)).is_water() for name in residues], dtype=bool)
+    return atoms.take(~water[of_atom])
 
 
 def _rows(path: Path) -> list[tuple[str, int, str, str, str, float, float, list[float]]]:
@@ -123,17 +158,25 @@ def _rows(path: Path) -> list[tuple[str, int, str, str, str, float, float, list[
 def left_after(atoms: Atoms, leave_out: str) -> npt.NDArray[np.bool_]:
     """Return (n,) which atoms stay when the parts of a comma-separated list are left out.
 
-    A part is ``STEM:CHAIN``, ``STEM`` (all of a file), or ``CHAIN`` where one file only has it. Raises one sentence on
-    a part that isn't there or isn't unique, and where nothing would be left.
+    Raises one sentence on a part that isn't there or isn't unique, and where nothing would be left.
     """
-    gone = {row for wanted in leave_out.split(",") if wanted.strip() for row in _find(atoms, wanted.strip())}
-    stays = ~np.isin(atoms.part, list(gone))
+    stays = ~np.isin(atoms.part, parts_named(atoms, leave_out, "--leave-out"))
     if not stays.any():
         raise InputError(f"--leave-out {leave_out}: leaves no atoms; leave out fewer parts")
     return stays
 
 
-def _find(atoms: Atoms, wanted: str) -> list[int]:
+def parts_named(atoms: Atoms, names: str, option: str) -> list[int]:
+    """Return the rows of ``atoms.parts`` that a comma-separated list means, each once, in its order.
+
+    A part is ``STEM:CHAIN``, ``STEM`` (all of a file), or ``CHAIN`` where one file only has it. Raises one sentence,
+    which names the ``option`` that the list was given with, on a part that isn't there or isn't unique.
+    """
+    found = (row for wanted in names.split(",") if wanted.strip() for row in _find(atoms, wanted.strip(), option))
+    return list(dict.fromkeys(found))
+
+
+def _find(atoms: Atoms, wanted: str, option: str) -> list[int]:
     """Return the rows of the parts that one name means."""
     stem, _, chain = wanted.partition(":")
     if chain:
@@ -144,9 +187,9 @@ def _find(atoms: Atoms, wanted: str) -> list[int]:
             found = [row for row, part in enumerate(atoms.parts) if part[1] == wanted]
             if len(found) > 1:
                 files = ", ".join(atoms.parts[row][0] for row in found)
-                raise InputError(f"--leave-out {wanted}: chain {wanted} is in {files}; write FILE:{wanted}")
+                raise InputError(f"{option} {wanted}: chain {wanted} is in {files}; write FILE:{wanted}")
     if not found:
-        raise InputError(f"--leave-out {wanted}: there is no such part; there are {_listed(atoms, stem)}")
+        raise InputError(f"{option} {wanted}: there is no such part; there are {_listed(atoms, stem)}")
     return found
 
 

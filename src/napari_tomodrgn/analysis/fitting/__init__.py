@@ -1,0 +1,1 @@
+"""Where an atomic model lies in a map."""
