@@ -28,6 +28,7 @@ SUMMARIES = {
     "analyze": "PCA, UMAP, clusters, class volumes and figures of a run.",
     "compare": "Compare two runs or labellings on the particles both have.",
     "validate": "Test a class or selection against its images, three ways.",
+    "neighbors": "Neighbours in the tomogram: who, how far, which way, by chance?",
     "select": "Filter particles and write stars in their own dialect.",
     "export": "Scenes, filled tomograms, coordinates for other programs.",
     "import-tomodrgn": "Take over a run of tomoDRGN, latents and volumes.",
