@@ -7,47 +7,13 @@ from scipy.spatial.transform import Rotation
 from napari_tomodrgn.analysis.spatial.chains import ChainRule, Chains, find_chains
 from napari_tomodrgn.analysis.spatial.handedness import handedness, torsions
 from napari_tomodrgn.analysis.spatial.places import Places
-
-from .spatial_scenes import places, scattered
-
-NEXT, BEFORE = (0.0, 0.6, 0.8), (0.6, 0.0, -0.8)  # in the consensus frame
-APART = 230.0  # Å
-
-
-def joint(generator: np.random.Generator) -> Rotation:
-    """Return a turn that takes one particle's frame to the next one's, so that it sees the one before at BEFORE."""
-    first, _ = Rotation.align_vectors([[-each for each in NEXT]], [list(BEFORE)])
-    return Rotation.from_rotvec(generator.uniform(0, 2 * np.pi) * -np.array(NEXT)) * first
-
-
-def polysome(length: int, start: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return positions (n, 3) and rotations (n, 3, 3) of particles in a row, each a little off where it should be."""
-    turned, position = Rotation.random(random_state=generator), [start]
-    rotations = [turned]
-    for _ in range(length - 1):
-        off = generator.normal(0, 0.12, 3)
-        position.append(position[-1] + APART * rotations[-1].apply(np.array(NEXT) + off))
-        rotations.append(rotations[-1] * joint(generator))
-    return np.array(position), np.array([each.as_matrix() for each in rotations])
-
-
-def polysomes(seed: int, lengths: list[int], alone: int, tomograms: int = 4) -> tuple[Places, set[tuple[int, int]]]:
-    """Return tomograms with chains among single particles, and the pairs of rows that follow one another."""
-    generator = np.random.default_rng(seed)
-    position, rotation, edges, begin = [], [], set(), 0
-    for tomogram in range(tomograms):
-        single = scattered(1, alone, 100 * seed + tomogram, apart=260, poses=True)
-        parts = [(single.position, single.rotation)]
-        row = begin + alone
-        for number, length in enumerate(lengths):
-            start = np.array([600 + 900 * (number % 4), 600 + 900 * (number // 4), 3000.0])
-            parts.append(polysome(length, start, generator))
-            edges |= {(row + each, row + each + 1) for each in range(length - 1)}
-            row += length
-        position.append(np.concatenate([each[0] for each in parts]))
-        rotation.append(np.concatenate([each[1] for each in parts]))
-        begin = row
-    return places(position, rotation), edges
+from napari_tomodrgn.simulation.neighbourhoods import (
+    BEFORE,
+    NEXT,
+    chains_among_others,
+    dimers_among_others,
+    tomograms_of,
+)
 
 
 def recall_precision(found: Chains, planted: set[tuple[int, int]]) -> tuple[float, float]:
@@ -60,7 +26,7 @@ RULE = ChainRule(NEXT, BEFORE, 35.0, 150.0, 310.0)
 
 @pytest.mark.parametrize("seed", range(3))
 def test_planted_chains_are_found_and_no_others(seed: int) -> None:
-    where, planted = polysomes(seed, [2, 3, 5, 8, 12, 4], alone=60)
+    where, planted = chains_among_others(seed, [2, 3, 5, 8, 12, 4], alone=60)
 
     recall, precision = recall_precision(find_chains(where, RULE), planted)
 
@@ -70,22 +36,7 @@ def test_planted_chains_are_found_and_no_others(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_planted_dimers_are_found_and_no_others(seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    position, rotation, planted, begin = [], [], set(), 0
-    face = np.array(NEXT)
-    # either sees the other through the same face: half a turn about an axis across it
-    across = np.cross(face, [1.0, 0, 0])
-    half = Rotation.from_rotvec(np.pi * across / np.linalg.norm(across))
-    for _ in range(4):
-        single = scattered(1, 60, int(generator.integers(1 << 30)), apart=500, poses=True)
-        paired = np.arange(30)
-        away = np.einsum("nij,nj->ni", single.rotation[paired], face + generator.normal(0, 0.1, (30, 3)))
-        other = (Rotation.from_matrix(single.rotation[paired]) * half).as_matrix()
-        position.append(np.concatenate([single.position, single.position[paired] + APART * away]))
-        rotation.append(np.concatenate([single.rotation, other]))
-        planted |= {(begin + each, begin + 60 + each) for each in range(30)}
-        begin += 90
-    where = places(position, rotation)
+    where, planted = dimers_among_others(seed, 30, alone=30)
 
     found = find_chains(where, ChainRule(NEXT, NEXT, 35.0, 150.0, 310.0))
 
@@ -96,7 +47,7 @@ def test_planted_dimers_are_found_and_no_others(seed: int) -> None:
 
 
 def test_members_of_a_chain_are_numbered_along_it() -> None:
-    where, _ = polysomes(7, [6], alone=0, tomograms=2)
+    where, _ = chains_among_others(7, [6], alone=0, tomograms=2)
 
     found = find_chains(where, RULE)
 
@@ -111,7 +62,7 @@ def test_members_of_a_chain_are_numbered_along_it() -> None:
 
 def test_a_ring_is_cut_open_once() -> None:
     turn = Rotation.from_euler("z", np.arange(6)[:, None] * 60, degrees=True)
-    where = places([turn.apply([200.0, 0, 0]) + 500], [turn.as_matrix()])
+    where = tomograms_of([turn.apply([200.0, 0, 0]) + 500], [turn.as_matrix()])
     ahead = np.array([np.cos(np.deg2rad(120)), np.sin(np.deg2rad(120)), 0])
 
     found = find_chains(where, ChainRule(tuple(ahead.tolist()), None, 20.0, 100.0, 250.0))
@@ -145,7 +96,7 @@ def helices(sign: int) -> tuple[Places, ChainRule]:
         position.append(whole.apply(place) + 2000)
         rotation.append(np.array([(whole * each).as_matrix() for each in turns]))
     ahead = step.apply([150.0, 0, 0]) + rise - [150.0, 0, 0]
-    return places(position, rotation), ChainRule(
+    return tomograms_of(position, rotation), ChainRule(
         tuple((ahead / np.linalg.norm(ahead)).tolist()), None, 20.0, 100.0, 200.0
     )
 
@@ -172,7 +123,7 @@ def test_a_tomogram_in_the_other_hand_is_read_as_what_it_shows() -> None:
 
 
 def test_chains_that_bend_at_random_wind_neither_way() -> None:
-    where, _ = polysomes(1, [12, 12, 12, 12], alone=0)
+    where, _ = chains_among_others(1, [12, 12, 12, 12], alone=0)
     read = handedness(where, find_chains(where, RULE))
     assert len(read.torsion) > 50
     assert abs(read.right - 0.5) < 0.25

@@ -12,8 +12,7 @@ from napari_tomodrgn.analysis.spatial.local_shares import ABOUT, LocalPairs
 from napari_tomodrgn.analysis.spatial.nearest import nearest
 from napari_tomodrgn.analysis.spatial.permuting import Groups, permuted
 from napari_tomodrgn.analysis.spatial.places import Places
-
-from .spatial_scenes import following, scattered
+from napari_tomodrgn.simulation.neighbourhoods import labels_following_position, scattered, with_a_pair
 
 
 def local(where: Places, k: int) -> LocalPairs:
@@ -72,7 +71,7 @@ def test_labels_that_follow_position_deceive_the_naive_test_and_not_the_default(
     naive, default, told = [], [], []
     for seed in range(40):
         where = scattered(5, 120, seed)
-        codes = following(where, 3, seed)
+        codes = labels_following_position(where, 3, seed)
         further = nearest(where, 3 + ABOUT)
         near, about = further.columns(0, 3), further.columns(3, further.k)
         told.append(autocorrelation(where, about, codes, 3).p <= 0.1)
@@ -89,14 +88,9 @@ def test_labels_that_follow_position_deceive_the_naive_test_and_not_the_default(
 def planted(seed: int, classes: int, *, trend: bool = False) -> tuple[Places, np.ndarray]:
     """Return particles of which those of class 0 have one of class 1 as their nearest twice as often as by chance."""
     where = scattered(60, 250, seed, apart=200)
-    codes = following(where, classes, seed) if trend else np.random.default_rng(seed).integers(0, classes, len(where))
-    generator = np.random.default_rng([seed, 1])
-    beside = nearest(where, 1).row[:, 0]
-    first = np.flatnonzero(codes == 0)
-    chance = 1 / classes
-    chosen = first[generator.random(len(first)) < chance / (1 - chance)]
-    codes[beside[chosen]] = 1
-    return where, codes
+    at_random = np.random.default_rng(seed).integers(0, classes, len(where))
+    codes = labels_following_position(where, classes, seed) if trend else at_random
+    return where, with_a_pair(where, codes, classes, seed)
 
 
 def test_a_pair_of_twenty_classes_that_is_twice_as_frequent_is_found() -> None:
@@ -123,7 +117,7 @@ def test_the_default_still_finds_a_pair_among_labels_that_follow_position() -> N
 
 def test_morans_i_is_that_of_its_definition() -> None:
     where = scattered(2, 50, 5)
-    codes = following(where, 2, 5, strength=3)
+    codes = labels_following_position(where, 2, 5, strength=3)
     near = nearest(where, 4)
 
     found = autocorrelation(where, near, codes, 2, permutations=99)

@@ -15,8 +15,7 @@ from napari_tomodrgn.analysis.spatial.directions import (
 from napari_tomodrgn.analysis.spatial.nearest import nearest
 from napari_tomodrgn.analysis.spatial.places import places_of
 from napari_tomodrgn.particles.reading import read_particles
-
-from .spatial_scenes import places, scattered
+from napari_tomodrgn.simulation.neighbourhoods import scattered, tomograms_of
 
 
 def test_the_nearest_are_those_of_a_full_table_of_distances() -> None:
@@ -33,7 +32,7 @@ def test_the_nearest_are_those_of_a_full_table_of_distances() -> None:
 
 
 def test_few_particles_have_few_neighbours_and_the_same_place_is_a_neighbour() -> None:
-    where = places([np.zeros((1, 3)), np.array([[0, 0, 0], [0, 0, 0], [0, 0, 0], [9.0, 0, 0]])])
+    where = tomograms_of([np.zeros((1, 3)), np.array([[0, 0, 0], [0, 0, 0], [0, 0, 0], [9.0, 0, 0]])])
 
     found = nearest(where, 3)
 
@@ -49,7 +48,7 @@ def test_directions_are_those_of_scipys_rotations() -> None:
     angles = generator.uniform(-180, 180, (30, 3))
     # RELION's rot, tilt, psi as scipy's rotation of the particle onto the tomogram's axes, transposed
     into_image = Rotation.from_euler("ZYZ", angles, degrees=True).inv()
-    where = places([generator.uniform(0, 1000, (30, 3))], [into_image.as_matrix()])
+    where = tomograms_of([generator.uniform(0, 1000, (30, 3))], [into_image.as_matrix()])
     near = nearest(where, 2)
 
     direction, angle = directions(where, near), relative_angles(where, near)
@@ -102,7 +101,7 @@ def test_planted_directions_peak_where_they_were_planted_and_nowhere_else() -> N
         partner = single.position + 200 * np.einsum("nij,nj->ni", turned, spread)
         position += [np.concatenate([single.position, partner])]
         rotation += [np.concatenate([turned, Rotation.random(40, random_state=generator).as_matrix()])]
-    where = places(position, rotation)
+    where = tomograms_of(position, rotation)
 
     test = direction_test(where, nearest(where, 1), permutations=199)
 

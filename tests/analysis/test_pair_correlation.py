@@ -14,8 +14,7 @@ from napari_tomodrgn.analysis.spatial.segmentation import distance_to_segment
 from napari_tomodrgn.analysis.spatial.volumes_by_tomogram import files_of_tomograms, read_label_volume
 from napari_tomodrgn.analysis.spatial.window import Window, hull, mask_window, random_places
 from napari_tomodrgn.errors import InputError
-
-from .spatial_scenes import places, scattered
+from napari_tomodrgn.simulation.neighbourhoods import scattered, tomograms_of
 
 
 def hulls(where: Places) -> list[Window | None]:
@@ -30,7 +29,7 @@ def test_random_places_in_a_part_of_the_tomogram_are_even_in_their_own_window() 
         700 * each / np.linalg.norm(each, axis=1, keepdims=True) * generator.random((300, 1)) ** (1 / 3)
         for each in ball
     ]
-    where = places(ball)
+    where = tomograms_of(ball)
 
     found = pair_correlation(where, hulls(where), 600, 0.0, replicates=200)
 
@@ -57,7 +56,7 @@ def test_pairs_that_were_planted_are_a_peak_at_their_distance() -> None:
     generator = np.random.default_rng(2)
     away = generator.standard_normal((len(single), 3))
     away *= 300 / np.linalg.norm(away, axis=1, keepdims=True)
-    where = places([np.concatenate([part, part + own]) for part, own in zip(
+    where = tomograms_of([np.concatenate([part, part + own]) for part, own in zip(
         np.split(single.position, 6), np.split(away, 6), strict=True)])  # fmt: skip
 
     found = pair_correlation(where, hulls(where), 1000, 0)
@@ -82,7 +81,7 @@ def test_particles_without_a_volume_about_them_have_no_window() -> None:
     generator = np.random.default_rng(4)
     assert hull(generator.uniform(0, 1, (4, 3))) is None
     assert hull(np.column_stack([generator.uniform(0, 1, (50, 2)), np.zeros(50)])) is None
-    assert pair_correlation(places([np.eye(3)]), [None], 10, 0) is None
+    assert pair_correlation(tomograms_of([np.eye(3)]), [None], 10, 0) is None
 
 
 def test_places_in_a_mask_are_in_its_voxels_and_apart() -> None:
