@@ -138,12 +138,14 @@ def direction_test(
     row, column = np.nonzero(np.isfinite(unit[:, :, 0]))
     if places.rotation is None or not len(row):
         return None
-    apart = unit[row, column]
+    apart = unit[row, column].astype(np.float32)
     cells = Cells.for_count(len(row))
     turned = np.swapaxes(places.rotation, 1, 2) * (np.array([[1.0], [1.0], [-1.0]]) if flipped else 1.0)
+    flat = turned.astype(np.float32).reshape(-1, 9)  # rows of 36 bytes are fetched in a third of the time
 
     def count(order: npt.NDArray[np.intp]) -> Integers:
-        return np.bincount(cells.of(np.einsum("nij,nj->ni", turned[order[row]], apart)), minlength=len(cells))
+        own = np.take(flat, order[row], axis=0).reshape(-1, 3, 3)
+        return np.bincount(cells.of(np.einsum("nij,nj->ni", own, apart)), minlength=len(cells))
 
     observed = count(np.arange(len(places)))
     work = permuted(count, Groups(places.tomogram), permutations, seed)
