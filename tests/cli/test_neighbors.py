@@ -73,7 +73,7 @@ def test_what_is_printed_is_what_is_written(cli: Cli, dimers: Path, tmp_path: Pa
         each.startswith("if these classes were learned in this box: class was learned from images that contain")
         for each in printed["warnings"]
     )
-    names = ("distances", "directions", "enrichment", "pair-correlation", "chains", "co-occurrence")
+    names = ("distances", "directions", "orientations", "enrichment", "pair-correlation", "chains", "co-occurrence")
     tables = (
         *("neighbours", "links", "enrichment", "enrichment-by-tomogram", "pair-correlation"),
         *("directions", "chains", "co-occurrence"),
@@ -152,6 +152,9 @@ def test_a_run_keeps_its_results_and_their_columns(cli: Cli, analysed_run: Run, 
     assert isinstance(column, Numbers)
     table = pd.read_csv(folder / "neighbours.csv", dtype=str).set_index(["tomogram", "particle"])
     np.testing.assert_allclose(column.values, table.loc[ids, "nearest_distance"].astype(float))
+    near = float(np.median(column.values))
+    assert cli("select", run, "--name", "near", "--between", f"kmeans-3 nearest distance::{near}").code == 0
+    assert len(Run.open(run).selection("near").ids) == (column.values <= near).sum()
     check(cli("neighbors", run, *QUICK), 2, (str(folder), "exists already"))
     assert cli("neighbors", run, *QUICK, "--no-figures", "--overwrite").code == 0
 

@@ -10,14 +10,15 @@ from matplotlib.figure import Figure
 
 from napari_tomodrgn.analysis.spatial.neighbors import Neighbourhood
 from napari_tomodrgn.analysis.spatial.options import interval
+from napari_tomodrgn.analysis.spatial.pair_correlation import PairCorrelation
 from napari_tomodrgn.analysis.spatial.tables import FILES, write_tables
 from napari_tomodrgn.figures.spatial_classes import cooccurrence_figure, enrichment_figure
-from napari_tomodrgn.figures.spatial_directions import directions_figure
+from napari_tomodrgn.figures.spatial_directions import directions_figure, orientations_figure
 from napari_tomodrgn.figures.style import GREY, INK, OKABE_ITO, PALE, class_colours, empty, new_figure, save, styled
 from napari_tomodrgn.files import atomic_folder
 
 FORMATS = ("png", "pdf")
-_FEWEST = 5  # values that a violin is drawn of
+_FEWEST = 5  # values that a violin is drawn of, or pairs that an axis follows
 _MOST_CLASSES = 30
 _WIDE = 120  # letters of a caption's line
 
@@ -94,7 +95,7 @@ def pair_correlation_figure(found: Neighbourhood) -> Figure:
     if found.box_diameter is not None and found.box_diameter / 2 < own.edges[-1]:
         axes.axvline(found.box_diameter / 2, color=OKABE_ITO[5], linestyle="--", linewidth=1.2, label="half the box")
     axes.set_xlim(0, own.edges[-1])
-    axes.set_ylim(0, None)
+    axes.set_ylim(0, _highest(own))
     axes.set_xlabel("distance (Å)")
     axes.set_ylabel("pairs, over those of random places")
     axes.set_title("Pair correlation")
@@ -107,6 +108,15 @@ def pair_correlation_figure(found: Neighbourhood) -> Figure:
         88,
     )
     return figure
+
+
+def _highest(own: PairCorrelation) -> float | None:
+    """Return where the axis of g ends: what few pairs give, which may be anything, runs out of it."""
+    certain = (own.random.sum(axis=0) >= _FEWEST) & np.isfinite(own.value)
+    if not certain.any():
+        return None
+    ends = np.where(np.isfinite(own.high), own.high, own.value)
+    return max(2.0, 1.2 * float(ends[certain].max()))
 
 
 def chains_figure(found: Neighbourhood) -> Figure:
@@ -141,10 +151,11 @@ def chains_figure(found: Neighbourhood) -> Figure:
         empty(right, "no chain of four particles")
     rule = found.chain_rule
     x, y, z = rule.direction
+    back = "" if rule.back is None else ", and seen from there at ({:.2f}, {:.2f}, {:.2f})".format(*rule.back)
     caption(
         figure,
         f"The next particle {rule.low:.0f} to {rule.high:.0f} Å away, within {rule.angle:g}° of ({x:.2f}, {y:.2f}, "
-        f"{z:.2f}) in the consensus frame, each the other's best. p of the torsions' signs {wound.p:.2g}. "
+        f"{z:.2f}) in the consensus frame{back}; each the other's best. Signs of torsions: p\u00a0=\u00a0{wound.p:.2g}. "
         f"{_sample(found)}",
         _WIDE,
     )
@@ -165,6 +176,7 @@ def caption(figure: Figure, text: str, width: int) -> None:
 FIGURES: dict[str, Callable[[Neighbourhood], Figure]] = {
     "distances": distances_figure,
     "directions": directions_figure,
+    "orientations": orientations_figure,
     "enrichment": enrichment_figure,
     "pair-correlation": pair_correlation_figure,
     "chains": chains_figure,
@@ -172,6 +184,7 @@ FIGURES: dict[str, Callable[[Neighbourhood], Figure]] = {
 }
 _NEEDS = {
     "directions": "directions",
+    "orientations": "angle",
     "enrichment": "enrichment",
     "pair-correlation": "pair_correlation",
     "chains": "chains",

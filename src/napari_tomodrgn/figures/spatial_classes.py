@@ -42,7 +42,8 @@ def enrichment_figure(found: Neighbourhood) -> Figure:
             column, row, words, ha="center", va="center", fontsize=7.5, color="white" if dark else INK, linespacing=1.25
         )
     _name(axes, names, [labelling.names[label] for label in there])
-    axes.set_xlabel(f"class of a neighbour (of the {found.neighbours.k} nearest)")
+    k = found.neighbours.k
+    axes.set_xlabel("class of the nearest" if k == 1 else f"class of a neighbour (of the {k} nearest)")
     axes.set_ylabel("class of the particle")
     axes.set_title("Who stands beside whom")
     bar = figure.colorbar(image, ax=axes, shrink=0.75)
@@ -69,7 +70,7 @@ def _cell(value: float, ends: tuple[float, float], p: float, classes: int) -> st
     if classes > _MOST_NUMBERS:
         return stars
     if not np.isfinite(value):
-        return "none" if value == -np.inf else ""
+        return f"none{stars}" if value == -np.inf else ""
     words = _signed(value, 2)
     if classes > _MOST_WORDS:
         return f"{words}\n{stars}" if stars else words

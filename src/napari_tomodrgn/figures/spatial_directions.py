@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from napari_tomodrgn.analysis.spatial.directions import Cells
 from napari_tomodrgn.analysis.spatial.neighbors import Neighbourhood
-from napari_tomodrgn.figures.style import GREY, OKABE_ITO, SEQUENTIAL, new_figure
+from napari_tomodrgn.figures.style import GREY, INK, OKABE_ITO, SEQUENTIAL, class_colours, new_figure
 
 _MOST_CLASSES = 5
 _STEPS = 12  # of a cell's sides, which are curved
@@ -28,9 +28,9 @@ def directions_figure(found: Neighbourhood) -> Figure:
     if labelling is not None and (labelling.sizes > 0).sum() > 1:
         own = [(name, known & (labelling.codes == label)) for label, name in enumerate(labelling.names)]
         groups += [(name, chosen) for name, chosen in own if chosen.sum() >= _FEWEST][:_MOST_CLASSES]
-    columns = min(len(groups), 3)
+    columns = 2 if len(groups) == 4 else min(len(groups), 3)
     rows = -(-len(groups) // columns)
-    figure = new_figure(4.2 * columns, 2.35 * rows + 0.9)
+    figure = new_figure(4.0 * columns + 0.9, 2.25 * rows + 0.8)
     panels = figure.subplots(rows, columns, subplot_kw={"projection": "mollweide"}, squeeze=False).ravel()
     densities = []
     for number, (_, chosen) in enumerate(groups):
@@ -49,10 +49,43 @@ def directions_figure(found: Neighbourhood) -> Figure:
     bar.set_label("density, 1 where even")
     caption = (
         "Directions from particles to their nearest neighbour in the consensus frame, cells of equal area, seen from "
-        f"outside: +x in the middle, +y to the right, +z up. Ring: the fullest cell, p = {test.p:.2g} of any direction "
-        f"(orientations exchanged within tomograms {found.options.permutations} times)."
+        "outside: +x in the middle, +y to the right, +z up. Ring: the fullest cell, "
+        f"p\u00a0=\u00a0{test.p:.2g} of any direction (orientations exchanged within tomograms "
+        f"{found.options.permutations} times)."
     )
     figure.supxlabel(fill(caption, 62 * columns), fontsize=7, color=GREY, ha="left", x=0.02)
+    return figure
+
+
+def orientations_figure(found: Neighbourhood) -> Figure:
+    """Angles between the orientations of nearest neighbours, and what particles turned at random give."""
+    assert found.angle is not None
+    angle = found.angle[:, 0]
+    known = np.isfinite(angle)
+    figure = new_figure(6.2, 3.4)
+    axes = figure.subplots()
+    edges = np.arange(0, 181, 10)
+    labelling = found.labelling
+    groups = [("all", known, INK)]
+    if labelling is not None and 1 < (labelling.sizes > 0).sum() <= _MOST_CLASSES:
+        colours = class_colours(len(labelling.names))
+        groups += [
+            (name, known & (labelling.codes == label), colours[label]) for label, name in enumerate(labelling.names)
+        ]
+    for name, chosen, colour in groups:
+        if chosen.sum() >= _FEWEST or name == "all":
+            share = np.histogram(angle[chosen], edges)[0] / max(int(chosen.sum()), 1)
+            axes.stairs(share, edges, color=colour, linewidth=1.6, label=f"{name} ({int(chosen.sum()):,})")
+    turned = np.deg2rad(edges)
+    by_chance = np.diff(turned - np.sin(turned)) / np.pi  # of rotations at random: density (1 - cos) / π
+    axes.stairs(by_chance, edges, color=GREY, linestyle="--", linewidth=1.2, label="turned at random")
+    axes.set_xlim(0, 180)
+    axes.set_xticks(range(0, 181, 30))
+    axes.set_ylim(0, None)
+    axes.set_xlabel("angle between orientations (°)")
+    axes.set_ylabel("share of particles")
+    axes.set_title("Orientation of the nearest neighbour")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
 
 

@@ -1,6 +1,10 @@
 """Particles at places in tomograms, without images, whose neighbours and classes are planted."""
 
+from collections.abc import Callable
+
 import numpy as np
+import numpy.typing as npt
+from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from napari_tomodrgn.analysis.spatial.nearest import nearest
@@ -78,27 +82,32 @@ def chains_among_others(
     """Return tomograms with chains of given lengths and particles that are alone, and the rows that follow one another.
 
     Each next particle stands at ``NEXT`` of the one before, and sees it at ``BEFORE``, turned about the line between
-    them at random; off by ``bend`` of their distance (standard deviation, each axis).
+    them at random; off by ``bend`` of their distance (standard deviation, each axis). The others keep off them.
     """
     generator = np.random.default_rng(seed)
     position, rotation, begin = [], [], 0
     edges: Edges = set()
-    for tomogram in range(tomograms):
-        single = scattered(1, alone, 100 * seed + tomogram, apart=260, poses=True)
-        assert single.rotation is not None
-        places, turned, row = [single.position], [single.rotation], begin + alone
+    for _ in range(tomograms):
+        chains, row = [], begin + alone
         for number, length in enumerate(lengths):
             across, along = divmod(number, _CHAINS_A_ROW)
-            start = np.array([600 + _BETWEEN_CHAINS * along, 600 + _BETWEEN_CHAINS * across, 2 * SIZE[2]])
-            chain = _chain(length, start, bend, generator)
-            places.append(chain[0])
-            turned.append(chain[1])
+            start = np.array([600 + _BETWEEN_CHAINS * along, 600 + _BETWEEN_CHAINS * across, SIZE[2] / 2])
+            chains.append(_chain(length, start, bend, generator))
             edges |= {(row + each, row + each + 1) for each in range(length - 1)}
             row += length
-        position.append(np.concatenate(places))
-        rotation.append(np.concatenate(turned))
+        free = _clear_of(np.concatenate([each[0] for each in chains]))
+        single = random_positions(alone, SIZE, APART, generator, free=free)
+        turned = Rotation.random(alone, random_state=generator).as_matrix()
+        position.append(np.concatenate([single, *(each[0] for each in chains)]))
+        rotation.append(np.concatenate([turned, *(each[1] for each in chains)]))
         begin = row
     return tomograms_of(position, rotation), edges
+
+
+def _clear_of(position: Floats) -> Callable[[Floats], npt.NDArray[np.bool_]]:
+    """Return what says which places (n, 3) are free of particles that are there."""
+    tree = cKDTree(position)
+    return lambda tried: np.asarray(tree.query(tried)[0] >= APART)
 
 
 def _chain(length: int, start: Floats, bend: float, generator: np.random.Generator) -> tuple[Floats, Floats]:

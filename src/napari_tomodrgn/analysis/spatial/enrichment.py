@@ -99,6 +99,8 @@ def enrichment(
         away = (counts - mean).sum(axis=0)
         expected = np.maximum(observed - (counts - mean), 0)
     deviation, p, p_adjusted = significance(away, null, in_tomogram.sum(axis=0) >= FEWEST)
+    told = expected.sum(axis=0) >= FEWEST  # what classes about a pair foretell may be less
+    p, p_adjusted = (np.where(told, each, np.nan) for each in (p, p_adjusted))
     low, high = ratio_interval(observed, expected, replicates, seed)
     return Enrichment(observed, expected, in_tomogram, deviation, p, p_adjusted, low, high, null)
 

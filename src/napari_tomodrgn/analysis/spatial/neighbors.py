@@ -115,30 +115,42 @@ def neighbors(options: NeighborsOptions) -> Neighbourhood:
         path = labels_of_run(analysis, options.beside) if analysis else options.beside
         assert path is not None
         beside = read_labelling(path, places.ids, some=some)
-    learned_in = None if labels is None else _box_of_run_about(labels)
-    return _found(options, particle_set, places, labelling, beside, folder, learned_in)
+    _refuse_alone(places, particle_set.source.path)
+    diameter = particle_set.box * particle_set.pixel_size
+    return neighbourhood(
+        options,
+        places,
+        labelling,
+        beside,
+        folder=folder,
+        box_diameter=diameter if diameter > 0 else None,
+        learned_in=None if labels is None else _box_of_run_about(labels),
+        flipped=particle_set.forward_model.map_hand == "flip",
+    )
 
 
-def _found(
+def neighbourhood(
     options: NeighborsOptions,
-    particle_set: ParticleSet,
     places: Places,
-    labelling: Labelling | None,
-    beside: Labelling | None,
+    labelling: Labelling | None = None,
+    beside: Labelling | None = None,
+    *,
     folder: Path,
-    learned_in: float | None,
+    box_diameter: float | None = None,
+    learned_in: float | None = None,
+    flipped: bool = False,
 ) -> Neighbourhood:
-    if places.sizes.max() < 2:
-        raise InputError(
-            f"{particle_set.source.path}: each of the {len(places.tomograms)} tomograms holds one particle, so none "
-            "has a neighbour; give all particles of each tomogram"
-        )
+    """Find the neighbours of particles at given places, of which at least two are in one tomogram.
+
+    Raises
+    ------
+    InputError
+        Where a segmentation or a mask can't be read, or chains are asked for without orientations.
+    """
     segment = _segment_distance(options, places)
     windows = _windows(options, places)
     further = nearest(places, options.nearest + ABOUT)
     neighbours = further.columns(0, options.nearest)
-    flipped = particle_set.forward_model.map_hand == "flip"
-    diameter = particle_set.box * particle_set.pixel_size
     found = Neighbourhood(
         options,
         folder,
@@ -147,7 +159,7 @@ def _found(
         directions(places, neighbours, flipped=flipped),
         relative_angles(places, neighbours),
         labelling,
-        diameter if diameter > 0 else None,
+        box_diameter,
         learned_in,
         flipped,
         beside=beside,
@@ -160,6 +172,14 @@ def _found(
     from napari_tomodrgn.analysis.spatial.cautions import cautions
 
     return replace(found, warnings=cautions(found))
+
+
+def _refuse_alone(places: Places, path: Path) -> None:
+    if places.sizes.max() < 2:
+        raise InputError(
+            f"{path}: each of the {len(places.tomograms)} tomograms holds one particle, so none has a neighbour; give "
+            "all particles of each tomogram"
+        )
 
 
 def _opened_run(options: NeighborsOptions) -> Run | None:
