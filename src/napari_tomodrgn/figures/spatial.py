@@ -155,8 +155,8 @@ def chains_figure(found: Neighbourhood) -> Figure:
     caption(
         figure,
         f"The next particle {rule.low:.0f} to {rule.high:.0f} Å away, within {rule.angle:g}° of ({x:.2f}, {y:.2f}, "
-        f"{z:.2f}) in the consensus frame{back}; each the other's best. Signs of torsions: p\u00a0=\u00a0{wound.p:.2g}. "
-        f"{_sample(found)}",
+        f"{z:.2f}) in the consensus frame{back}; each the other's best. "
+        f"Signs of torsions: p\u00a0=\u00a0{wound.p:.2g}. {_sample(found)}",
         _WIDE,
     )
     return figure
