@@ -73,7 +73,16 @@ def test_what_is_printed_is_what_is_written(cli: Cli, dimers: Path, tmp_path: Pa
         each.startswith("if these classes were learned in this box: class was learned from images that contain")
         for each in printed["warnings"]
     )
-    names = ("distances", "directions", "orientations", "enrichment", "pair-correlation", "chains", "co-occurrence")
+    names = (
+        "distances",
+        "directions",
+        "orientations",
+        "enrichment",
+        "enrichment-by-tomogram",
+        "pair-correlation",
+        "chains",
+        "co-occurrence",
+    )
     tables = (
         *("neighbours", "links", "enrichment", "enrichment-by-tomogram", "pair-correlation"),
         *("directions", "chains", "co-occurrence"),

@@ -12,9 +12,20 @@ from napari_tomodrgn.analysis.spatial.neighbors import Neighbourhood
 from napari_tomodrgn.analysis.spatial.options import interval
 from napari_tomodrgn.analysis.spatial.pair_correlation import PairCorrelation
 from napari_tomodrgn.analysis.spatial.tables import FILES, write_tables
-from napari_tomodrgn.figures.spatial_classes import cooccurrence_figure, enrichment_figure
+from napari_tomodrgn.figures.spatial_classes import cooccurrence_figure, effects_figure, enrichment_figure
 from napari_tomodrgn.figures.spatial_directions import directions_figure, orientations_figure
-from napari_tomodrgn.figures.style import GREY, INK, OKABE_ITO, PALE, class_colours, empty, new_figure, save, styled
+from napari_tomodrgn.figures.style import (
+    GREY,
+    INK,
+    OKABE_ITO,
+    PALE,
+    class_colours,
+    empty,
+    integer_ticks,
+    new_figure,
+    save,
+    styled,
+)
 from napari_tomodrgn.files import atomic_folder
 
 FORMATS = ("png", "pdf")
@@ -133,8 +144,6 @@ def chains_figure(found: Neighbourhood) -> Figure:
         left.bar(values, counts, color=OKABE_ITO[0], width=0.8)
         left.set_xlabel("particles in a chain")
         left.set_ylabel("chains")
-        from napari_tomodrgn.figures.style import integer_ticks
-
         integer_ticks(left.xaxis)
         integer_ticks(left.yaxis)
     else:
@@ -178,6 +187,7 @@ FIGURES: dict[str, Callable[[Neighbourhood], Figure]] = {
     "directions": directions_figure,
     "orientations": orientations_figure,
     "enrichment": enrichment_figure,
+    "enrichment-by-tomogram": effects_figure,
     "pair-correlation": pair_correlation_figure,
     "chains": chains_figure,
     "co-occurrence": cooccurrence_figure,
@@ -186,6 +196,7 @@ _NEEDS = {
     "directions": "directions",
     "orientations": "angle",
     "enrichment": "enrichment",
+    "enrichment-by-tomogram": "enrichment",
     "pair-correlation": "pair_correlation",
     "chains": "chains",
     "co-occurrence": "cooccurrence",

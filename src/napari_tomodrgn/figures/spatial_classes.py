@@ -7,13 +7,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from napari_tomodrgn.analysis.spatial.enrichment import log2_ratio
 from napari_tomodrgn.analysis.spatial.neighbors import Neighbourhood
-from napari_tomodrgn.figures.style import GREY, INK, SEQUENTIAL, new_figure
+from napari_tomodrgn.figures.style import GREY, INK, OKABE_ITO, SEQUENTIAL, empty, new_figure
 
 DIVERGING = "PuOr_r"  # readable with any colour vision; orange more, purple less
 UNTESTED = "#F0F0F0"
 _MOST_WORDS = 8  # classes a side, up to which every cell holds its interval
 _MOST_NUMBERS = 14
+_MOST_EFFECTS = 12  # pairs of classes whose tomograms are shown
 _STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 
 
@@ -56,6 +58,50 @@ def enrichment_figure(found: Neighbourhood) -> Figure:
         f"Labels dealt out {found.options.permutations} times within {within}. Grey: too rare to be tested."
     )
     figure.supxlabel(fill(caption, int(15 * (side + 2.4))), fontsize=7, color=GREY, ha="left", x=0.02)
+    return figure
+
+
+def effects_figure(found: Neighbourhood) -> Figure:
+    """Draw the most significant pairs of classes: the effect in each tomogram, and in all with its interval."""
+    own, labelling = found.enrichment, found.labelling
+    assert own is not None
+    assert labelling is not None
+    rows, columns = np.nonzero(own.tested)
+    order = np.lexsort((own.p[rows, columns], own.p_adjusted[rows, columns]))[:_MOST_EFFECTS]
+    figure = new_figure(6.0, 1.7 + 0.34 * max(len(order), 1))
+    axes = figure.subplots()
+    axes.set_title("Effect in each tomogram")
+    if not len(order):
+        empty(axes, "all pairs of classes are too rare to be tested")
+        return figure
+    generator = np.random.default_rng(0)
+    names = []
+    for place, (row, column) in enumerate(zip(rows[order], columns[order], strict=True)):
+        expected, observed = own.expected[:, row, column], own.observed[:, row, column]
+        effect = log2_ratio(observed, expected)
+        shown = np.isfinite(effect) & (expected >= 1)
+        height = place + generator.uniform(-0.22, 0.22, int(shown.sum()))
+        size = 4 + 36 * expected[shown] / max(expected.max(), 1e-9)
+        axes.scatter(effect[shown], height, s=size, color=OKABE_ITO[4], alpha=0.7, linewidths=0)
+        ends = np.array([own.low[row, column], own.high[row, column]])
+        if np.isfinite(ends).all():
+            axes.plot(ends, [place, place], color=INK, linewidth=1.6)
+        effect_of_all = own.log2_ratio[row, column]
+        if np.isfinite(effect_of_all):
+            axes.plot(effect_of_all, place, "D", color=INK, markersize=4.5)
+        else:
+            axes.text(0.02, place, "none", va="center", fontsize=8, transform=axes.get_yaxis_transform())
+        stars = next((stars for level, stars in _STARS if own.p_adjusted[row, column] <= level), "")
+        names.append(f"{labelling.names[row]} → {labelling.names[column]} {stars}".rstrip())
+    axes.axvline(0, color=GREY, linewidth=0.8)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_xlabel("log₂ (observed / expected)")
+    caption = (
+        f"Dots: tomograms in which one neighbour or more is expected, by how many; diamonds: all {len(own.observed)} "
+        "tomograms, with the 95 % interval. The most significant pairs of classes, stars as in the matrix."
+    )
+    figure.supxlabel(fill(caption, 100), fontsize=7, color=GREY, ha="left", x=0.02)
     return figure
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from napari_tomodrgn.analysis.folder import AnalysisFolder
 from napari_tomodrgn.analysis.spatial.autocorrelation import Autocorrelation, autocorrelation
 from napari_tomodrgn.analysis.spatial.blocks import blocks
+from napari_tomodrgn.analysis.spatial.cautions import cautions
 from napari_tomodrgn.analysis.spatial.chains import ChainRule, Chains, find_chains
 from napari_tomodrgn.analysis.spatial.cooccurrence import Cooccurrence, cooccurrence
 from napari_tomodrgn.analysis.spatial.directions import DirectionTest, direction_test, directions, relative_angles
@@ -64,8 +65,18 @@ class Neighbourhood:
         Å, of the images, ``None`` where it is not known.
     learned_in
         Å, the box that the classes were learned in, ``None`` where that is not known.
+    flipped
+        Whether maps are written in the other hand than that of the tomograms.
     warnings
         A sentence for each thing to be careful about.
+    enrichment, directions, pair_correlation
+        Held against chance.
+    chains, chain_rule, handedness
+        Where a direction was given.
+    beside, cooccurrence
+        A second labelling, and how often its classes and those of the first meet.
+    segment_distance
+        (N,) Å to the segmentation, NaN in tomograms that have none.
     """
 
     options: NeighborsOptions
@@ -169,8 +180,6 @@ def neighbourhood(
     found = _with_pair_correlation(found, windows)
     found = _with_chains(found)
     found = _with_classes(found, further)
-    from napari_tomodrgn.analysis.spatial.cautions import cautions
-
     return replace(found, warnings=cautions(found))
 
 
