@@ -150,7 +150,7 @@ def test_people_are_told_in_words(cli: Cli, dimers: Path, tmp_path: Path) -> Non
 def test_a_run_keeps_its_results_and_their_columns(cli: Cli, analysed_run: Run, tmp_path: Path) -> None:
     run = Path(shutil.copytree(analysed_run.path, tmp_path / "run"))
 
-    outcome = cli("neighbors", run, *QUICK, "--no-figures", "--json")
+    outcome = cli("neighbors", run, *QUICK, "--no-figures", "--json", "--chain-direction", "0,0,1")
 
     assert outcome.code == 0, outcome.stderr
     folder = AnalysisFolder(run, 2).neighbours("kmeans-3")
@@ -161,6 +161,9 @@ def test_a_run_keeps_its_results_and_their_columns(cli: Cli, analysed_run: Run, 
     assert isinstance(column, Numbers)
     table = pd.read_csv(folder / "neighbours.csv", dtype=str).set_index(["tomogram", "particle"])
     np.testing.assert_allclose(column.values, table.loc[ids, "nearest_distance"].astype(float))
+    inside = columns_of_run(opened, 2, ids)["kmeans-3 chain"]
+    assert isinstance(inside, Numbers)
+    assert 0 < np.isnan(inside.values).sum() < len(ids)  # most are in no chain
     near = float(np.median(column.values))
     assert cli("select", run, "--name", "near", "--between", f"kmeans-3 nearest distance::{near}").code == 0
     assert len(Run.open(run).selection("near").ids) == (column.values <= near).sum()
@@ -286,9 +289,8 @@ def test_what_says_little_is_said_and_the_rest_is_done(cli: Cli, tmp_path: Path)
     position[1] = position[0]
     star = write_placed(tmp_path / "one", ["a"] * 12, position, labels=[0] * 11 + [1])
 
-    outcome = cli(
-        "neighbors", star, "--outdir", tmp_path / "out", *QUICK, "--labels", tmp_path / "one" / "labels.csv", "--json"
-    )
+    labels = tmp_path / "one" / "labels.csv"
+    outcome = cli("neighbors", star, "--outdir", tmp_path / "out", *QUICK, "--labels", labels, "--no-figures", "--json")
 
     assert outcome.code == 0, outcome.stderr
     notes = json.loads(outcome.stdout)["warnings"]

@@ -175,7 +175,13 @@ def _of_embedding(embedding: Embedding, rows: dict[ParticleId, int]) -> Columns:
 
 def _of_table(path: Path, rows: dict[ParticleId, int]) -> Columns:
     try:
-        table = pd.read_csv(path, dtype={"tomogram": str, "particle": str}, keep_default_na=False)
+        numbers = pd.read_csv(path, nrows=0).columns.drop(["tomogram", "particle"])
+        table = pd.read_csv(  # a name may be NA, and a particle may lack a number
+            path,
+            dtype={"tomogram": str, "particle": str},
+            keep_default_na=False,
+            na_values={name: ["", "nan"] for name in numbers},
+        )
         ids = list(zip(table.pop("tomogram"), table.pop("particle"), strict=True))
         values = _placed(ids, table.to_numpy(np.float64), rows)
     except (OSError, ValueError, KeyError) as error:

@@ -57,6 +57,7 @@ def distances_figure(found: Neighbourhood) -> Figure:
     sizes = [int((chosen & known).sum()) for _, chosen, _ in groups]
     names = [f"{name}\n{size:,}" for (name, _, _), size in zip(groups, sizes, strict=True)]
     axes.set_xticks(range(len(groups)), names, rotation=0 if len(groups) <= 10 else 60)
+    axes.set_xlim(-0.7, len(groups) - 0.3)
     axes.set_ylabel("distance to the nearest particle (Å)")
     axes.set_title("Nearest neighbours")
     if axes.get_legend_handles_labels()[0]:
