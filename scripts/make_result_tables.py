@@ -222,14 +222,8 @@ def neighbours(results: Json) -> str:
         rows.append(["", "the same, within tomograms", f"{each['naive']:.1%}", ""])
     planted = f"one pair of 20 classes twice as frequent, {power['particles']:,} particles"
     rows.append([planted, f"found in {power['simulations']} sets", f"{found['power']:.0%}", "90 % or more"])
-    rows.append(
-        [
-            "",
-            "log₂ enrichment, median; interval holds 1",
-            f"{power['log2_ratio']:.2f}; {power['interval_holds']:.0%}",
-            "",
-        ]
-    )
+    rows.append(["", "log₂ enrichment, median of the sets", f"{power['log2_ratio']:.2f}", "about 1"])
+    rows.append(["", "sets whose 95 % interval holds 1", f"{power['interval_holds']:.0%}", ""])
     for what, own in (("chains", chains), ("dimers", chains["dimers"])):
         values = f"{own['recall']:.1%}, {own['precision']:.1%}"
         rows.append([what, "recall, precision of links", values, "95 % or more"])
