@@ -233,6 +233,53 @@ def test_distances_to_a_segmentation_are_a_column(cli: Cli, dimers: Path, tmp_pa
     np.testing.assert_allclose(far[chosen], place.loc[chosen, "x"], atol=10)
 
 
+@pytest.mark.parametrize(("hand", "reads"), [("keep", "right"), ("flip", "left")])
+def test_right_handed_helices_read_right_from_a_star(cli: Cli, tmp_path: Path, hand: str, reads: str) -> None:
+    """Maps that are written flipped say that the tomogram is a mirror image, in which a left one looks right."""
+    step, rise = Rotation.from_euler("z", 50, degrees=True), np.array([0, 0, 60.0])
+    whole = Rotation.from_euler("ZYZ", [20, 65, -130], degrees=True)
+    turns = [step**number for number in range(10)]
+    place = np.array([each.apply([150.0, 0, 0]) + number * rise for number, each in enumerate(turns)])
+    # from RELION's matrix, which takes the consensus frame into the tomogram, to scipy's angles of its inverse
+    angles = np.array([(whole * each).inv().as_euler("ZYZ", degrees=True) for each in turns])
+    star = write_placed(tmp_path / "helix", ["TS_01"] * 10, whole.apply(place) + 1000, angles)
+    ahead = step.apply([150.0, 0, 0]) + rise - [150.0, 0, 0]
+    ahead = ahead * [1, 1, -1] if hand == "flip" else ahead
+    direction = ",".join(f"{value:.3f}" for value in ahead)
+
+    outcome = cli(
+        "neighbors", star, "--outdir", tmp_path / "out", *QUICK, "--no-figures", "--json", "--map-hand", hand,
+        "--chain-direction", direction, "--chain-angle", 10, "--chain-distance", "100:180",
+    )  # fmt: skip
+
+    chains = json.loads(outcome.stdout)["chains"]
+    assert chains["of_length"] == {"10": 1}
+    assert chains["handedness"]["reads"] == reads
+
+
+ODD_PLACES = {
+    "in one place": np.zeros((16, 3)),
+    "in a plane": np.random.default_rng(2).uniform(0, 1000, (16, 3)) * [1, 1, 0],
+    "in a line": np.arange(16)[:, None] * [100.0, 0, 0],
+    "anywhere": np.random.default_rng(3).uniform(0, 1000, (16, 3)),
+}
+
+
+@pytest.mark.parametrize("where", ODD_PLACES)
+def test_odd_places_are_worked_with_and_drawn(cli: Cli, tmp_path: Path, where: str) -> None:
+    labels = [0] * 16 if where == "anywhere" else [0, 3] * 8
+    star = write_placed(tmp_path / "odd", ["a"] * 8 + ["b"] * 8, ODD_PLACES[where], labels=labels)
+    more = ("--null", "blocks", "--chain-direction", "0,0,1", "--chain-distance", "1:2", "--nearest", 2)
+
+    outcome = cli(
+        "neighbors", star, "--outdir", tmp_path / "out", "--labels", star.with_name("labels.csv"), *QUICK, *more
+    )
+
+    assert outcome.code == 0, outcome.stderr
+    assert len(pd.read_csv(tmp_path / "out" / "neighbours.csv")) == 16
+    assert len(pd.read_csv(tmp_path / "out" / "chains.csv")) == 0
+
+
 # what can't be worked with
 
 

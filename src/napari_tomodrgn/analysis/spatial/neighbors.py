@@ -288,7 +288,10 @@ def _with_chains(found: Neighbourhood) -> Neighbourhood:
         return found
     if options.chain_direction == "peak":
         if found.directions is None:
-            raise InputError("--chain-direction peak: needs the particles' orientations, which these have not")
+            raise InputError(
+                "--chain-direction peak: no neighbour has a known direction, as orientations are not known or all "
+                "stand in one place; give X,Y,Z or leave it out"
+            )
         x, y, z = found.directions.cells.centres[found.directions.peak].tolist()
         direction = (x, y, z)
     else:
