@@ -291,7 +291,8 @@ def bad(folder: Path, tomogram: list[str], count: int, **more: object) -> Path:
 def test_what_can_not_be_worked_with_is_said_in_one_sentence(cli: Cli, dimers: Path, tmp_path: Path) -> None:
     out = ("--outdir", tmp_path / "out")
     labels = dimers.with_name("labels.csv").read_text().splitlines()
-    few, many, twice = (tmp_path / f"{name}.csv" for name in ("few", "many", "twice"))
+    few, many, twice, high = (tmp_path / f"{name}.csv" for name in ("few", "many", "twice", "high"))
+    high.write_text("\n".join([*labels[:-1], labels[-1].rpartition(",")[0] + ",70000"]) + "\n")
     few.write_text("\n".join(labels[:-3]) + "\n")
     many.write_text("\n".join([*labels, "TS_09,000001,1"]) + "\n")
     twice.write_text("\n".join([*labels, labels[1]]) + "\n")
@@ -303,6 +304,7 @@ def test_what_can_not_be_worked_with_is_said_in_one_sentence(cli: Cli, dimers: P
         ((dimers, *out, "--labels", few), (str(few), "labels 205 particles", "3 of the 208 here have none")),
         ((dimers, *out, "--labels", many), (str(many), "labels 209 particles", "000001 of tomogram TS_09")),
         ((dimers, *out, "--labels", twice), (str(twice), "occurs twice")),
+        ((dimers, *out, "--labels", high), (str(high), "label 70000", "200 classes")),
         ((dimers, *out, "--labels", tmp_path / "no.csv"), ("no.csv", "no such table")),
         ((one_each, *out), (str(one_each), "each of the 3 tomograms holds one particle")),
         ((nowhere, *out), (str(nowhere), "where 4 of 4 particles lie", "--volume-series")),

@@ -12,6 +12,8 @@ from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
 from napari_tomodrgn.particles.writing import CLASS_COLUMN
 
+MOST_CLASSES = 200  # as every pair of them is counted in every tomogram
+
 
 @dataclass(frozen=True)
 class Labelling:
@@ -45,7 +47,7 @@ def labelling_of(
     Raises
     ------
     InputError
-        Where a particle has no label, or one that is not there has.
+        Where a particle has no label, one that is not there has, or there are too many classes.
     """
     without = [particle for particle in ids if particle not in labels]
     if without:
@@ -62,6 +64,11 @@ def labelling_of(
             f"{particle} of tomogram {tomogram}; give the particles that it labels, or their part by --selection"
         )
     codes = np.array([labels[particle] for particle in ids], dtype=np.int64)
+    if codes.max() >= MOST_CLASSES:
+        raise InputError(
+            f"{path}: has label {codes.max()}; up to {MOST_CLASSES} classes are held against one another, numbered from 0, "
+            "so give coarser labels"
+        )
     return Labelling(name, codes, tuple(f"class {label}" for label in range(int(codes.max()) + 1)))
 
 
