@@ -139,7 +139,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         demo_figures(Path(sys.argv[1]) if sys.argv[1:] else Path(folder) / "demo-run")
         filled_tomogram(Path(folder))
-
     neighbour_figures()
     with screen():
         napari_sample()

@@ -66,8 +66,8 @@ def labelling_of(
     codes = np.array([labels[particle] for particle in ids], dtype=np.int64)
     if codes.max() >= MOST_CLASSES:
         raise InputError(
-            f"{path}: has label {codes.max()}; up to {MOST_CLASSES} classes are held against one another, numbered from 0, "
-            "so give coarser labels"
+            f"{path}: has label {codes.max()}; up to {MOST_CLASSES} classes, numbered from 0, are held against one "
+            "another, so give coarser labels"
         )
     return Labelling(name, codes, tuple(f"class {label}" for label in range(int(codes.max()) + 1)))
 
