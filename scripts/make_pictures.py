@@ -71,6 +71,36 @@ def filled_tomogram(folder: Path) -> None:
         save(figure, PICTURES / "interop-filled.png", formats=("png",))
 
 
+def neighbour_figures() -> None:
+    """Draw the neighbours of planted particles: chains of class 2, and class 1 often nearest to class 0."""
+    import numpy as np
+
+    from napari_tomodrgn.analysis.spatial.labelling import Labelling
+    from napari_tomodrgn.analysis.spatial.neighbors import neighbourhood
+    from napari_tomodrgn.analysis.spatial.options import NeighborsOptions
+    from napari_tomodrgn.figures.spatial import write_neighbours_folder
+    from napari_tomodrgn.simulation.neighbourhoods import chains_among_others, with_a_pair
+
+    places, links = chains_among_others(1, [6, 8, 10, 12], 180, tomograms=12)
+    codes = np.random.default_rng(1).integers(0, 2, len(places))
+    codes = with_a_pair(places, codes, 4, 1)
+    codes[list({row for link in links for row in link})] = 2
+    labelling = Labelling("planted", codes, ("class 0", "class 1", "class 2"))
+    with tempfile.TemporaryDirectory() as folder:
+        options = NeighborsOptions(
+            particles=Path("planted.star"),
+            outdir=Path(folder) / "neighbours",
+            nearest=1,
+            shade="200:260",
+            chain_direction="0,0.6,0.8",
+            chain_back="0.6,0,-0.8",
+            chain_distance="180:280",
+        )
+        found = neighbourhood(options, places, labelling, folder=Path(folder) / "neighbours", box_diameter=330.0)
+        for picture in write_neighbours_folder(found).glob("*.png"):
+            shutil.copy(picture, PICTURES / f"neighbours-{picture.name}")
+
+
 @contextmanager
 def screen() -> Iterator[None]:
     """Provide a screen: the one there is, or a virtual one."""
@@ -109,6 +139,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         demo_figures(Path(sys.argv[1]) if sys.argv[1:] else Path(folder) / "demo-run")
         filled_tomogram(Path(folder))
+    neighbour_figures()
     with screen():
         napari_sample()
 

@@ -1,4 +1,5 @@
 """Write the tables of pages in docs/ from benchmarks/results; ``--check`` only compares."""
+"""Write the tables of the pages named below from benchmarks/results; ``--check`` only compares."""
 
 import json
 import re
@@ -9,6 +10,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES, RESULTS = ("evidence.md", "speed.md", "occupancy.md", "fit.md"), ROOT / "benchmarks" / "results"
+PAGES, RESULTS = ("evidence.md", "speed.md", "spatial-context.md"), ROOT / "benchmarks" / "results"
 Json = dict[str, Any]
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", flags=re.DOTALL)
 
@@ -245,6 +247,28 @@ def fits(results: Json) -> str:
         ["ribosomes in cells: mean shell correlation", f"{real['keep']:.2f} as it is", f"{real['flip']:.2f} mirrored"],
     ]
     return table("maps | median | worst", rows)
+def neighbours(results: Json) -> str:
+    """Return what the neighbour statistics find where nothing is planted, and where something is."""
+    found = results["analysis"]
+    null, smooth, power, chains = (found[name] for name in ("null", "smooth_labels", "power_set", "chains"))
+    ways = {"the default": null, "within tomograms": null["within_tomograms"], "in blocks": null["in_blocks"]}
+    rows = [
+        [f"nothing: {null['tomograms']} tomograms", f"p ≤ 0.05, {way}", f"{own['rejection_rate']:.1%}", "2 to 8 %"]
+        for way, own in ways.items()
+    ]
+    rows.append(["", "p that p is uniform, the default", f"{null['ks_p']:.2f}", "above 0.01"])
+    for each in smooth["sets"]:
+        what = f"labels that follow position, {each['particles'].replace('x', '×')}"
+        rows.append([what, "any family-wise p ≤ 0.05, the default", f"{each['default']:.1%}", "8 % or less"])
+        rows.append(["", "the same, within tomograms", f"{each['naive']:.1%}", ""])
+    planted = f"one pair of 20 classes twice as frequent, {power['particles']:,} particles"
+    rows.append([planted, f"found in {power['simulations']} sets", f"{found['power']:.0%}", "90 % or more"])
+    rows.append(["", "log₂ enrichment, median of the sets", f"{power['log2_ratio']:.2f}", "about 1"])
+    rows.append(["", "sets whose 95 % interval holds 1", f"{power['interval_holds']:.0%}", ""])
+    for what, own in (("chains", chains), ("dimers", chains["dimers"])):
+        values = f"{own['recall']:.1%}, {own['precision']:.1%}"
+        rows.append([what, "recall, precision of links", values, "95 % or more"])
+    return table("planted | measured | found | has to be", rows)
 
 
 TABLES = {
@@ -252,6 +276,7 @@ TABLES = {
     for each in (
         *(states, controls, motion, junk, ablations, given, engine, quality, choices, precision, memory, gui),
         *(occupancies, left_out, fits),
+        neighbours,
     )
 }
 

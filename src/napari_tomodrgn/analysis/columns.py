@@ -97,6 +97,8 @@ def columns_of_run(run: Run, epoch: int, ids: Sequence[ParticleId]) -> Columns:
             found |= _of_table(table, rows)
     for name, table in folder.occupancies().items():
         found |= {f"{name} {part}": own for part, own in _of_table(table, rows).items()}
+    for table in folder.neighbour_tables():
+        found |= {f"{table.parent.name} {name}": own for name, own in _of_table(table, rows).items()}
     return found
 
 
@@ -175,7 +177,13 @@ def _of_embedding(embedding: Embedding, rows: dict[ParticleId, int]) -> Columns:
 
 def _of_table(path: Path, rows: dict[ParticleId, int]) -> Columns:
     try:
-        table = pd.read_csv(path, dtype={"tomogram": str, "particle": str}, keep_default_na=False)
+        numbers = pd.read_csv(path, nrows=0).columns.drop(["tomogram", "particle"])
+        table = pd.read_csv(  # a name may be NA, and a particle may lack a number
+            path,
+            dtype={"tomogram": str, "particle": str},
+            keep_default_na=False,
+            na_values={name: ["", "nan"] for name in numbers},
+        )
         ids = list(zip(table.pop("tomogram"), table.pop("particle"), strict=True))
         values = _placed(ids, table.to_numpy(np.float64), rows)
     except (OSError, ValueError, KeyError) as error:

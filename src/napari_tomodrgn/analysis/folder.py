@@ -111,6 +111,14 @@ class AnalysisFolder:
         """Return the folder of the figures of a labelling."""
         return self.path / "figures" / labelling
 
+    def neighbours(self, name: str) -> Path:
+        """Return the folder of what was found about the neighbours of particles."""
+        return self.path / "neighbours" / name
+
+    def neighbour_tables(self) -> list[Path]:
+        """Return the tables of particles' neighbours that are there, by name."""
+        return sorted(self.path.glob("neighbours/*/neighbours.csv"))
+
     def volumes(self, labelling: str) -> Path:
         """Return the folder of the class volumes of a labelling."""
         return self.run / "volumes" / f"epoch-{self.epoch:04d}" / labelling

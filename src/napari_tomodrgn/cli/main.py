@@ -30,6 +30,7 @@ SUMMARIES = {
     "validate": "Test a class or selection against its images, three ways.",
     "fit": "Fit an atomic model into a map: all rotations, both hands.",
     "occupancy": "Measure how much of each part of a model each volume has.",
+    "neighbors": "Neighbours in the tomogram: who, how far, which way, by chance?",
     "select": "Filter particles and write stars in their own dialect.",
     "export": "Scenes, filled tomograms, coordinates for other programs.",
     "import-tomodrgn": "Take over a run of tomoDRGN, latents and volumes.",
