@@ -1,0 +1,1 @@
+"""Do latents follow what has nothing to do with the molecule?"""
