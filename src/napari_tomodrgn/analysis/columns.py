@@ -92,6 +92,9 @@ def columns_of_run(run: Run, epoch: int, ids: Sequence[ParticleId]) -> Columns:
         classes = found[labelling] = column_of_labels(read_labels(folder.labels(labelling)), ids)
         if latents is not None:
             found[f"{labelling} distance"] = Numbers(distance_to_centres(latents, classes))
+        if folder.evidence(labelling).is_file():
+            evidence = _of_table(folder.evidence(labelling), rows)
+            found[f"{labelling} evidence"] = evidence["score"]
     for table in (folder.losses, run.path / layout.CORRECTIONS):
         if table.is_file():
             found |= _of_table(table, rows)

@@ -102,6 +102,10 @@ class AnalysisFolder:
         """Return the file of the class centres of a labelling."""
         return self.path / f"centres-{labelling}.csv"
 
+    def evidence(self, labelling: str) -> Path:
+        """Return the file of the particles' evidence for their labels."""
+        return self.path / f"evidence-{labelling}.csv"
+
     def settings(self, labelling: str) -> Path:
         """Return the file of the settings that a labelling was made with."""
         return self.path / f"settings-{labelling}.json"

@@ -27,6 +27,7 @@ SUMMARIES = {
     "volumes": "Decode volumes of particles, classes or latents to MRC files.",
     "analyze": "PCA, UMAP, clusters, class volumes and figures of a run.",
     "compare": "Compare two runs or labellings on the particles both have.",
+    "score": "Evidence of each particle for its class, by held-out tilts.",
     "nuisance": "Do latents follow tomogram, defocus, tilts, dose or view?",
     "validate": "Test a class or selection against its images, three ways.",
     "select": "Filter particles and write stars in their own dialect.",

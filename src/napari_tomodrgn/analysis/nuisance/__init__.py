@@ -1,1 +1,1 @@
-"""Do latents follow what has nothing to do with the molecule?"""
+"""Whether latents follow what has nothing to do with the molecule."""

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -164,7 +165,7 @@ def measured_effects(features: Array, tomogram: Codes, values: list[Array], perm
     """
     targets = [standardised(each) for each in values]
     ends = np.cumsum([0, *(each.shape[1] for each in targets)])
-    groups = [slice(begin, end) for begin, end in zip(ends[:-1], ends[1:], strict=True)]
+    groups = [slice(begin, end) for begin, end in pairwise(ends.tolist())]
     joined = np.concatenate(targets, axis=1) if targets else np.zeros((len(features), 0))
     ridge = RidgeFolds(features, tomogram_folds(tomogram))
     means, deviations = means_and_deviations(joined, tomogram)

@@ -1,4 +1,4 @@
-"""The ``nuisance`` command: do latents follow the tomogram, defocus, tilts, dose or views?"""
+"""The ``nuisance`` command: whether latents follow the tomogram, defocus, tilts, dose or views."""
 
 import csv
 import json
