@@ -36,10 +36,10 @@ def draw_nuisance(found: Nuisance) -> Figure:
     axes = figure.subplots()
     _draw_rows(axes, found)
     axes.set_title("What latents follow")
-    axes.set_xlabel("cross-validated effect: R², or of tomograms balanced accuracy over chance")
-    tested = f"{len(found.ids):,} particles in {found.tomograms} tomograms, epoch {found.epoch}"
+    axes.set_xlabel("cross-validated R²: 0 for nothing, 1 for all")
+    tested = f"{len(found.ids):,} particles in {len(found.names)} tomograms, epoch {found.epoch}"
     shuffles = f"{found.options.permutations} shuffles; alarm at family-wise p ≤ {found.options.level:g}"
-    figure.supxlabel(f"n = {tested}; {shuffles}, effect ≥ {LEAST_EFFECT:g}", fontsize=8, color=GREY)
+    figure.supxlabel(f"n = {tested}; {shuffles}, R² ≥ {LEAST_EFFECT:g}", fontsize=8, color=GREY)
     return figure
 
 
@@ -62,7 +62,7 @@ def _draw_rows(axes: Axes, found: Nuisance) -> None:
             color=OKABE_ITO[5] if alarm else OKABE_ITO[0], markeredgecolor="white",
         )  # fmt: skip
         axes.annotate(
-            _words(each, alarm), (1.02, row), xycoords=("axes fraction", "data"), va="center", fontsize=8,
+            _words(found, each, alarm), (1.02, row), xycoords=("axes fraction", "data"), va="center", fontsize=8,
             color=INK if alarm else GREY, annotation_clip=False,
         )  # fmt: skip
     axes.set_xlim(left - room, right + room)
@@ -75,9 +75,9 @@ def _draw_rows(axes: Axes, found: Nuisance) -> None:
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, borderaxespad=0.1)
 
 
-def _words(finding: Finding, alarm: bool) -> str:
+def _words(found: Nuisance, finding: Finding, alarm: bool) -> str:
     p = f"family-wise p = {finding.adjusted_p:.2g}"
     if not alarm:
         return p
-    kind = "told apart" if finding.name == TOMOGRAM else "follows"
-    return f"{kind}: check, may be biology\n{p}"
+    which = f" ({found.names[finding.which]} most)" if finding.name == TOMOGRAM else ""
+    return f"follows{which}: check, may be biology\n{p}"

@@ -11,8 +11,6 @@ from napari_tomodrgn.analysis.embeddings import principal_components
 from napari_tomodrgn.analysis.nuisance.prediction import (
     Dealing,
     RidgeFolds,
-    discriminant_accuracy,
-    discriminant_direction,
     means_and_deviations,
     particle_folds,
     ridge_direction,
@@ -39,10 +37,9 @@ class Finding:
     ----------
     name, unit
         The quantity.
-    measure
-        What the effect is: ``R²``, or ``balanced accuracy over chance``.
     effect
-        Cross-validated; 0 or less for nothing, 1 for all.
+        Cross-validated R²: 0 or less for nothing, 1 for all. Of the tomogram it is that of telling one tomogram, the
+        one told best, from all others.
     null
         (P,) the effect in each shuffle.
     p, adjusted_p
@@ -51,17 +48,19 @@ class Finding:
         (N,) where each particle lies along the direction in the latents that goes with it.
     untested
         Why nothing was measured, or "".
+    which
+        The number of the tomogram that is told best, -1 of other quantities.
     """
 
     name: str
     unit: str
-    measure: str
     effect: float
     null: Array
     p: float
     adjusted_p: float
     along: Array
     untested: str = ""
+    which: int = -1
 
     def alarm(self, level: float) -> bool:
         """Whether latents follow it."""
@@ -90,48 +89,32 @@ def find_nuisance(
         log.info("%d of %d particles, drawn at random, are asked", len(rows), len(z))
     own = np.unique(tomogram[rows], return_inverse=True)[1].astype(np.int64)
     every = features_of(z)
-    tested = [each for each in quantities if not (reason_untested(each.values[rows]))]
-    effects = measured_effects(every[rows], own, [each.values[rows] for each in tested], permutations, seed)
+    tested = [each for each in quantities if not reason_untested(each.values[rows])]
+    effects, which = measured_effects(every[rows], own, [each.values[rows] for each in tested], permutations, seed)
     p, adjusted = probabilities(effects)
-    findings = []
-    several = np.bincount(tomogram)[tomogram] > 1
-    if np.isfinite(effects[0, 0]):
-        direction = discriminant_direction(every[several], np.unique(tomogram[several], return_inverse=True)[1])
-        findings.append(
-            Finding(
-                TOMOGRAM,
-                "",
-                "balanced accuracy over chance",
-                float(effects[0, 0]),
-                effects[1:, 0],
-                float(p[0]),
-                float(adjusted[0]),
-                every @ direction,
-            )
-        )
-    else:
-        reason = "fewer than two tomograms hold two particles or more"
-        findings.append(_untested(TOMOGRAM, "", reason, len(z)))
     column = {each.name: number for number, each in enumerate(tested, start=1)}
+
+    def found(name: str, unit: str, number: int, along: Array, which: int = -1) -> Finding:
+        null = effects[1:, number]
+        return Finding(
+            name, unit, float(effects[0, number]), null, float(p[number]), float(adjusted[number]), along, which=which
+        )
+
+    best = int(tomogram[rows[own == which][0]])
+    direction = ridge_direction(every, (tomogram == best)[:, None].astype(np.float64))
+    findings = [found(TOMOGRAM, "", 0, every @ direction, best)]
     for each in quantities:
         if each.name not in column:
             findings.append(_untested(each.name, each.unit, reason_untested(each.values[rows]), len(z)))
             continue
-        number = column[each.name]
-        along = every @ ridge_direction(every[rows], standardised(each.values[rows]))
-        null = effects[1:, number]
-        findings.append(
-            Finding(
-                each.name, each.unit, "R²", float(effects[0, number]), null, float(p[number]), float(adjusted[number]),
-                along,
-            )
-        )  # fmt: skip
+        direction = ridge_direction(every[rows], standardised(each.values[rows]))
+        findings.append(found(each.name, each.unit, column[each.name], every @ direction))
     return findings
 
 
 def _untested(name: str, unit: str, reason: str, count: int) -> Finding:
     nothing = np.full(count, np.nan)
-    return Finding(name, unit, "", np.nan, np.zeros(0), np.nan, np.nan, nothing, reason)
+    return Finding(name, unit, np.nan, np.zeros(0), np.nan, np.nan, nothing, reason)
 
 
 def reason_untested(values: Array) -> str:
@@ -158,45 +141,40 @@ def standardised(values: Array) -> Array:
     return np.asarray((values[:, kept] - values[:, kept].mean(axis=0)) / spread[kept])
 
 
-def measured_effects(features: Array, tomogram: Codes, values: list[Array], permutations: int, seed: int) -> Array:
+def measured_effects(
+    features: Array, tomogram: Codes, values: list[Array], permutations: int, seed: int
+) -> tuple[Array, int]:
     """Return the effects (1 + P, 1 + Q) as measured and in each shuffle: of the tomogram first, then of quantities.
 
-    The tomogram's are NaN where fewer than two tomograms hold two particles or more.
+    Further the number of the tomogram that is told best from all others.
     """
     targets = [standardised(each) for each in values]
     ends = np.cumsum([0, *(each.shape[1] for each in targets)])
     groups = [slice(begin, end) for begin, end in pairwise(ends.tolist())]
     joined = np.concatenate(targets, axis=1) if targets else np.zeros((len(features), 0))
-    ridge = RidgeFolds(features, tomogram_folds(tomogram))
+    by_tomogram = RidgeFolds(features, tomogram_folds(tomogram))
+    by_particle = RidgeFolds(features, particle_folds(len(features), seed))
     means, deviations = means_and_deviations(joined, tomogram)
-    several = np.flatnonzero(np.bincount(tomogram)[tomogram] > 1)
-    classes = np.unique(tomogram[several], return_inverse=True)[1].astype(np.int64)
-    many = len(several) > 0 and int(classes.max()) > 0
-    folds = particle_folds(classes, seed) if many else classes
     generator = np.random.default_rng([seed, 22])
-    effects = np.full((1 + permutations, 1 + len(groups)), np.nan)
-    for number in range(1 + permutations):
-        shuffled, asked = joined, features[several]
-        if number:
-            dealing = Dealing.draw(tomogram, generator)
-            shuffled = means[dealing.tomogram_to][tomogram] + deviations[dealing.particle_to]
-            asked = asked[np.argsort(dealing.anywhere[several], kind="stable")]
-        if many:
-            effects[number, 0] = discriminant_accuracy(asked, classes, folds)
-        effects[number, 1:] = ridge.explained(shuffled, groups)
-    return effects
+    told = by_particle.told_apart(tomogram)
+    effects = np.empty((1 + permutations, 1 + len(groups)))
+    effects[0] = told.max(), *by_tomogram.explained(joined, groups)
+    for number in range(1, 1 + permutations):
+        dealing = Dealing.draw(tomogram, generator)
+        shuffled = means[dealing.tomogram_to][tomogram] + deviations[dealing.particle_to]
+        others = by_particle.told_apart(tomogram[dealing.anywhere])
+        effects[number] = others.max(), *by_tomogram.explained(shuffled, groups)
+    return effects, int(told.argmax())
 
 
 def probabilities(effects: Array) -> tuple[Array, Array]:
-    """Return p (Q,) and family-wise p (Q,) of effects (1 + P, Q), those measured first; NaN columns have none."""
-    known = np.isfinite(effects).all(axis=0)
-    p, adjusted = np.full((2, effects.shape[1]), np.nan)
-    own = effects[:, known]
-    spread = own.std(axis=0)
-    score = (own - own.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    largest = score[1:].max(axis=1, initial=-np.inf)
-    count = len(effects)
-    slack = 1e-9  # shuffles that leave all as it was count, whatever their rounding
-    p[known] = (1 + (score[1:] >= score[0] - slack).sum(axis=0)) / count
-    adjusted[known] = (1 + (largest[:, None] >= score[0] - slack).sum(axis=0)) / count
-    return p, adjusted
+    """Return p (Q,) and family-wise p (Q,) of effects (1 + P, Q), those measured first.
+
+    Effects are taken in units of their spread over all rows, so that none stands out by its scale alone.
+    """
+    spread = effects.std(axis=0)
+    score = (effects - effects.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    own = score[0] - 1e-9  # shuffles that leave all as it was count, whatever their rounding
+    largest = score[1:].max(axis=1)
+    p, adjusted = ((1 + (each >= own).sum(axis=0)) / len(effects) for each in (score[1:], largest[:, None]))
+    return np.asarray(p), np.asarray(adjusted)

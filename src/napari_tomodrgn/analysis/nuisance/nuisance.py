@@ -53,8 +53,8 @@ class Nuisance:
         What was asked, of which epoch.
     ids
         The N particles, in the order of the set.
-    tomograms
-        How many they lie in.
+    names
+        (T,) of the tomograms they lie in.
     findings
         One a quantity, the tomogram first.
     ends
@@ -65,7 +65,7 @@ class Nuisance:
     run: Run
     epoch: int
     ids: list[ParticleId]
-    tomograms: int
+    names: npt.NDArray[np.str_]
     findings: list[Finding]
     ends: dict[str, Ends]
 
@@ -86,13 +86,13 @@ class Nuisance:
             "run": str(self.run.path.absolute()),
             "epoch": self.epoch,
             "particles": len(self.ids),
-            "tomograms": self.tomograms,
+            "tomograms": len(self.names),
             "permutations": self.options.permutations,
             "seed": self.options.seed,
             "level": self.options.level,
             "null": "tomograms' means dealt out to other tomograms and particles' deviations to others of the same "
             "tomogram; the tomogram itself shuffled over all particles; family-wise by the largest of all quantities",
-            "alarms": [sentence(each) for each in self.alarms],
+            "alarms": [self.sentence(each) for each in self.alarms],
             "quantities": [self._facts(each) for each in self.findings],
         }
 
@@ -102,14 +102,25 @@ class Nuisance:
         return {
             "name": finding.name,
             "alarm": finding.alarm(self.options.level),
-            "measure": finding.measure,
-            "effect": finding.effect,
-            "effect_by_chance": float(np.quantile(finding.null, 0.95)),
+            **({"tomogram": str(self.names[finding.which])} if finding.name == TOMOGRAM else {}),
+            "r2": finding.effect,
+            "r2_by_chance": float(np.quantile(finding.null, 0.95)),
             "p": finding.p,
             "family_wise_p": finding.adjusted_p,
             "low_end": self.ends[finding.name].said[0],
             "high_end": self.ends[finding.name].said[1],
         }
+
+    def sentence(self, finding: Finding) -> str:
+        """Return an alarm in words: what latents follow, and no verdict on why."""
+        where = "tomograms"
+        name = finding.name
+        if name == TOMOGRAM:
+            name, where = f"tomogram, {self.names[finding.which]} most of all", "particles"
+        return (
+            f"follows {name}: check, may be biology (R² {finding.effect:.2f} in {where} not learned from, "
+            f"family-wise p = {finding.adjusted_p:.2g})"
+        )
 
     def write(self, folder: Path) -> None:
         """Write nuisance.json and particles.csv into a folder."""
@@ -121,15 +132,6 @@ class Nuisance:
             writer.writerow(["tomogram", "particle", *(f"along_{each.name.replace(' ', '_')}" for each in tested)])
             for row, particle in enumerate(self.ids):
                 writer.writerow([*particle, *(f"{each.along[row]:.7g}" for each in tested)])
-
-
-def sentence(finding: Finding) -> str:
-    """Return an alarm in words: what latents follow, and no verdict on why."""
-    where = "particles" if finding.name == TOMOGRAM else "tomograms"
-    return (
-        f"follows {finding.name}: check, may be biology ({finding.measure} {finding.effect:.2f} in {where} not learned "
-        f"from, family-wise p = {finding.adjusted_p:.2g})"
-    )
 
 
 def nuisance(options: NuisanceOptions) -> Nuisance:
@@ -159,7 +161,7 @@ def nuisance(options: NuisanceOptions) -> Nuisance:
         for each in findings
         if not each.untested
     }
-    return Nuisance(options, run, epoch, particle_set.ids, len(names), findings, ends)
+    return Nuisance(options, run, epoch, particle_set.ids, names, findings, ends)
 
 
 def aligned_latents(latents: Latents, particle_set: ParticleSet, run: Run) -> npt.NDArray[np.float32]:

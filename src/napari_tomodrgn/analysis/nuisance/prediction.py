@@ -1,8 +1,8 @@
 """How well latents predict quantities in tomograms, or particles, that had no part in learning how.
 
-Quantities are predicted by ridge regression in folds of whole tomograms; the tomogram itself by linear discriminant
-analysis with equal priors (Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 3.4 and 4.3), in
-folds of particles within each tomogram. Both are written out in arrays, as they are asked again for every shuffle.
+By ridge regression (Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 3.4), cross-validated in
+folds of whole tomograms; the tomogram itself in folds of particles. It is written out in arrays, as what depends on the
+latents alone stays the same for every shuffle.
 """
 
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import eigh
 
 Array = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 
 FOLDS = 5
+CLASSES_AT_ONCE = 64
 PENALTY = 1.0  # of ridge regression on features of variance 1: as if there was one particle more
 
 
@@ -30,13 +30,10 @@ def tomogram_folds(tomogram: Codes) -> Codes:
     return fold_of[tomogram]
 
 
-def particle_folds(tomogram: Codes, seed: int) -> Codes:
-    """Return the fold (N,) of each particle: the particles of every tomogram are dealt out to all of them."""
-    order = np.lexsort((np.random.default_rng([seed, 21]).random(len(tomogram)), tomogram))
-    start = np.concatenate([[0], np.cumsum(np.bincount(tomogram))[:-1]])
-    fold = np.empty(len(tomogram), dtype=np.int64)
-    fold[order] = (np.arange(len(tomogram)) - start[tomogram[order]]) % FOLDS
-    return fold
+def particle_folds(count: int, seed: int) -> Codes:
+    """Return the fold (N,) of each particle, at random: of no tomogram more than of others, whatever is shuffled."""
+    dealt = np.random.default_rng([seed, 21]).permutation(count)
+    return np.asarray(dealt % min(FOLDS, count))
 
 
 class RidgeFolds:
@@ -65,6 +62,15 @@ class RidgeFolds:
         left, plain = ((each**2).sum(axis=0) for each in self.residuals(targets))
         return np.array([1 - left[group].sum() / max(plain[group].sum(), 1e-300) for group in groups])
 
+    def told_apart(self, classes: Codes) -> Array:
+        """Return for each class (K,) the cross-validated R² of which particles (N,) are in it, and which are not."""
+        found = []
+        for begin in range(0, int(classes.max()) + 1, CLASSES_AT_ONCE):
+            numbers = np.arange(begin, min(begin + CLASSES_AT_ONCE, int(classes.max()) + 1))
+            inside = (classes[:, None] == numbers).astype(np.float64)
+            found.append(self.explained(inside, [slice(column, column + 1) for column in range(len(numbers))]))
+        return np.concatenate(found)
+
 
 def ridge_direction(features: Array, targets: Array) -> Array:
     """Return the unit vector (d,) in the features along which the targets (N, M) change most, all particles asked."""
@@ -73,43 +79,6 @@ def ridge_direction(features: Array, targets: Array) -> Array:
     coefficients = np.linalg.solve(square, centred.T @ wanted)
     left, _, right = np.linalg.svd(coefficients, full_matrices=False)
     return np.asarray(left[:, 0] * (1.0 if right[0, np.abs(right[0]).argmax()] >= 0 else -1.0))
-
-
-def discriminant_accuracy(features: Array, classes: Codes, fold: Codes) -> float:
-    """Return the cross-validated balanced accuracy over chance: 0 for guessing, 1 where every class (N,) is told."""
-    count = int(classes.max()) + 1
-    found = np.empty(len(classes), dtype=np.int64)
-    for number in np.unique(fold):
-        test, learned = fold == number, fold != number
-        means, within = _moments(features[learned], classes[learned], count)
-        weights = np.linalg.solve(within, means.T)  # (d, K)
-        score = features[test] @ weights - (means.T * weights).sum(axis=0) / 2
-        found[test] = score.argmax(axis=1)
-    recall = np.bincount(classes, found == classes, minlength=count) / np.bincount(classes, minlength=count)
-    return float((recall.mean() - 1 / count) / (1 - 1 / count))
-
-
-def discriminant_direction(features: Array, classes: Codes) -> Array:
-    """Return the unit vector (d,) along which the classes' means lie farthest apart, held against their spread.
-
-    It points to the class that lies farthest out.
-    """
-    means, within = _moments(features, classes, int(classes.max()) + 1)
-    apart = means - means.mean(axis=0)
-    direction = eigh(apart.T @ apart, within)[1][:, -1]
-    along = apart @ direction
-    sign = 1.0 if along[np.abs(along).argmax()] >= 0 else -1.0
-    return np.asarray(sign * direction / np.linalg.norm(direction))
-
-
-def _moments(features: Array, classes: Codes, count: int) -> tuple[Array, Array]:
-    """Return the classes' means (K, d) and the pooled covariance (d, d) within them."""
-    sums = np.stack([np.bincount(classes, column, minlength=count) for column in features.T], axis=1)
-    means = sums / np.maximum(np.bincount(classes, minlength=count), 1)[:, None]
-    centred = features - means[classes]
-    within = centred.T @ centred / max(len(features) - count, 1)
-    ridge = 1e-6 * max(float(np.trace(within)) / len(within), 1e-12)
-    return means, within + ridge * np.eye(len(within))
 
 
 @dataclass(frozen=True)
@@ -132,5 +101,7 @@ class Dealing:
 def means_and_deviations(values: Array, tomogram: Codes) -> tuple[Array, Array]:
     """Return the tomograms' means (T, M) of values (N, M), and what these leave of each particle's (N, M)."""
     count = np.bincount(tomogram)[:, None]
-    means = np.stack([np.bincount(tomogram, column) for column in values.T], axis=1) / count
+    sums = np.zeros((len(count), values.shape[1]))
+    np.add.at(sums, tomogram, values)
+    means = sums / count
     return means, values - means[tomogram]

@@ -38,7 +38,7 @@ def noise_variance(images: Images, rows: Sequence[Rows], consensus: Projector, s
         drawn = np.random.default_rng([seed, 31]).choice(asked, MOST_ASKED_FOR_NOISE, replace=False)
         asked = np.sort(drawn)
     total, count = torch.zeros((2, lattice.box // 2 + 1), dtype=torch.float64)
-    for batch in grouped(asked.tolist(), [rows[row] for row in asked]):
+    for batch in grouped(asked.tolist(), [rows[row] for row in asked.tolist()]):
         own = images.of(batch)
         weight = images.weighting.weights(own.tilts, lattice)
         expected = pairs_to_complex(consensus.pairs(own.tilts.k3(lattice))) * own.tilts.transfer(lattice)
@@ -70,7 +70,7 @@ def likelihood_gains(
     precision = (1 / variance)[shells(lattice)].float()
     gains = np.zeros((len(rows), len(maps)))
     asked = np.flatnonzero([len(each) > 0 for each in rows])
-    for batch in grouped(asked.tolist(), [rows[row] for row in asked]):
+    for batch in grouped(asked.tolist(), [rows[row] for row in asked.tolist()]):
         own = images.of(batch)
         weight = images.weighting.weights(own.tilts, lattice) * precision
         transfer, k3 = own.tilts.transfer(lattice), own.tilts.k3(lattice)

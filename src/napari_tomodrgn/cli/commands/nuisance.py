@@ -26,17 +26,15 @@ def _run(options: NuisanceOptions, as_json: bool) -> None:
 
 def _facts(found: "Nuisance") -> dict[str, str]:
     """Return what was found, a line each."""
-    from napari_tomodrgn.analysis.nuisance.nuisance import sentence
-
     facts = {}
     for each in found.findings:
         if each.untested:
             facts[each.name] = f"not asked: {each.untested}"
         elif each.alarm(found.options.level):
             low, high = found.ends[each.name].said
-            facts[each.name] = f"{sentence(each)}; at the ends {low} and {high}"
+            facts[each.name] = f"{found.sentence(each)}; at the ends {low} and {high}"
         else:
-            facts[each.name] = f"not followed ({each.measure} {each.effect:.2f}, family-wise p = {each.adjusted_p:.2g})"
+            facts[each.name] = f"not followed (R² {each.effect:.2f}, family-wise p = {each.adjusted_p:.2g})"
     return facts
 
 
