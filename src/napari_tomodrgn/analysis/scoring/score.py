@@ -14,12 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from napari_tomodrgn.analysis.folder import AnalysisFolder, read_labels
 from napari_tomodrgn.analysis.run_evidence import require_images
+from napari_tomodrgn.analysis.scoring.class_maps import class_maps, tilt_halves, told_apart
 from napari_tomodrgn.analysis.scoring.likelihood import likelihood_gains, noise_variance, projectors
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_open, refuse_existing
 from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
 from napari_tomodrgn.progress import track
-from napari_tomodrgn.reconstruction.backproject import backproject
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.seeds import LARGEST_SEED
 from napari_tomodrgn.training.batches import Rows
@@ -32,7 +32,6 @@ Array = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 
 COLUMNS = ("own", "consensus", "runner_up", "score", "label", "runner_up_label")
-WEIGHTS = ("dose_weight", "tilt_weight", "dose_mask", "dose_middle", "window")
 log = logging.getLogger("napari_tomodrgn")
 
 
@@ -121,8 +120,8 @@ class Scores:
 def score(options: ScoreOptions) -> Scores:
     """Score each particle's label by tilt images that did not make the class volumes; writes nothing.
 
-    The tilt images of every particle are halved, every other one by tilt. Class volumes are backprojected from one half
-    and asked of the other, and the other way round.
+    The tilt images of every particle are halved, every other one by tilt. Class volumes are backprojected from one
+    half, their differences freed from noise, and asked of the other half; and the other way round.
 
     Raises
     ------
@@ -188,27 +187,14 @@ def labels_of(particle_set: ParticleSet, path: Path) -> Codes:
     return np.array([found[particle] for particle in ids], dtype=np.int64)
 
 
-def tilt_halves(particle_set: ParticleSet) -> npt.NDArray[np.int64]:
-    """Return the half (M,), 0 or 1, of each tilt image: every other one of its particle by tilt, by dose where unknown.
-
-    So both halves see a particle over all tilts and doses.
-    """
-    images = particle_set.tilt_images
-    tilt = images["tilt_angle"].fillna(images["stage_tilt"]).to_numpy(np.float64)
-    key = tilt if np.isfinite(tilt).all() else images["dose"].to_numpy(np.float64)
-    order = np.lexsort((key, images["particle"].to_numpy()))
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order)) - particle_set.first_tilt[images["particle"].to_numpy()[order]]
-    return rank % 2
-
-
 def gains_of(run: Run, particle_set: ParticleSet, labels: Codes, seed: int) -> Array:
     """Return (N, K + 1) gains in nats: for each class's volume, in the order of the labels, and for the consensus."""
     half, first = tilt_halves(particle_set), particle_set.first_tilt
     images = _images(run, particle_set)
+    log.info("backprojecting %d classes from halves of the tilt images", len(np.unique(labels)))
+    halves = told_apart(*(class_maps(run, particle_set, half == number, labels, seed) for number in (0, 1)))
     total = np.zeros((len(particle_set), len(np.unique(labels)) + 1))
-    for number in (0, 1):
-        maps = _maps(run, particle_set, half == number, labels, seed)
+    for number, maps in enumerate(halves):
         asked: list[Rows] = [
             begin + np.flatnonzero(half[begin:end] != number) for begin, end in pairwise(first.tolist())
         ]
@@ -231,28 +217,6 @@ def _particles(steps: Iterator[int | Array], total: Array) -> Iterator[int]:
             done = step
         else:
             total += step
-
-
-def _maps(
-    run: Run, particle_set: ParticleSet, keep: npt.NDArray[np.bool_], labels: Codes, seed: int
-) -> list[npt.NDArray[np.float32]]:
-    """Return the map of every class from some tilt images, and that of all particles last."""
-    owner = particle_set.tilt_images["particle"].to_numpy()
-    seen = np.bincount(owner[keep], minlength=len(particle_set)) > 0
-    part = particle_set.take(seen).take_tilts(keep[seen[owner]])
-    weights = {name: run.settings[name] for name in WEIGHTS}
-    own = labels[seen]
-    chosen = [own == label for label in np.unique(labels)]
-    for label, rows in zip(np.unique(labels), chosen, strict=True):
-        if not rows.any():
-            raise InputError(
-                f"{run.path}: class {label} has no particle with two tilt images, so none of its images is left to "
-                "ask; merge it with another class"
-            )
-    maps = []
-    for rows in (*chosen, np.ones(len(part), dtype=bool)):
-        maps.append(backproject(part, rows=rows, half_sets=False, seed=seed, progress=False, **weights).map)
-    return maps
 
 
 def _images(run: Run, particle_set: ParticleSet) -> Images:
