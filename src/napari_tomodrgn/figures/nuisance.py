@@ -78,6 +78,7 @@ def _draw_rows(axes: Axes, found: Nuisance) -> None:
 def _words(found: Nuisance, finding: Finding, alarm: bool) -> str:
     p = f"family-wise p = {finding.adjusted_p:.2g}"
     if not alarm:
-        return p
+        little = finding.adjusted_p <= found.options.level
+        return f"R² below {LEAST_EFFECT:g}, {p}" if little else p
     which = f" ({found.names[finding.which]} most)" if finding.name == TOMOGRAM else ""
     return f"follows{which}: check, may be biology\n{p}"
