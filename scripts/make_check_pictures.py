@@ -1,4 +1,4 @@
-"""Make the pictures of the pages on nuisance and evidence scores, from a simulated set: a minute or two.
+"""Make the pictures of the pages on nuisance, evidence scores and calibration, from a simulated set: a minute or two.
 
 ``python scripts/make_check_pictures.py [FOLDER]`` keeps the set and its run in a folder, and uses them again.
 """
@@ -9,10 +9,12 @@ import tempfile
 from pathlib import Path
 
 from napari_tomodrgn.analysis.analyze import AnalyzeOptions, analyze
+from napari_tomodrgn.analysis.calibration import CalibrateOptions, calibrate
 from napari_tomodrgn.analysis.folder import AnalysisFolder
 from napari_tomodrgn.analysis.nuisance.nuisance import nuisance
 from napari_tomodrgn.analysis.nuisance.options import NuisanceOptions
 from napari_tomodrgn.analysis.scoring.score import ScoreOptions, score
+from napari_tomodrgn.figures.calibration import save_calibration
 from napari_tomodrgn.figures.nuisance import save_nuisance
 from napari_tomodrgn.figures.scores import save_scores
 from napari_tomodrgn.runs.run import Run
@@ -43,12 +45,15 @@ def make_run(folder: Path) -> Run:
 
 
 def main() -> None:
-    """Make both pictures."""
+    """Make all pictures."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(sys.argv[1]) if sys.argv[1:] else Path(temporary)
         run = Run.open(folder / "run") if (folder / "run").is_dir() else make_run(folder)
         found = save_nuisance(nuisance(NuisanceOptions(run=run.path, overwrite=True)))
         shutil.copy(found / "nuisance.png", PICTURES / "nuisance.png")
+        path, calibration = calibrate(CalibrateOptions(run=run.path, overwrite=True))
+        save_calibration(calibration, path)
+        shutil.copy(path.with_suffix(".png"), PICTURES / "calibration.png")
         labelling = f"kmeans-{CLASSES}"
         save_scores(score(ScoreOptions(run=run.path, labels=Path(labelling), overwrite=True)))
         figures = AnalysisFolder(run.path, run.chosen_epoch).figures(labelling)

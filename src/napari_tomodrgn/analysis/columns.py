@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, read_labels
+from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, read_calibration_factor, read_labels
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
 from napari_tomodrgn.runs import layout
@@ -85,6 +85,9 @@ def columns_of_run(run: Run, epoch: int, ids: Sequence[ParticleId]) -> Columns:
     if run.latent_dim and layout.latents_path(run.path, epoch).is_file():
         found |= _of_latents(run.latents(epoch), rows)
     folder = AnalysisFolder(run.path, epoch)
+    uncertainty = found.get("uncertainty")
+    if folder.calibration.is_file() and isinstance(uncertainty, Numbers):
+        found["calibrated uncertainty"] = Numbers(uncertainty.values * read_calibration_factor(folder.calibration))
     if folder.embedding.is_file():
         found |= _of_embedding(Embedding.load(folder.embedding), rows)
     latents = latents_of(found)

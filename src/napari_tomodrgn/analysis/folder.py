@@ -1,6 +1,7 @@
 """The analysis folder of a run: ``RUN/analysis/epoch-NNNN/`` with embeddings, labels and class centres."""
 
 import csv
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -90,6 +91,11 @@ class AnalysisFolder:
         return self.path / "losses.csv"
 
     @property
+    def calibration(self) -> Path:
+        """The file that says how posterior widths compare with what half the tilts say."""
+        return self.path / "calibration.json"
+
+    @property
     def report(self) -> Path:
         """The report, one page for all labellings of the epoch."""
         return self.path / "report.html"
@@ -176,3 +182,17 @@ def read_centres(path: Path) -> pd.DataFrame:
         return pd.read_csv(path, dtype={"tomogram": str, "particle": str}, keep_default_na=False)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: is not a readable table of class centres; run `napari-tomodrgn analyze`") from error
+
+
+def read_calibration_factor(path: Path) -> float:
+    """Return what widths have to be multiplied by, from a ``calibration.json``.
+
+    Raises
+    ------
+    InputError
+        Where it can't be read.
+    """
+    try:
+        return float(json.loads(path.read_text(encoding="utf-8"))["factor"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: is no readable calibration ({error}); run `napari-tomodrgn calibrate`") from error

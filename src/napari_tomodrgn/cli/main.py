@@ -29,6 +29,7 @@ SUMMARIES = {
     "compare": "Compare two runs or labellings on the particles both have.",
     "score": "Evidence of each particle for its class, by held-out tilts.",
     "nuisance": "Do latents follow tomogram, defocus, tilts, dose or view?",
+    "calibrate": "Posterior widths held against latents of half the tilts.",
     "validate": "Test a class or selection against its images, three ways.",
     "select": "Filter particles and write stars in their own dialect.",
     "export": "Scenes, filled tomograms, coordinates for other programs.",

@@ -135,7 +135,7 @@ def score(options: ScoreOptions) -> Scores:
     path, labelling = _labels(folder, options.labels)
     target = folder.evidence(labelling)
     refuse_existing(target, options.overwrite)
-    particle_set = _opened(run, options.datadir)
+    particle_set = run.particle_set(options.datadir)
     labels = labels_of(particle_set, path)
     classes = np.unique(labels)
     if len(classes) < 2:
@@ -157,13 +157,6 @@ def _labels(folder: AnalysisFolder, given: Path) -> tuple[Path, str]:
             "file; give one of them or a .csv"
         )
     return given, given.stem.removeprefix("labels-")
-
-
-def _opened(run: Run, datadir: Path | None) -> ParticleSet:
-    opened = run.data_options()
-    if datadir is not None:
-        opened = opened.model_copy(update={"datadir": datadir})
-    return opened.open().with_forward_model(**run.document["data"]["forward_model"])
 
 
 def labels_of(particle_set: ParticleSet, path: Path) -> Codes:
