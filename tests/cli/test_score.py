@@ -68,6 +68,7 @@ def test_labels_of_ones_own_are_taken(cli: Cli, run: Run, tmp_path: Path) -> Non
 
     table = pd.read_csv(run.path / "analysis" / "epoch-0002" / "evidence-mine.csv")
     assert sorted(table["label"].unique()) == [0, 5]
+    assert "mine evidence" in columns_of_run(run, 2, ids)
 
 
 def test_what_can_not_be_scored_is_said_in_one_sentence(cli: Cli, run: Run, tmp_path: Path) -> None:

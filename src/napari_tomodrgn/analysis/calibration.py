@@ -36,6 +36,7 @@ from napari_tomodrgn.training.points import Weighting
 from napari_tomodrgn.training.store import DirectImages
 
 Array = npt.NDArray[np.float64]
+Halves = tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]
 
 CALIBRATED = (0.8, 1.25)  # factors that are as good as 1
 MOST_PARTICLES = 5000
@@ -128,8 +129,8 @@ class Calibration:
 
 
 def calibration_of(
-    means: tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]],
-    log_variances: tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]],
+    means: Halves,
+    log_variances: Halves,
     seed: int = 0,
 ) -> Calibration:
     r"""Compare the posteriors (N, \|z\|) that two halves of the tilt images give of each particle's latent.
@@ -175,7 +176,7 @@ def calibrate(options: CalibrateOptions) -> tuple[Path, Calibration]:
 
 def half_posteriors(
     run: Run, epoch: int, particle_set: ParticleSet, options: CalibrateOptions
-) -> tuple[tuple[npt.NDArray[np.float32], ...], tuple[npt.NDArray[np.float32], ...]]:
+) -> tuple[Halves, Halves]:
     r"""Return means and log-variances, (N, \|z\|) from either half of the tilts, of at most 5000 particles.
 
     Raises

@@ -95,9 +95,8 @@ def columns_of_run(run: Run, epoch: int, ids: Sequence[ParticleId]) -> Columns:
         classes = found[labelling] = column_of_labels(read_labels(folder.labels(labelling)), ids)
         if latents is not None:
             found[f"{labelling} distance"] = Numbers(distance_to_centres(latents, classes))
-        if folder.evidence(labelling).is_file():
-            evidence = _of_table(folder.evidence(labelling), rows)
-            found[f"{labelling} evidence"] = evidence["score"]
+    for labelling, path in folder.evidences().items():
+        found[f"{labelling} evidence"] = _score_of(path, rows)
     for table in (folder.losses, run.path / layout.CORRECTIONS):
         if table.is_file():
             found |= _of_table(table, rows)
@@ -175,6 +174,13 @@ def _of_embedding(embedding: Embedding, rows: dict[ParticleId, int]) -> Columns:
     for number, own in enumerate(_placed(embedding.ids, embedding.pca, rows).T, 1):
         found[f"PC {number}"] = Numbers(own)
     return found
+
+
+def _score_of(path: Path, rows: dict[ParticleId, int]) -> Column:
+    columns = _of_table(path, rows)
+    if "score" not in columns:
+        raise InputError(f"{path}: has no column score; remove it, or run `napari-tomodrgn score` again")
+    return columns["score"]
 
 
 def _of_table(path: Path, rows: dict[ParticleId, int]) -> Columns:

@@ -112,6 +112,10 @@ class AnalysisFolder:
         """Return the file of the particles' evidence for their labels."""
         return self.path / f"evidence-{labelling}.csv"
 
+    def evidences(self) -> dict[str, Path]:
+        """Return the files of evidence that are there, by labelling."""
+        return {path.stem.removeprefix("evidence-"): path for path in sorted(self.path.glob("evidence-*.csv"))}
+
     def settings(self, labelling: str) -> Path:
         """Return the file of the settings that a labelling was made with."""
         return self.path / f"settings-{labelling}.json"

@@ -1,6 +1,6 @@
 """By how many nats maps explain particles' images better than no particle does."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ FloatMap = npt.NDArray[np.float32]
 MOST_ASKED_FOR_NOISE = 2000  # particles
 
 
-def projectors(maps: Sequence[FloatMap], standard_deviation: float) -> list[Projector]:
+def projectors(maps: Iterable[FloatMap], standard_deviation: float) -> list[Projector]:
     """Return what projects maps (D, D, D), in the units of the images' densities, to standardised images."""
     return [Projector(torch.from_numpy(each / np.float32(standard_deviation))) for each in maps]
 
