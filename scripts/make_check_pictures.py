@@ -9,11 +9,13 @@ import tempfile
 from pathlib import Path
 
 from napari_tomodrgn.analysis.analyze import AnalyzeOptions, analyze
-from napari_tomodrgn.analysis.calibration import CalibrateOptions, calibrate
+from napari_tomodrgn.analysis.calibrate_options import CalibrateOptions
+from napari_tomodrgn.analysis.calibration import calibrate
 from napari_tomodrgn.analysis.folder import AnalysisFolder
 from napari_tomodrgn.analysis.nuisance.nuisance import nuisance
 from napari_tomodrgn.analysis.nuisance.options import NuisanceOptions
-from napari_tomodrgn.analysis.scoring.score import ScoreOptions, score
+from napari_tomodrgn.analysis.scoring.options import ScoreOptions
+from napari_tomodrgn.analysis.scoring.score import score
 from napari_tomodrgn.figures.calibration import save_calibration
 from napari_tomodrgn.figures.nuisance import save_nuisance
 from napari_tomodrgn.figures.scores import save_scores

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_tomodrgn.analysis.calibration import CalibrateOptions, calibration_of, half_posteriors
+from napari_tomodrgn.analysis.calibrate_options import CalibrateOptions
+from napari_tomodrgn.analysis.calibration import calibration_of, half_posteriors
 from napari_tomodrgn.runs.run import Run
 
 PARTICLES = 3000

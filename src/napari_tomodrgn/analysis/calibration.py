@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
 from scipy.stats import spearmanr
 
+from napari_tomodrgn.analysis.calibrate_options import CalibrateOptions
 from napari_tomodrgn.analysis.folder import AnalysisFolder
 from napari_tomodrgn.analysis.run_evidence import require_images
 from napari_tomodrgn.analysis.scoring.class_maps import tilt_halves
@@ -26,7 +26,6 @@ from napari_tomodrgn.files import atomic_open, refuse_existing
 from napari_tomodrgn.model.free_latents import FreeLatents
 from napari_tomodrgn.particles.particle_set import ParticleSet
 from napari_tomodrgn.runs.run import Run
-from napari_tomodrgn.seeds import LARGEST_SEED
 from napari_tomodrgn.training.batches import Rows
 from napari_tomodrgn.training.checkpoints import load_model
 from napari_tomodrgn.training.device import choose_compute
@@ -42,20 +41,6 @@ CALIBRATED = (0.8, 1.25)  # factors that are as good as 1
 MOST_PARTICLES = 5000
 REPLICATES = 1000
 LEVEL = 0.01
-
-
-class CalibrateOptions(BaseModel):
-    """Options of ``calibrate``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    run: Path = Field(description="Run directory.", json_schema_extra={"argument": True})
-    epoch: int | None = Field(None, ge=1, description="Epoch to calibrate; default: the run's chosen one.")
-    datadir: Path | None = Field(None, description="Further folder in which image stacks are looked for.")
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to infer latents.")
-    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of draws.")
-    figures: bool = Field(True, description="Draw the figure, PNG and SVG.")
-    overwrite: bool = Field(False, description="Replace the calibration of the same epoch.")
 
 
 @dataclass(frozen=True)

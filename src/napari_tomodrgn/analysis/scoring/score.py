@@ -10,18 +10,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 
 from napari_tomodrgn.analysis.folder import AnalysisFolder, read_labels
 from napari_tomodrgn.analysis.run_evidence import require_images
 from napari_tomodrgn.analysis.scoring.class_maps import class_maps, tilt_halves, told_apart
 from napari_tomodrgn.analysis.scoring.likelihood import likelihood_gains, noise_variance, projectors
+from napari_tomodrgn.analysis.scoring.options import ScoreOptions
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_open, refuse_existing
 from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
 from napari_tomodrgn.progress import track
 from napari_tomodrgn.runs.run import Run
-from napari_tomodrgn.seeds import LARGEST_SEED
 from napari_tomodrgn.training.batches import Rows
 from napari_tomodrgn.training.inference import Images
 from napari_tomodrgn.training.options import TrainOptions
@@ -33,23 +32,6 @@ Codes = npt.NDArray[np.int64]
 
 COLUMNS = ("own", "consensus", "runner_up", "score", "label", "runner_up_label")
 log = logging.getLogger("napari_tomodrgn")
-
-
-class ScoreOptions(BaseModel):
-    """Options of ``score``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    run: Path = Field(description="Run directory.", json_schema_extra={"argument": True})
-    labels: Path = Field(
-        description="Labels (.csv: tomogram, particle, label), or the name of one of the epoch's labellings, as "
-        "kmeans-20."
-    )
-    epoch: int | None = Field(None, ge=1, description="Epoch of the labelling; default: the run's chosen one.")
-    datadir: Path | None = Field(None, description="Further folder in which image stacks are looked for.")
-    seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of half-sets and draws.")
-    figures: bool = Field(True, description="Draw the figure, PNG and SVG.")
-    overwrite: bool = Field(False, description="Replace the scores of the same labelling.")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import typer
 
-from napari_tomodrgn.analysis.calibration import CalibrateOptions
+from napari_tomodrgn.analysis.calibrate_options import CalibrateOptions
 from napari_tomodrgn.cli.options import Command
 from napari_tomodrgn.cli.output import show_json, show_written
 
