@@ -135,6 +135,19 @@ def test_ridge_is_that_of_scikit_learn() -> None:
     assert set(particle_folds(COUNT, 0)) == {0, 1, 2, 3, 4}
 
 
+def test_classes_are_told_apart_as_columns_of_ones_and_zeros_would_be() -> None:
+    features = noise(0)
+    features[TOMOGRAM_OF == 2, 1] += 2
+    ridge = RidgeFolds(features, particle_folds(COUNT, 3))
+    columns = (TOMOGRAM_OF[:, None] == np.arange(TOMOGRAMS)).astype(float)
+
+    found = ridge.told_apart(TOMOGRAM_OF)
+
+    expected = ridge.explained(columns, [slice(column, column + 1) for column in range(TOMOGRAMS)])
+    np.testing.assert_allclose(found, expected, atol=1e-10)
+    assert found.argmax() == 2
+
+
 def test_a_shuffle_keeps_means_whole_and_deviations_in_their_tomogram() -> None:
     values = np.random.default_rng(5).normal(size=(COUNT, 2)) + TOMOGRAM_OF[:, None]
     means, deviations = means_and_deviations(values, TOMOGRAM_OF)

@@ -84,11 +84,22 @@ def test_people_are_told_in_words(cli: Cli, leaking: Run) -> None:
     outcome = cli("nuisance", leaking.path, "--no-figures")
 
     assert outcome.code == 0, outcome.stderr
+    assert "doubt" not in outcome.stdout
     lines = {line.split("  ")[0]: line for line in outcome.stdout.splitlines()}
     assert "follows defocus: check, may be biology (R²" in lines["defocus"]
     assert "not asked: is the same for all particles" in lines["tilt count"]
     assert "not followed (R²" in lines["view direction"]
     assert not (leaking.path / "volumes" / "epoch-0001" / "nuisance-defocus").exists()
+
+
+def test_few_tomograms_leave_a_doubt(cli: Cli, analysed_run: Run, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(analysed_run.path, tmp_path / "run"))
+
+    outcome = cli("nuisance", run, "--no-figures")
+
+    assert outcome.code == 0, outcome.stderr
+    assert outcome.stdout.splitlines()[-2].startswith("doubt  ")
+    assert "2 tomograms can be dealt out in 2 ways only" in outcome.stdout
 
 
 def test_what_was_found_is_replaced_only_when_told(cli: Cli, leaking: Run) -> None:

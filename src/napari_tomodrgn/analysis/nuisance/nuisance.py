@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,17 @@ class Nuisance:
         return [each for each in self.findings if each.alarm(self.options.level)]
 
     @property
+    def doubt(self) -> str:
+        """What so few tomograms can't tell, or ""."""
+        ways = math.factorial(min(len(self.names), 20))
+        if ways * self.options.level >= 1:
+            return ""
+        return (
+            f"{len(self.names)} tomograms can be dealt out in {ways} ways only, so nothing that differs between "
+            f"tomograms alone can be told at a level of {self.options.level:g}, whatever its effect"
+        )
+
+    @property
     def folder(self) -> Path:
         """Where it is written: ``RUN/analysis/epoch-NNNN/nuisance``."""
         return AnalysisFolder(self.run.path, self.epoch).path / "nuisance"
@@ -92,6 +104,7 @@ class Nuisance:
             "level": self.options.level,
             "null": "tomograms' means dealt out to other tomograms and particles' deviations to others of the same "
             "tomogram; the tomogram itself shuffled over all particles; family-wise by the largest of all quantities",
+            "doubt": self.doubt,
             "alarms": [self.sentence(each) for each in self.alarms],
             "quantities": [self._facts(each) for each in self.findings],
         }

@@ -35,6 +35,8 @@ def _facts(found: "Nuisance") -> dict[str, str]:
             facts[each.name] = f"{found.sentence(each)}; at the ends {low} and {high}"
         else:
             facts[each.name] = f"not followed (R² {each.effect:.2f}, family-wise p = {each.adjusted_p:.2g})"
+    if found.doubt:
+        facts["doubt"] = found.doubt
     return facts
 
 
