@@ -32,7 +32,11 @@ def test_what_is_printed_is_what_is_written(cli: Cli, run: Run) -> None:
     assert printed["interval"][0] <= printed["factor"] <= printed["interval"][1]
     assert printed["calibrated"] == (0.8 <= printed["factor"] <= 1.25)
     assert len(np.unique(np.asarray(Image.open(folder / "calibration.png").convert("RGB")))) > 50
-    columns = columns_of_run(run, 2, run.particle_set().ids)
+    path, ids = folder / "calibration.json", run.particle_set().ids
+    path.write_text(json.dumps({**printed, "tells_particles_apart": False}))
+    assert "calibrated uncertainty" not in columns_of_run(run, 2, ids)
+    path.write_text(json.dumps({**printed, "tells_particles_apart": True}))
+    columns = columns_of_run(run, 2, ids)
     plain, calibrated = columns["uncertainty"], columns["calibrated uncertainty"]
     assert isinstance(plain, Numbers)
     assert isinstance(calibrated, Numbers)

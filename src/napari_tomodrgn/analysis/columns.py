@@ -87,7 +87,9 @@ def columns_of_run(run: Run, epoch: int, ids: Sequence[ParticleId]) -> Columns:
     folder = AnalysisFolder(run.path, epoch)
     uncertainty = found.get("uncertainty")
     if folder.calibration.is_file() and isinstance(uncertainty, Numbers):
-        found["calibrated uncertainty"] = Numbers(uncertainty.values * read_calibration_factor(folder.calibration))
+        factor = read_calibration_factor(folder.calibration)
+        if factor is not None:
+            found["calibrated uncertainty"] = Numbers(uncertainty.values * factor)
     if folder.embedding.is_file():
         found |= _of_embedding(Embedding.load(folder.embedding), rows)
     latents = latents_of(found)

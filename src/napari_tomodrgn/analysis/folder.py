@@ -188,8 +188,10 @@ def read_centres(path: Path) -> pd.DataFrame:
         raise InputError(f"{path}: is not a readable table of class centres; run `napari-tomodrgn analyze`") from error
 
 
-def read_calibration_factor(path: Path) -> float:
-    """Return what widths have to be multiplied by, from a ``calibration.json``.
+def read_calibration_factor(path: Path) -> float | None:
+    """Return what posterior widths have to be multiplied by, from a ``calibration.json``.
+
+    ``None`` where they don't tell which particles are uncertain.
 
     Raises
     ------
@@ -197,6 +199,7 @@ def read_calibration_factor(path: Path) -> float:
         Where it can't be read.
     """
     try:
-        return float(json.loads(path.read_text(encoding="utf-8"))["factor"])
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return float(document["factor"]) if document["tells_particles_apart"] else None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: is no readable calibration ({error}); run `napari-tomodrgn calibrate`") from error
