@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, read_labels
+from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, read_calibration_factor, read_labels
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
 from napari_tomodrgn.runs import layout
@@ -85,6 +85,11 @@ def columns_of_run(run: Run, epoch: int, ids: Sequence[ParticleId]) -> Columns:
     if run.latent_dim and layout.latents_path(run.path, epoch).is_file():
         found |= _of_latents(run.latents(epoch), rows)
     folder = AnalysisFolder(run.path, epoch)
+    uncertainty = found.get("uncertainty")
+    if folder.calibration.is_file() and isinstance(uncertainty, Numbers):
+        factor = read_calibration_factor(folder.calibration)
+        if factor is not None:
+            found["calibrated uncertainty"] = Numbers(uncertainty.values * factor)
     if folder.embedding.is_file():
         found |= _of_embedding(Embedding.load(folder.embedding), rows)
     latents = latents_of(found)
@@ -92,6 +97,8 @@ def columns_of_run(run: Run, epoch: int, ids: Sequence[ParticleId]) -> Columns:
         classes = found[labelling] = column_of_labels(read_labels(folder.labels(labelling)), ids)
         if latents is not None:
             found[f"{labelling} distance"] = Numbers(distance_to_centres(latents, classes))
+    for labelling, path in folder.evidences().items():
+        found[f"{labelling} evidence"] = _score_of(path, rows)
     for table in (folder.losses, run.path / layout.CORRECTIONS):
         if table.is_file():
             found |= _of_table(table, rows)
@@ -173,6 +180,13 @@ def _of_embedding(embedding: Embedding, rows: dict[ParticleId, int]) -> Columns:
     for number, own in enumerate(_placed(embedding.ids, embedding.pca, rows).T, 1):
         found[f"PC {number}"] = Numbers(own)
     return found
+
+
+def _score_of(path: Path, rows: dict[ParticleId, int]) -> Column:
+    columns = _of_table(path, rows)
+    if "score" not in columns:
+        raise InputError(f"{path}: has no column score; remove it, or run `napari-tomodrgn score` again")
+    return columns["score"]
 
 
 def _of_table(path: Path, rows: dict[ParticleId, int]) -> Columns:

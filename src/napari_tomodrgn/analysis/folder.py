@@ -1,6 +1,7 @@
 """The analysis folder of a run: ``RUN/analysis/epoch-NNNN/`` with embeddings, labels and class centres."""
 
 import csv
+import json
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -91,6 +92,11 @@ class AnalysisFolder:
         return self.path / "losses.csv"
 
     @property
+    def calibration(self) -> Path:
+        """The file that says how posterior widths compare with what half the tilts say."""
+        return self.path / "calibration.json"
+
+    @property
     def report(self) -> Path:
         """The report, one page for all labellings of the epoch."""
         return self.path / "report.html"
@@ -102,6 +108,14 @@ class AnalysisFolder:
     def centres(self, labelling: str) -> Path:
         """Return the file of the class centres of a labelling."""
         return self.path / f"centres-{labelling}.csv"
+
+    def evidence(self, labelling: str) -> Path:
+        """Return the file of the particles' evidence for their labels."""
+        return self.path / f"evidence-{labelling}.csv"
+
+    def evidences(self) -> dict[str, Path]:
+        """Return the files of evidence that are there, by labelling."""
+        return {path.stem.removeprefix("evidence-"): path for path in sorted(self.path.glob("evidence-*.csv"))}
 
     def settings(self, labelling: str) -> Path:
         """Return the file of the settings that a labelling was made with."""
@@ -194,3 +208,20 @@ def read_centres(path: Path) -> pd.DataFrame:
         return pd.read_csv(path, dtype={"tomogram": str, "particle": str}, keep_default_na=False)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: is not a readable table of class centres; run `napari-tomodrgn analyze`") from error
+
+
+def read_calibration_factor(path: Path) -> float | None:
+    """Return what posterior widths have to be multiplied by, from a ``calibration.json``.
+
+    ``None`` where they don't tell which particles are uncertain.
+
+    Raises
+    ------
+    InputError
+        Where it can't be read.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return float(document["factor"]) if document["tells_particles_apart"] else None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: is no readable calibration ({error}); run `napari-tomodrgn calibrate`") from error

@@ -200,9 +200,15 @@ class Run:
                 "copy the run again"
             ) from error
 
-    def particle_set(self) -> ParticleSet:
-        """Return the particles trained on, with the forward model that they were trained with."""
-        return self.data_options().open().with_forward_model(**self.document["data"]["forward_model"])
+    def particle_set(self, datadir: Path | None = None) -> ParticleSet:
+        """Return the particles trained on, with the forward model that they were trained with.
+
+        Image stacks are looked for in ``datadir``, too, where one is given.
+        """
+        options = self.data_options()
+        if datadir is not None:
+            options = options.model_copy(update={"datadir": datadir})
+        return options.open().with_forward_model(**self.document["data"]["forward_model"])
 
     def look_for_images_in(self, folder: Path) -> ParticleSet:
         """Look for image stacks in a further folder, now and whenever the run is opened, and return its particles.

@@ -92,7 +92,7 @@ def validating(options: ValidateOptions, stop: StopRequest | None = None) -> Ite
     folder = AnalysisFolder(run.path, epoch).path / "validation" / options.folder_name
     refuse_existing(folder, options.overwrite)
     trained = load_model(run, epoch)
-    particle_set = _opened(run, options.datadir)
+    particle_set = run.particle_set(options.datadir)
     subject = subject_of(options, run, particle_set)
     _refuse_without_images(run, particle_set)
     work = _Work(options, run, trained, particle_set, subject, held_out_tilts(run, particle_set), stop)
@@ -125,14 +125,6 @@ def validating(options: ValidateOptions, stop: StopRequest | None = None) -> Ite
         work.needs_independence,
         verdict,
     )
-
-
-def _opened(run: Run, datadir: Path | None) -> ParticleSet:
-    """Return the particles of a run, their stacks looked for in a further folder, too."""
-    opened = run.data_options()
-    if datadir is not None:
-        opened = opened.model_copy(update={"datadir": datadir})
-    return opened.open().with_forward_model(**run.document["data"]["forward_model"])
 
 
 def _refuse_without_images(run: Run, particle_set: ParticleSet) -> None:

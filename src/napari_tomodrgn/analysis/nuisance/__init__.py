@@ -1,0 +1,1 @@
+"""Whether latents follow what has nothing to do with the molecule."""
