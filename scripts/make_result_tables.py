@@ -1,4 +1,3 @@
-"""Write the tables of pages in docs/ from benchmarks/results; ``--check`` only compares."""
 """Write the tables of the pages named below from benchmarks/results; ``--check`` only compares."""
 
 import json
@@ -9,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES, RESULTS = ("evidence.md", "speed.md", "occupancy.md", "fit.md"), ROOT / "benchmarks" / "results"
-PAGES, RESULTS = ("evidence.md", "speed.md", "spatial-context.md"), ROOT / "benchmarks" / "results"
+PAGES, RESULTS = (
+    ("evidence.md", "speed.md", "occupancy.md", "fit.md", "spatial-context.md"),
+    ROOT / "benchmarks" / "results",
+)
 Json = dict[str, Any]
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", flags=re.DOTALL)
 
@@ -247,6 +248,8 @@ def fits(results: Json) -> str:
         ["ribosomes in cells: mean shell correlation", f"{real['keep']:.2f} as it is", f"{real['flip']:.2f} mirrored"],
     ]
     return table("maps | median | worst", rows)
+
+
 def neighbours(results: Json) -> str:
     """Return what the neighbour statistics find where nothing is planted, and where something is."""
     found = results["analysis"]
