@@ -5,12 +5,15 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from napari_tomodrgn.analysis.columns import Numbers
+from napari_tomodrgn.analysis.folder import AnalysisFolder
 from napari_tomodrgn.analysis.occupancy.occupancy import occupancy
 from napari_tomodrgn.analysis.occupancy.options import OccupancyOptions
+from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.runs.run import Run
-from napari_tomodrgn.viewer.command_panel import CommandPanel
+from napari_tomodrgn.viewer.command_panel import OFFERED, CommandPanel, Offered
 from napari_tomodrgn.viewer.session import Session
 
 
@@ -29,9 +32,45 @@ def test_occupancies_of_the_open_run_are_those_of_the_command(analysed_run: Run,
 
     assert not panel.failed, panel.ended
     spheres = ("96,96,96,50", "60,96,96,30")
-    expected = occupancy(OccupancyOptions(run=analysed_run.path, epoch=2, sphere=spheres, device="cpu")).occupancy
+    other = Path(shutil.copytree(analysed_run.path, tmp_path / "other"))
+    expected = occupancy(OccupancyOptions(run=other, epoch=2, sphere=spheres, device="cpu")).occupancy
     session.open_run(path)
     for place, name in enumerate(("sphere 96 96 96 50", "sphere 60 96 96 30")):
         found = session.columns[f"occupancy {name}"]
         assert isinstance(found, Numbers)
         np.testing.assert_allclose(found.values, expected.values[:, place], rtol=1e-4)
+
+
+@pytest.mark.parametrize("offered", OFFERED, ids=lambda each: each.name)
+def test_each_offered_command_is_set_up_on_the_open_run(analysed_run: Run, offered: Offered) -> None:
+    """Only what a person has to say is missing; the words are those of the command line."""
+    session = Session()
+    session.open_run(analysed_run.path)
+    panel = CommandPanel(session)
+    panel.choose(offered.name)
+    assert set(offered.common) <= set(panel.values.fields)
+    assert panel.values["run" if "run" in panel.values.fields else "particles"] == str(analysed_run.path)
+    asked = dict.fromkeys(panel.values.missing, "x")
+    panel.values.take(asked)
+    words = panel.values.words()
+    assert " ".join(words).startswith(f"{offered.name} {analysed_run.path}")
+    assert offered.summary
+
+
+def test_the_classes_that_are_seen_are_suggested_until_others_are_chosen(analysed_run: Run) -> None:
+    session = Session()
+    session.open_run(analysed_run.path)
+    panel = CommandPanel(session)
+    panel.choose("neighbors")
+    session.colour_by("z0")
+    assert panel.values["labels"] == ""
+    session.colour_by("kmeans-3")
+    assert panel.values["labels"] == str(AnalysisFolder(analysed_run.path, 2).labels("kmeans-3"))
+    panel.values.set("labels", "mine.csv")
+    session.colour_by("z0")
+    assert panel.values["labels"] == "mine.csv"
+
+
+def test_a_command_that_is_not_offered_is_refused() -> None:
+    with pytest.raises(InputError, match="train: is not offered here; choose one of: analyze"):
+        CommandPanel(Session()).choose("train")

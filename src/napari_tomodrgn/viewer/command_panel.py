@@ -8,6 +8,7 @@ from pathlib import Path
 from psygnal import Signal
 
 from napari_tomodrgn.analysis.folder import AnalysisFolder
+from napari_tomodrgn.cli.main import SUMMARIES
 from napari_tomodrgn.cli.options import Command
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.viewer.child_command import ChildCommand
@@ -16,6 +17,7 @@ from napari_tomodrgn.viewer.session import Session
 
 MOST_LOG = 200_000  # characters of the log that are kept
 MOST_PICTURES = 60
+RUN, RUN_OR_STAR = "run", "particles"  # options that say where a command works
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,33 @@ class Offered:
     @property
     def command(self) -> Command:
         """Its options and what it does; loaded when it is asked for."""
-        command: Command = import_module(f"napari_tomodrgn.cli.commands.{self.name.replace('-', '_')}").COMMAND
+        command: Command = self._found[1]
         return command
+
+    @property
+    def summary(self) -> str:
+        """What it does, in a sentence."""
+        return str(self._found[0])
+
+    @property
+    def _found(self) -> tuple[str, Command]:
+        name, _, of_group = self.name.partition(" ")
+        module = import_module(f"napari_tomodrgn.cli.commands.{name.replace('-', '_')}")
+        if not of_group:
+            return SUMMARIES[name], module.COMMAND
+        summary, command = module.COMMANDS[of_group]
+        return summary, command
 
 
 OFFERED = (
     Offered("analyze", "Classes and embedding", ("clusters", "method", "umap", "losses", "overwrite")),
+    Offered("neighbors", "Neighbours in the tomogram", ("labels", "nearest", "radius", "null", "overwrite")),
     Offered("occupancy", "Occupancy of a model's parts", ("model", "fit", "parts", "sphere", "threshold", "overwrite")),
+    Offered("nuisance", "What latents may follow", ("permutations", "volumes", "overwrite")),
+    Offered("score", "Evidence for each particle's class", ("labels", "datadir", "overwrite")),
+    Offered("calibrate", "Are the latents' widths right?", ("datadir", "overwrite")),
+    Offered("export tomogram", "Tomogram filled with volumes", ("outdir", "tomogram", "labels", "pixel_size")),
+    Offered("export chimerax", "Scene for ChimeraX", ("outdir", "tomogram", "labels", "class_centres")),
 )
 
 
@@ -58,8 +80,8 @@ class CommandPanel:
         The command that is set up.
     values
         Its options; those of the other commands are kept until they are chosen again.
-    child
-        The process that was begun last, ``None`` before.
+    child, running
+        The process that was begun last, and its command; ``None`` and empty before.
     log
         What it has said.
     ended
@@ -80,10 +102,13 @@ class CommandPanel:
         self.written: tuple[Path, ...] = ()
         self._began = 0.0
         self._run: Path | None = None
+        self.running = ""
+        self._labels = ""  # the table that was suggested last
         self.offered = OFFERED[0]
         self.values = self._values_of(self.offered)
         session.data_changed.connect(self.suggest)
         session.epochs_changed.connect(self.suggest)
+        session.colouring_changed.connect(self._suggest_labels)
         self.suggest()
 
     def choose(self, name: str) -> None:
@@ -110,7 +135,20 @@ class CommandPanel:
         """Set the run and the epoch to those that are open, whatever was set before."""
         run, epoch = self.session.run, self.session.epoch
         if run is not None:
-            self.values.take({"run": str(run.path), "epoch": "" if epoch is None else str(epoch)})
+            where = RUN if RUN in self.values.fields else RUN_OR_STAR
+            self.values.take({where: str(run.path), "epoch": "" if epoch is None else str(epoch)})
+            self._suggest_labels()
+
+    def _suggest_labels(self) -> None:
+        """Suggest the classes that particles are coloured by, where a command asks for some and nobody chose others."""
+        run, epoch, coloured_by = self.session.run, self.session.epoch, self.session.coloured_by
+        if run is None or epoch is None or "labels" not in self.values.fields:
+            return
+        folder = AnalysisFolder(run.path, epoch)
+        table = folder.labels(coloured_by) if coloured_by in folder.labellings() else None
+        if self.values["labels"] in ("", self._labels):
+            self._labels = "" if table is None else str(table)
+            self.values.set("labels", self._labels)
 
     # the process
 
@@ -129,10 +167,12 @@ class CommandPanel:
         RunError
             Where no process can be begun.
         """
-        if self.works and self.child is not None:
-            raise InputError(f"{self.child.words[0]}: is going on; wait until it has ended, or cancel it")
+        if self.works:
+            raise InputError(f"{self.running}: is going on; wait until it has ended, or cancel it")
         words = self.values.words()
-        self._began, self._run = time.time(), getattr(self.values.options(), "run", None)
+        options = self.values.options()
+        self._began, self._run = time.time(), getattr(options, RUN, None) or getattr(options, RUN_OR_STAR, None)
+        self.running = self.offered.name
         self.child, self.log, self.ended, self.written = ChildCommand([*words, "--quiet"]), "", None, ()
         self.changed.emit()
 
@@ -152,7 +192,7 @@ class CommandPanel:
                 self.changed.emit()
             return False
         self.written = tuple(Path(line) for line in self.child.output().splitlines() if Path(line).is_absolute())
-        name, refused = self.child.words[0], self._values[self.child.words[0]].take_errors(self.log)
+        name, refused = self.running, self._values[self.running].take_errors(self.log)
         seconds = time.time() - self._began
         if code == 0:
             self.ended = f"{name}: done in {seconds:.0f} s"

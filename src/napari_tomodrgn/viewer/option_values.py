@@ -116,7 +116,7 @@ class OptionValues:
             As of :meth:`options`.
         """
         options = self.options()
-        return [self.command, *words_of(options, options.model_fields_set)]
+        return [*self.command.split(), *words_of(options, options.model_fields_set)]
 
     def take_errors(self, errors: str) -> list[str]:
         """Take what the command said on stderr; return its sentences, those of one option are kept with it too."""

@@ -22,7 +22,6 @@ from qtpy.QtWidgets import (
 
 from napari_tomodrgn.analysis.columns import Classes
 from napari_tomodrgn.cli.exits import PROGRAM
-from napari_tomodrgn.cli.main import SUMMARIES
 from napari_tomodrgn.viewer.command_panel import OFFERED, CommandPanel
 from napari_tomodrgn.viewer.notifications import show_error
 from napari_tomodrgn.viewer.opening import Opened, read_anew
@@ -126,7 +125,7 @@ class Analyse(QWidget):
         offered = self.panel.offered
         self.commands.setCurrentIndex(self.commands.findData(offered.name))
         command = offered.command
-        self.about.setText(SUMMARIES[offered.name])
+        self.about.setText(offered.summary)
         self.about.setToolTip(command.details)
         self.form = OptionForm(self.panel.values, offered.common)
         self.options_area.setWidget(self.form)
@@ -176,9 +175,9 @@ class Analyse(QWidget):
         self.start_button.setEnabled(run is not None and not works)
         self.cancel_button.setEnabled(works)
         self.bar.setVisible(works)
-        if works and self.panel.child is not None:
+        if works:
             last = self.panel.log.strip().rpartition("\n")[2]
-            text = f"{self.panel.child.words[0]}: {last or 'is going on'}"
+            text = f"{self.panel.running}: {last or 'is going on'}"
         else:
             text = self.panel.ended or ("" if run is not None else "Open a run first (Dataset ▸ Open run)")
         self.status.setText(text)
