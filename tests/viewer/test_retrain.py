@@ -127,13 +127,16 @@ def test_what_cannot_be_is_one_sentence_and_nothing_is_written(
 
 
 def test_no_selection_and_no_run_is_replaced(session: Session, tmp_path: Path) -> None:
+    assert session.run is not None
     retrain(session, Wish("primes", tmp_path / "again"))
     assert next_name(session.run, "primes") == "primes-1"
-    with pytest.raises(InputError, match=r"primes\.json: exists already"):
+    same = retrain(session, Wish("primes", tmp_path / "other"))  # these particles are kept under that name already
+    assert same.selection == session.run.path / "selections" / "primes.json"
+    session.select_rows([0, 1, 2], {"rule": "click"})
+    with pytest.raises(InputError, match=r"selection primes: exists already and holds other particles"):
         retrain(session, Wish("primes", tmp_path / "other"))
     with pytest.raises(InputError, match="run: exists already"):
         retrain(session, Wish("new", tmp_path / "run"))
-    assert session.run is not None
     assert session.run.selections() == ["primes"]
 
 

@@ -238,7 +238,7 @@ def test_what_a_rule_lacks_is_said_where_its_count_would_stand(curate: Curate, q
     curate.session.select_rows([0, 1], {"rule": "click"})
     page = choose(curate, "Number between limits")
     qtbot.keyClicks(page.low, "much")
-    assert curate.rules.count.text() == "Tell the rule what it lacks."
+    assert curate.rules.count.text() == "Choose above what the rule goes by."
     assert not curate.rules.buttons["replace"].isEnabled()
 
 
