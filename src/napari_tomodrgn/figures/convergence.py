@@ -91,9 +91,10 @@ def _curve(axes: Axes, table: pd.DataFrame, column: str, label: str, colour: str
 
 def _draw_losses(axes: Axes, found: Convergence) -> None:
     axes.set_title("Squared error per pixel")
+    held_out = found.run.settings.get("held_out_by", "particle")
     drawn_any = [
         _curve(axes, found.table, "reconstruction", "trained on", OKABE_ITO[0]),
-        _curve(axes, found.table, "held_out_reconstruction", "held out", OKABE_ITO[5], "--"),
+        _curve(axes, found.table, "held_out_reconstruction", f"{held_out}s held out", OKABE_ITO[5], "--"),
     ]
     if not any(drawn_any):
         empty(axes, "no losses beside this run (metrics.csv)")
@@ -102,7 +103,7 @@ def _draw_losses(axes: Axes, found: Convergence) -> None:
 
 
 def _draw_shifts(axes: Axes, found: Convergence) -> None:
-    axes.set_title("Half of the latents move less than")
+    axes.set_title("How far half of the latents move")
     if not _curve(axes, found.table, "shift_relative", "as they are", OKABE_ITO[0]):
         empty(axes, "no latents of two epochs" if found.labels is not None else "a decoder alone has no latents")
         return
@@ -136,7 +137,8 @@ def _draw_volumes(axes: Axes, found: Convergence) -> None:
     _curve(axes, found.table, "volume_cc", "with the epoch before", OKABE_ITO[0])
     _curve(axes, found.table, "difference_cc", "less the mean of all", OKABE_ITO[3], "--")
     _curve(axes, found.table, "reference_cc", "with the reference", OKABE_ITO[2], "-.")
-    axes.axhline(1 - found.options.volume_tolerance, color=OKABE_ITO[5], linewidth=0.9, label="tolerance")
+    for tolerance, dashes in ((found.options.volume_tolerance, "-"), (found.options.difference_tolerance, "--")):
+        axes.axhline(1 - tolerance, color=OKABE_ITO[5], linewidth=0.9, linestyle=dashes)
     axes.set_ylabel(f"median of {len(followed.latents)}")
     axes.legend()
 

@@ -20,6 +20,7 @@ from napari_tomodrgn.analysis.convergence.recommendation import (
     Signal,
     loss_signal,
     recommend,
+    rise_after_lowest,
     tail_signal,
 )
 from napari_tomodrgn.errors import InputError
@@ -121,10 +122,9 @@ def converge(options: ConvergeOptions, keep: Path | None = None) -> Convergence:
         if len(decodable) == 1:
             notes.append(f"only epoch {decodable[0]} has a checkpoint, so volumes could not be compared between epochs")
     table = _table(run, metrics, changes, followed)
-    signals = _signals(table, options, notes)
-    held_out = _series(table, "held_out_reconstruction")
+    signals = _signals(run, table, options, notes)
     candidates = decodable or with_latents
-    recommendation = recommend(signals, held_out, options.loss_tolerance, candidates)
+    recommendation = recommend(signals, held_out_tilts(run, table), options.loss_tolerance, candidates)
     return Convergence(run, options, table, followed, labels, tuple(signals), recommendation, tuple(notes))
 
 
@@ -225,28 +225,53 @@ _CHANGE_COLUMNS = {
 }
 
 
-def _signals(table: pd.DataFrame, options: ConvergeOptions, notes: list[str]) -> list[Signal]:
+def _signals(run: Run, table: pd.DataFrame, options: ConvergeOptions, notes: list[str]) -> list[Signal]:
     """Return what the recommendation rests on, and note what it can't rest on."""
     signals = []
-    held_out, trained = _series(table, "held_out_reconstruction"), _series(table, "reconstruction")
+    held_out, trained = held_out_tilts(run, table), _series(table, "reconstruction")
     if held_out:
-        signals.append(loss_signal(held_out, options.loss_tolerance, "held-out loss"))
+        signals.append(loss_signal(held_out, options.loss_tolerance, "loss of the tilt images held out"))
     elif trained:
         signals.append(loss_signal(trained, options.loss_tolerance, "loss of the images trained on"))
-        notes.append(
-            "nothing was held out (--held-out-fraction), so the loss is that of the images trained on, which falls as "
-            "well while noise is learned: nothing here warns of too many epochs"
-        )
+        notes.append(_without_held_out_tilts(table, options))
     else:
-        notes.append("there are no losses (metrics.csv) of two epochs or more")
+        notes.append("there are no losses of two epochs or more (metrics.csv)")
     shifts = _series(table, "shift_relative", fewest=1)
     if shifts:
         signals.append(tail_signal(shifts, options.shift_tolerance, "latents", "of their spread"))
-    volumes = _series(table, "volume_cc", fewest=1)
-    if volumes:
-        lost = {epoch: 1 - value for epoch, value in volumes.items()}
-        signals.append(tail_signal(lost, options.volume_tolerance, "volumes", "in correlation"))
+    for column, tolerance, what in (
+        ("volume_cc", options.volume_tolerance, "volumes"),
+        ("difference_cc", options.difference_tolerance, "differences between volumes"),
+    ):
+        found = _series(table, column, fewest=1)
+        if found:
+            lost = {epoch: 1 - value for epoch, value in found.items()}
+            signals.append(tail_signal(lost, tolerance, what, "in correlation"))
     return signals
+
+
+def held_out_tilts(run: Run, table: pd.DataFrame) -> dict[int, float] | None:
+    """Return the loss of tilt images held out of particles that were trained on, by epoch; ``None`` without any.
+
+    Only these say whether a particle's latent and volume explain more of it than its noise. Where whole particles were
+    held out, the loss is that of an encoder which never saw them.
+    """
+    return _series(table, "held_out_reconstruction") if run.settings.get("held_out_by") == "tilt" else None
+
+
+def _without_held_out_tilts(table: pd.DataFrame, options: ConvergeOptions) -> str:
+    held_out = _series(table, "held_out_reconstruction")
+    if held_out is None:
+        return (
+            "nothing was held out, so the loss is that of the images trained on, which falls as well while noise is "
+            "learned: nothing here warns of too many epochs (train with --held-out-by tilt --held-out-fraction 0.1)"
+        )
+    rise = rise_after_lowest(held_out, options.loss_tolerance)
+    found = "" if rise is None else f"; it rises by {rise[1]:.2%} after epoch {rise[0]}"
+    return (
+        "whole particles were held out: their loss says how well the encoder does on particles it has not seen, and "
+        f"nothing of the latents of those trained on, so no epoch is chosen by it{found} (--held-out-by tilt says more)"
+    )
 
 
 def _series(table: pd.DataFrame, column: str, fewest: int = 2) -> dict[int, float] | None:

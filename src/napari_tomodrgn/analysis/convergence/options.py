@@ -37,6 +37,12 @@ class ConvergeOptions(BaseModel):
     volume_tolerance: float = Field(
         0.02, gt=0, lt=1, description="Volumes have settled where they correlate with the ones before to 1 less this."
     )
+    difference_tolerance: float = Field(
+        0.1,
+        gt=0,
+        lt=1,
+        description="Likewise for what tells each from the mean of all that are followed: what is learned last.",
+    )
     umap: bool = Field(False, description="Show the latents by UMAP, epoch by epoch, in place of principal components.")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to decode.")
     figures: bool = Field(True, description="Draw figures, PNG and SVG.")
