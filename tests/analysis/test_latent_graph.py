@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from napari_tomodrgn.analysis.latent_graph import neighbour_graph
+from napari_tomodrgn.analysis.latent_graph import degree_that_joins, neighbour_graph
 from napari_tomodrgn.errors import InputError
 
 
@@ -74,6 +74,21 @@ def test_islands_are_apart() -> None:
 
     assert graph.shortest(0, 45) is None
     assert graph.pieces[0] != graph.pieces[45]
+
+
+def test_it_is_known_what_would_join_them() -> None:
+    """Three pairs 1 apart on a line, 3 and 4 between them: edges count 1, 1, 1, 3, 4 (and longer ones)."""
+    z = np.array([[0.0], [1], [4], [5], [9], [10]])
+
+    whole = neighbour_graph(z, neighbours=5, average_degree=None)
+
+    assert degree_that_joins(whole, 0, 1) == pytest.approx(2 / 6)
+    assert degree_that_joins(whole, 0, 3) == pytest.approx(2 * 4 / 6)
+    joined = degree_that_joins(whole, 0, 5)
+    assert joined is not None
+    assert neighbour_graph(z, 5, joined).shortest(0, 5) is not None
+    assert neighbour_graph(z, 5, joined - 2 / 6).shortest(0, 5) is None
+    assert degree_that_joins(neighbour_graph(z, 1, None), 0, 5) is None
 
 
 def test_particles_with_one_latent_are_neighbours() -> None:

@@ -77,6 +77,23 @@ class NeighbourGraph:
         return way[::-1]
 
 
+def degree_that_joins(whole: NeighbourGraph, start: int, end: int) -> float | None:
+    """Return from which average degree on two particles are in one piece, ``None`` where no edge of the graph helps.
+
+    ``whole`` is the graph with none of its edges dropped.
+    """
+    if whole.pieces[start] != whole.pieces[end]:
+        return None
+    order = np.argsort(whole.lengths, kind="stable")
+    few, enough = 0, len(order)  # with as many edges they are apart, and together
+    while enough - few > 1:
+        middle = (few + enough) // 2
+        kept = order[:middle]
+        pieces = NeighbourGraph(whole.size, whole.edges[kept], whole.lengths[kept]).pieces
+        few, enough = (few, middle) if pieces[start] == pieces[end] else (middle, enough)
+    return 2 * enough / whole.size
+
+
 def neighbour_graph(
     z: npt.NDArray[np.floating],  # (N, z)
     neighbours: int = NEIGHBOURS,

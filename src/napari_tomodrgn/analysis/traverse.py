@@ -17,7 +17,7 @@ from napari_tomodrgn.analysis.analyze import check_finite
 from napari_tomodrgn.analysis.columns import columns_known
 from napari_tomodrgn.analysis.folder import AnalysisFolder, read_centres
 from napari_tomodrgn.analysis.known import Known
-from napari_tomodrgn.analysis.latent_graph import neighbour_graph
+from napari_tomodrgn.analysis.latent_graph import NeighbourGraph, degree_that_joins, neighbour_graph
 from napari_tomodrgn.analysis.latent_paths import LatentPath, along_component, through
 from napari_tomodrgn.analysis.traverse_options import POINTS, TraverseOptions
 from napari_tomodrgn.errors import InputError
@@ -238,13 +238,7 @@ def _along_graph(
     for start, end in pairwise(anchors):
         part = graph.shortest(start, end)
         if part is None:
-            (one, first), (other, last) = latents.ids[start], latents.ids[end]
-            pieces = int(graph.pieces.max()) + 1
-            raise InputError(
-                f"{run.path}: no neighbours lead from particle {first} of tomogram {one} to particle {last} of "
-                f"tomogram {other}: with edges up to {graph.longest:.4g} the graph is in {pieces} pieces; "
-                "raise --average-degree or --neighbours, or choose other particles"
-            )
+            raise _apart(graph, start, end, options, run, latents)
         way += part[1:]
     path = through(latents.z_mean, way, f"from neighbour to neighbour past {len(anchors)} particles")
     facts |= {
@@ -261,6 +255,21 @@ def _along_graph(
     z, nowhere = latents.z_mean[rows], np.zeros(len(rows))
     facts["length"] = float(path.lengths[-1])
     return Traversal(run, epoch, latents, "graph", path.name, z, path.shares, rows, rows, nowhere, facts=facts)
+
+
+def _apart(
+    graph: NeighbourGraph, start: int, end: int, options: TraverseOptions, run: Run, latents: Latents
+) -> InputError:
+    """Return what to say of two particles that no neighbours join, and what would join them."""
+    (one, first), (other, last) = latents.ids[start], latents.ids[end]
+    whole = neighbour_graph(latents.z_mean, options.neighbours, None)
+    degree = degree_that_joins(whole, start, end)
+    advice = "more --neighbours" if degree is None else f"--average-degree {np.ceil(10 * degree) / 10:g}"
+    return InputError(
+        f"{run.path}: no neighbours lead from particle {first} of tomogram {one} to particle {last} of tomogram "
+        f"{other}: with edges up to {graph.longest:.4g} the graph is in {int(graph.pieces.max()) + 1} pieces; longer edges join "
+        f"them with {advice}, or choose other particles"
+    )
 
 
 def _ordered(options: TraverseOptions, run: Run, epoch: int, latents: Latents) -> Traversal:
