@@ -267,8 +267,8 @@ def _apart(
     advice = "more --neighbours" if degree is None else f"--average-degree {np.ceil(10 * degree) / 10:g}"
     return InputError(
         f"{run.path}: no neighbours lead from particle {first} of tomogram {one} to particle {last} of tomogram "
-        f"{other}: with edges up to {graph.longest:.4g} the graph is in {int(graph.pieces.max()) + 1} pieces; longer edges join "
-        f"them with {advice}, or choose other particles"
+        f"{other}: with edges up to {graph.longest:.4g} the graph is in {int(graph.pieces.max()) + 1} pieces; longer edges "
+        f"join them with {advice}, or choose other particles"
     )
 
 
