@@ -138,7 +138,7 @@ def traverse(options: TraverseOptions) -> Traversal:
     anchors = _anchors(options, run, epoch, latents)
     facts: dict[str, Any] = {"anchors": [latents.ids[row] for row in anchors]}
     if options.way == "direct":
-        path = through(latents.z_mean, anchors, f"straight through {len(anchors)} particles")
+        path = through(latents.z_mean, anchors, f"straight {_past(anchors, latents)}")
         return _of_path(path, options, run, epoch, latents, facts, direct=True)
     return _along_graph(anchors, options, run, epoch, latents, facts)
 
@@ -240,7 +240,7 @@ def _along_graph(
         if part is None:
             raise _apart(graph, start, end, options, run, latents)
         way += part[1:]
-    path = through(latents.z_mean, way, f"from neighbour to neighbour past {len(anchors)} particles")
+    path = through(latents.z_mean, way, f"by neighbours {_past(anchors, latents)}")
     facts |= {
         "neighbours": options.neighbours,
         "average_degree": graph.average_degree,
@@ -267,8 +267,8 @@ def _apart(
     advice = "more --neighbours" if degree is None else f"--average-degree {np.ceil(10 * degree) / 10:g}"
     return InputError(
         f"{run.path}: no neighbours lead from particle {first} of tomogram {one} to particle {last} of tomogram "
-        f"{other}: with edges up to {graph.longest:.4g} the graph is in {int(graph.pieces.max()) + 1} pieces; longer edges "
-        f"join them with {advice}, or choose other particles"
+        f"{other}: with edges up to {graph.longest:.4g} the graph is in {int(graph.pieces.max()) + 1} pieces; "
+        f"longer edges join them with {advice}, or choose other particles"
     )
 
 
@@ -321,6 +321,13 @@ def _anchors(options: TraverseOptions, run: Run, epoch: int, latents: Latents) -
     if len(ids) < 2:
         raise InputError(f"{where}: a way leads through two particles or more, found {len(ids)}; name more")
     return rows_of_particles(ids, latents, run.path, where)
+
+
+def _past(anchors: Sequence[int], latents: Latents) -> str:
+    """Return from where to where a way leads, in words."""
+    first, last = ("/".join(latents.ids[row]) for row in (anchors[0], anchors[-1]))
+    more = f" past {len(anchors) - 2} more" if len(anchors) > 2 else ""
+    return f"from {first} to {last}{more}"
 
 
 def _particle(text: str) -> ParticleId:

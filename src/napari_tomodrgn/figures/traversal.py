@@ -84,7 +84,7 @@ def draw_sheet(traversal: Traversal, maps: list[Map]) -> Figure:
     ranges = [tuple(np.percentile(each, _GREYS)) for each in pictures[:3]]
     furthest = max(float(np.abs(pictures[3]).max()), 1e-12)
     ranges.append((-furthest, furthest))
-    figure = new_figure(1.05 * len(chosen) + 0.5, 1.1 * len(_ROWS) + 0.9)
+    figure = new_figure(1.05 * len(chosen) + 0.5, 1.02 * len(_ROWS) + 0.55)
     grid = figure.subplots(len(_ROWS), len(chosen), squeeze=False)
     for row, name in enumerate(_ROWS):
         for column, axes in enumerate(grid[row]):
