@@ -15,7 +15,6 @@ from napari_tomodrgn.analysis.convergence.options import ConvergeOptions
 from napari_tomodrgn.analysis.embeddings import principal_components, umap_embedding
 from napari_tomodrgn.figures.style import (
     GREY,
-    INK,
     OKABE_ITO,
     PALE,
     class_colours,
@@ -183,6 +182,11 @@ def draw_latents(found: Convergence) -> Figure:
 def draw_followed(found: Convergence, followed: Followed) -> Figure:
     """Draw central slices of the particles that are followed, a row each, at up to eight epochs; one grey scale."""
     chosen = _some(list(range(len(followed.epochs))), MOST_EPOCHS)
+    recommended = found.recommendation.epoch
+    if recommended in followed.epochs:  # in place of the one nearest to it
+        place = followed.epochs.index(recommended)
+        nearest = min(chosen, key=lambda each: abs(each - place))
+        chosen = sorted({place if each == nearest else each for each in chosen})
     count = len(followed.latents)
     figure = new_figure(1.25 * len(chosen) + 0.9, 1.2 * count + 0.6)
     grid = figure.subplots(count, len(chosen), squeeze=False)
@@ -197,8 +201,8 @@ def draw_followed(found: Convergence, followed: Followed) -> Figure:
             axes.set_xticks([])
             axes.set_yticks([])
             epoch = followed.epochs[number]
-            axes.spines[:].set_visible(epoch == found.recommendation.epoch)
-            axes.spines[:].set(color=INK, linewidth=1.5)
+            axes.spines[:].set_visible(epoch == recommended)
+            axes.spines[:].set(color=OKABE_ITO[1], linewidth=2.5)
             if row == 0:
                 axes.set_title(f"epoch {epoch}", loc="center", fontsize=9)
         name = "decoder" if latent.particle is None else f"class {latent.label}"
