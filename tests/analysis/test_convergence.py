@@ -10,9 +10,9 @@ from sklearn.metrics import adjusted_rand_score
 
 from napari_tomodrgn.analysis.clusters import cluster
 from napari_tomodrgn.analysis.convergence.converge import Convergence, converge
-from napari_tomodrgn.analysis.convergence.followed import fourier_cropped, reference_map
 from napari_tomodrgn.analysis.convergence.latent_changes import change, neighbours_kept
 from napari_tomodrgn.analysis.convergence.options import ConvergeOptions
+from napari_tomodrgn.analysis.reference import fourier_cropped, reference_map
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.maps import read_map, write_map
 from napari_tomodrgn.reconstruction.volumes import VolumesOptions, write_volumes

@@ -95,6 +95,8 @@ def columns_of_run(run: Run, epoch: int, ids: Sequence[ParticleId]) -> Columns:
     for table in (folder.losses, run.path / layout.CORRECTIONS):
         if table.is_file():
             found |= _of_table(table, rows)
+    for table in folder.ensembles():
+        found |= {f"{table.parent.name} {name}": own for name, own in _of_table(table, rows).items()}
     return found
 
 

@@ -26,6 +26,7 @@ SUMMARIES = {
     "embed": "Latents of new images through a trained encoder.",
     "volumes": "Decode volumes of particles, classes or latents to MRC files.",
     "analyze": "PCA, UMAP, clusters, class volumes and figures of a run.",
+    "ensemble": "Components, classes and likeness of every particle's volume.",
     "converge": "Follow a training from epoch to epoch and recommend an epoch.",
     "traverse": "Volumes along a way through latent space, or by a column.",
     "compare": "Compare two runs or labellings on the particles both have.",
