@@ -1,4 +1,4 @@
-"""Make the pictures of docs/trajectories.md and docs/convergence.md: an arm that turns, simulated and trained on.
+"""Make the pictures of docs/trajectories.md, convergence.md and ensemble.md, of a simulated arm that turns.
 
 ``python scripts/make_trajectory_pictures.py [FOLDER]`` uses the particles and the run in a folder, or makes them first.
 """
@@ -14,10 +14,12 @@ import pandas as pd
 
 from napari_tomodrgn.analysis.analyze import AnalyzeOptions, analyze
 from napari_tomodrgn.analysis.convergence.options import ConvergeOptions
+from napari_tomodrgn.analysis.ensemble.options import EnsembleOptions
 from napari_tomodrgn.analysis.folder import read_labels
 from napari_tomodrgn.analysis.traverse import traverse
 from napari_tomodrgn.analysis.traverse_options import TraverseOptions
 from napari_tomodrgn.figures.convergence import save_convergence
+from napari_tomodrgn.figures.ensemble import save_ensemble
 from napari_tomodrgn.figures.traversal import save_traversal
 from napari_tomodrgn.particles.maps import write_map
 from napari_tomodrgn.simulation.options import SimulateOptions
@@ -87,6 +89,8 @@ def main() -> None:
         )
         way = save_traversal(traverse(options), options)
         _, convergence = save_convergence(ConvergeOptions(run=run, overwrite=True))
+        _, ensemble = save_ensemble(EnsembleOptions(run=run, clusters=CLASSES, overwrite=True))
+        shutil.copy(ensemble / "ensemble.png", PICTURES / "ensemble.png")
         for name in ("way", "slices"):
             shutil.copy(way / f"{name}.png", PICTURES / f"trajectory-{name}.png")
         for name in ("curves", "latents", "volumes"):

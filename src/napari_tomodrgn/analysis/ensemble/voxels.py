@@ -10,6 +10,7 @@ import numpy.typing as npt
 from napari_tomodrgn.progress import track
 
 BATCH_BYTES = 1 << 27  # of the rows that are looked at together, as float64
+TOGETHER = 50  # rows of which correlations are found at a time, or five times as many
 EXTRA = 10  # components that are followed beside those asked for: what is cut off then matters less
 
 Stored = npt.NDArray[np.float32]
@@ -53,10 +54,13 @@ def keep_voxels(
 
 
 def batches_of(stored: Stored, fewest: int, batch_bytes: int = BATCH_BYTES) -> list[slice]:
-    """Return the rows that are looked at together: as many as fit, and not fewer than given (but for all in one)."""
+    """Return the rows that are looked at together: five times the fewest, or what fits, and not below the fewest.
+
+    Singular values cost the square of the rows, so many small batches are faster than a few large ones.
+    """
     from sklearn.utils import gen_batches
 
-    rows = max(fewest, batch_bytes // (8 * stored.shape[1]))
+    rows = max(fewest, min(5 * fewest, batch_bytes // (8 * stored.shape[1])))
     return list(gen_batches(len(stored), rows, min_batch_size=fewest))
 
 
@@ -108,7 +112,7 @@ def correlations(
     target = reference - np.average(reference, weights=weight)
     norm = (weight * target**2).sum()
     result = np.empty(len(stored))
-    for part in batches_of(stored, 1, batch_bytes):
+    for part in batches_of(stored, min(TOGETHER, len(stored)), batch_bytes):
         values = stored[part].astype(np.float64)
         values -= np.average(values, axis=1, weights=weight)[:, None]
         own = (weight * values**2).sum(axis=1) * norm
