@@ -14,6 +14,7 @@ from napari_tomodrgn.analysis.convergence.latent_changes import change, neighbou
 from napari_tomodrgn.analysis.convergence.options import ConvergeOptions
 from napari_tomodrgn.analysis.reference import fourier_cropped, reference_map
 from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.figures.convergence import save_convergence
 from napari_tomodrgn.particles.maps import read_map, write_map
 from napari_tomodrgn.reconstruction.volumes import VolumesOptions, write_volumes
 from napari_tomodrgn.runs import layout
@@ -158,6 +159,15 @@ def test_a_decoder_alone_is_followed_by_its_one_volume(homogeneous_run: Run) -> 
     assert [each.particle for each in found.followed.latents] == [None]
     assert [signal.name for signal in found.signals] == ["loss of the images trained on", "volumes"]
     assert "shift_relative" not in found.table
+
+
+def test_a_decoder_alone_is_drawn_without_latents(homogeneous_run: Run, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(homogeneous_run.path, tmp_path / "run"))
+
+    _, folder = save_convergence(ConvergeOptions(run=copy))
+
+    assert {path.name for path in folder.glob("*.png")} == {"curves.png", "volumes.png", "resolution.png"}
+    assert len((folder / "followed.csv").read_text().splitlines()) == 1 + 2
 
 
 def test_only_epochs_with_a_checkpoint_have_volumes(copied: Run) -> None:

@@ -56,6 +56,7 @@ def save_convergence(options: ConvergeOptions) -> tuple[Convergence, Path]:
                     save(draw_latents(found), folder / "latents")
                 if found.followed is not None:
                     save(draw_followed(found, found.followed), folder / "volumes")
+                    save(draw_resolution(found), folder / "resolution")
     return found, target
 
 
@@ -79,12 +80,14 @@ def draw_curves(found: Convergence) -> Figure:
     return figure
 
 
-def _curve(axes: Axes, table: pd.DataFrame, column: str, label: str, colour: str, dashes: str = "-") -> bool:
+def _curve(
+    axes: Axes, table: pd.DataFrame, column: str, label: str, colour: str, dashes: str = "-", across: str = "epoch"
+) -> bool:
     """Draw a column where it is known; return whether it is at all."""
     if column not in table or not np.isfinite(table[column]).any():
         return False
     known = table[np.isfinite(table[column])]
-    axes.plot(known["epoch"], known[column], color=colour, linestyle=dashes, label=label, marker="o", markersize=2.5)
+    axes.plot(known[across], known[column], color=colour, linestyle=dashes, label=label, marker="o", markersize=2.5)
     return True
 
 
@@ -140,6 +143,31 @@ def _draw_volumes(axes: Axes, found: Convergence) -> None:
         axes.axhline(1 - tolerance, color=OKABE_ITO[5], linewidth=0.9, linestyle=dashes)
     axes.set_ylabel(f"median of {len(followed.latents)}")
     axes.legend()
+
+
+def draw_resolution(found: Convergence) -> Figure:
+    """Draw where the FSC falls below 0.5 against epochs, and against the time that training took."""
+    figure = new_figure(8.6, 3.4)
+    left, right = figure.subplots(1, 2, sharey=True)
+    table = found.table.assign(minutes=found.table["seconds"] / 60)
+    for axes, across in ((left, "epoch"), (right, "minutes")):
+        some = False
+        for column, name, colour in (
+            ("resolution", "with the epoch before", OKABE_ITO[0]),
+            ("reference_resolution", "with the reference", OKABE_ITO[2]),
+        ):
+            some |= _curve(axes, table, column, name, colour, across=across)
+        if not some:
+            empty(axes, "no volumes of two epochs agree anywhere, or none were decoded")
+            continue
+        axes.set_xlabel("epoch" if across == "epoch" else "training time (min)")
+        axes.legend()
+    if left.axison:
+        left.set_ylabel("FSC falls below 0.5 (Å)")
+        left.invert_yaxis()  # finer is higher
+        integer_ticks(left.xaxis)
+    figure.suptitle("Resolution of the particles followed, median", fontsize=10, fontweight="bold", ha="left", x=0.01)
+    return figure
 
 
 def draw_latents(found: Convergence) -> Figure:

@@ -31,7 +31,7 @@ from napari_tomodrgn.runs.latents import Latents
 from napari_tomodrgn.runs.run import Run
 
 DOCUMENT, TABLE, FOLLOWED = "convergence.json", "convergence.csv", "followed.csv"
-OWN_FILES = (DOCUMENT, TABLE, FOLLOWED, "epoch-*.mrc", "curves.*", "latents.*", "volumes.*")
+OWN_FILES = (DOCUMENT, TABLE, FOLLOWED, "epoch-*.mrc", "curves.*", "latents.*", "volumes.*", "resolution.*")
 METRICS = ("reconstruction", "held_out_reconstruction", "kld")
 
 
