@@ -128,6 +128,7 @@ def test_a_reference_is_compared_at_every_epoch(run: Run, found: Convergence, tm
 
     assert again.followed is not None
     assert again.followed.reference[1, 1] == pytest.approx(1)
+    assert again.table["reference_cc_most"].tolist() == pytest.approx(again.followed.reference.max(axis=1).tolist())
     assert again.followed.reference_resolution[1, 1] == pytest.approx(2 * 12.0)
     assert found.followed is not None
     assert again.followed.reference[0, 1] == pytest.approx(found.followed.change[1, 1])

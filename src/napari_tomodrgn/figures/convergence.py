@@ -139,6 +139,7 @@ def _draw_volumes(axes: Axes, found: Convergence) -> None:
     _curve(axes, found.table, "volume_cc", "with the epoch before", OKABE_ITO[0])
     _curve(axes, found.table, "difference_cc", "less the mean of all", OKABE_ITO[3], "--")
     _curve(axes, found.table, "reference_cc", "with the reference", OKABE_ITO[2], "-.")
+    _curve(axes, found.table, "reference_cc_most", "with it, the most alike", OKABE_ITO[2])
     for tolerance, dashes in ((found.options.volume_tolerance, "-"), (found.options.difference_tolerance, "--")):
         axes.axhline(1 - tolerance, color=OKABE_ITO[5], linewidth=0.9, linestyle=dashes)
     axes.set_ylabel(f"median of {len(followed.latents)}")

@@ -206,6 +206,8 @@ def _table(run: Run, metrics: pd.DataFrame, changes: list[LatentChange], followe
             ):
                 if np.isfinite(values[i]).any() or np.isinf(values[i]).any():
                     table.loc[epoch, name] = float(np.median(values[i]))
+            if np.isfinite(followed.reference[i]).any():
+                table.loc[epoch, "reference_cc_most"] = float(followed.reference[i].max())
             if i:
                 table.loc[epoch, "volumes_before"] = followed.epochs[i - 1]
                 table.loc[epoch, "volume_cc_least"] = float(followed.change[i].min())
