@@ -43,7 +43,12 @@ class Offered:
         return command
 
 
-OFFERED = (Offered("analyze", "Classes and embedding", ("clusters", "method", "umap", "losses", "overwrite")),)
+OFFERED = (
+    Offered("analyze", "Classes and embedding", ("clusters", "method", "umap", "losses", "overwrite")),
+    Offered("traverse", "Volumes along a way", ("method", "order_by", "classes", "points", "movie", "overwrite")),
+    Offered("converge", "Convergence, epoch by epoch", ("clusters", "reference", "volumes", "overwrite")),
+    Offered("ensemble", "Components of all volumes", ("clusters", "components", "mask", "reference", "overwrite")),
+)
 
 
 class CommandPanel:
