@@ -231,6 +231,24 @@ def test_latents_that_are_no_numbers_or_of_others_are_named(copied: Run) -> None
         converge(ConvergeOptions(run=copied.path))
 
 
+def test_one_particle_is_followed_alone(copied: Run) -> None:
+    for epoch in (1, 2):
+        path = layout.latents_path(copied.path, epoch)
+        latents = Latents.load(path)
+        Latents(latents.ids[:1], latents.z_mean[:1], latents.z_logvar[:1], latents.split[:1]).save(path)
+
+    found, _ = save_convergence(ConvergeOptions(run=copied.path, clusters=1))
+
+    assert found.followed is not None
+    assert found.followed.latents[0].particle == run_ids(copied)[0]
+    assert "difference_cc" not in found.table
+    assert not found.recommendation.settled  # a latent that moves while nothing spreads
+
+
+def run_ids(run: Run) -> tuple[tuple[str, str], ...]:
+    return run.latents(2).ids
+
+
 def test_more_classes_than_particles_are_refused(run: Run) -> None:
     with pytest.raises(InputError, match="--clusters is 30 but there are only 24 particles"):
         converge(ConvergeOptions(run=run.path, clusters=30))

@@ -157,6 +157,17 @@ def test_what_cannot_be_done_is_one_sentence_and_nothing_is_written(copied: Run,
     assert sorted(copied.path.rglob("*")) == before
 
 
+@pytest.mark.parametrize(("count", "found"), [(1, "has one particle"), (24, "24 particles with one and the same")])
+def test_volumes_that_do_not_differ_have_no_components(copied: Run, count: int, found: str) -> None:
+    path = copied.path / "latents" / "epoch-0002.npz"
+    latents = Latents.load(path)
+    z = np.repeat(latents.z_mean[:1], count, axis=0)
+    Latents(latents.ids[:count], z, latents.z_logvar[:count], latents.split[:count]).save(path)
+
+    with pytest.raises(InputError, match=found):
+        save_ensemble(EnsembleOptions(run=copied.path, epoch=2, clusters=1))
+
+
 def test_a_full_disk_is_told_before_anything_is_decoded(
     copied: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -204,7 +204,7 @@ def _table(run: Run, metrics: pd.DataFrame, changes: list[LatentChange], followe
                 ("reference_cc", followed.reference),
                 ("reference_resolution", followed.reference_resolution),
             ):
-                if np.isfinite(values[i]).any() or np.isinf(values[i]).any():
+                if not np.isnan(values[i]).all():
                     table.loc[epoch, name] = float(np.median(values[i]))
             if np.isfinite(followed.reference[i]).any():
                 table.loc[epoch, "reference_cc_most"] = float(followed.reference[i].max())
@@ -277,9 +277,9 @@ def _without_held_out_tilts(table: pd.DataFrame, options: ConvergeOptions) -> st
 
 
 def _series(table: pd.DataFrame, column: str, fewest: int = 2) -> dict[int, float] | None:
-    """Return the values of a column by epoch, ``None`` where too few epochs have one."""
+    """Return the values of a column by epoch, NaN left out, ``None`` where too few epochs have one."""
     if column not in table:
         return None
-    known = table[np.isfinite(table[column].astype(float))]
+    known = table[table[column].notna()]
     found = dict(zip(known["epoch"].astype(int).tolist(), known[column].astype(float).tolist(), strict=True))
     return found if len(found) >= fewest else None

@@ -121,6 +121,9 @@ def find_ensemble(options: EnsembleOptions, scratch: Path) -> Ensemble:
     check_finite(latents, run.path)
     if options.clusters > len(latents):
         raise InputError(f"--clusters is {options.clusters} but there are only {len(latents)} particles; ask for fewer")
+    if not np.ptp(latents.z_mean, axis=0).any():
+        what = "one particle" if len(latents) == 1 else f"{len(latents)} particles with one and the same latent"
+        raise InputError(f"{run.path}: has {what} at epoch {epoch}, so no volume differs; take another epoch or run")
     decoding = _Decoding(run, epoch, options)
     mask, masked_by = _mask(options, decoding, latents)
     inside = np.flatnonzero(mask)
