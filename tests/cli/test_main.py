@@ -57,7 +57,7 @@ def test_a_mistyped_command_is_named_with_what_was_meant(cli: Cli) -> None:
 
 
 def test_later_commands_are_not_offered_yet(cli: Cli) -> None:
-    for name in ("converge", "traverse", "occupancy", "fit", "validate", "neighbors"):
+    for name in ("occupancy", "fit", "validate", "neighbors"):
         assert cli(name).code == 2
 
 

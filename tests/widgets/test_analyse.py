@@ -12,6 +12,8 @@ from qtpy.QtWidgets import QApplication
 from napari_tomodrgn.analysis.analyze import AnalyzeOptions, analyze
 from napari_tomodrgn.analysis.columns import Classes
 from napari_tomodrgn.analysis.folder import read_labels
+from napari_tomodrgn.cli import main as programs
+from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.viewer.command_panel import CommandPanel
 from napari_tomodrgn.viewer.session import PLAIN, Session
 from napari_tomodrgn.widgets import analyse, reading, telling
@@ -73,6 +75,34 @@ def test_classes_are_found_and_colour_the_particles(
     assert [path.stem for path in widget.panel.pictures()].count("overview") == 1
     assert widget.picture.path is not None
     assert widget.pictures.count() >= 4
+
+
+@pytest.mark.parametrize(
+    ("command", "values", "table"),
+    [
+        ("traverse", {"points": "3"}, "volumes/epoch-{epoch:04d}/pc-1/index.csv"),
+        ("converge", {"clusters": "2"}, "analysis/convergence/convergence.csv"),
+        ("ensemble", {"clusters": "2"}, "analysis/epoch-{epoch:04d}/ensemble/voxels-2/ensemble.csv"),
+    ],
+)
+def test_other_commands_write_what_they_write_on_the_command_line(
+    widget: Analyse, qtbot: Any, analysed_run: Run, tmp_path: Path, command: str, values: dict[str, str], table: str
+) -> None:
+    opened, copy = (shutil.copytree(analysed_run.path, tmp_path / name) for name in ("opened", "copy"))
+    widget.session.open_run(opened)
+    place = table.format(epoch=widget.session.epoch)
+    widget.panel.choose(command)
+    widget.panel.values.take({**values, "figures": "off"})
+
+    run(widget, qtbot)
+
+    assert widget.panel.ended is not None
+    assert widget.panel.ended.startswith(f"{command}: done"), widget.panel.log
+    words = [word for name, value in values.items() for word in (f"--{name}", value)]
+    with pytest.raises(SystemExit) as ending:
+        programs.main([command, str(copy), *words, "--no-figures", "--quiet"])
+    assert ending.value.code == 0
+    assert (opened / place).read_text() == (copy / place).read_text()
 
 
 def test_what_can_not_be_done_is_said_in_the_command_lines_words(widget: Analyse, qtbot: Any, told: list[str]) -> None:

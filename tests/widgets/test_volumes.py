@@ -11,13 +11,13 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from scipy.spatial.transform import Rotation
 
+from napari_tomodrgn.analysis.latent_paths import LatentPath, along_component
 from napari_tomodrgn.particles.maps import write_map
 from napari_tomodrgn.reconstruction.decode import decode_volumes
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.training.checkpoints import load_model
 from napari_tomodrgn.viewer import notifications
 from napari_tomodrgn.viewer.all_volumes import AllVolumes
-from napari_tomodrgn.viewer.paths import LatentPath, along_component
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.volume_panel import VolumePanel
 from napari_tomodrgn.viewer.volume_picture import NO_PARTICLE

@@ -92,7 +92,7 @@ def analyze(options: AnalyzeOptions) -> Analysis:
     refuse_existing(folder.volumes(name), options.overwrite)
     if options.volumes:
         run.checkpoint(epoch)
-    _check(latents, run.path)
+    check_finite(latents, run.path)
     if options.losses and (options.overwrite or not folder.losses.is_file()):
         _measure_losses(run, epoch, options.device)
     clusters = cluster(latents.z_mean, options.clusters, method=options.method, seed=options.seed)
@@ -147,7 +147,8 @@ def _remove_empty(*epochs: Path) -> None:
             path.rmdir()
 
 
-def _check(latents: Latents, run: Path) -> None:
+def check_finite(latents: Latents, run: Path) -> None:
+    """Raise one sentence where a run's latents are not all finite."""
     bad = np.flatnonzero(~np.isfinite(latents.z_mean).all(axis=1))
     if len(bad):
         tomogram, name = latents.ids[int(bad[0])]

@@ -104,7 +104,7 @@ def columns_of_run(run: Run, epoch: int, ids: Sequence[ParticleId]) -> Columns:
             found |= _of_table(table, rows)
     for name, table in folder.occupancies().items():
         found |= {f"{name} {part}": own for part, own in _of_table(table, rows).items()}
-    for table in folder.neighbour_tables():
+    for table in (*folder.neighbour_tables(), *folder.ensembles()):
         found |= {f"{table.parent.name} {name}": own for name, own in _of_table(table, rows).items()}
     return found
 

@@ -133,6 +133,14 @@ class AnalysisFolder:
         """Return the tables of particles' neighbours that are there, by name."""
         return sorted(self.path.glob("neighbours/*/neighbours.csv"))
 
+    def ensemble(self, name: str) -> Path:
+        """Return the folder of what was found of every particle's volume."""
+        return self.path / "ensemble" / name
+
+    def ensembles(self) -> list[Path]:
+        """Return the tables of ensembles of volumes that are there, by name."""
+        return sorted(self.path.glob("ensemble/*/ensemble.csv"))
+
     def volumes(self, labelling: str) -> Path:
         """Return the folder of the class volumes of a labelling."""
         return self.run / "volumes" / f"epoch-{self.epoch:04d}" / labelling

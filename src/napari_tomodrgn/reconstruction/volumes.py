@@ -17,6 +17,7 @@ from napari_tomodrgn.particles.particle_set import ParticleId
 from napari_tomodrgn.particles.particle_table import read_particle_table
 from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.progress import track
+from napari_tomodrgn.runs.latents import Latents
 from napari_tomodrgn.runs.run import Run
 
 # What this program writes into the folder of a set; such a folder may be replaced.
@@ -65,17 +66,34 @@ def write_volumes(options: VolumesOptions) -> Path:
     InputError
         Where the run lacks the epoch or the particles, the latents don't fit, or the folder exists.
     """
-    from napari_tomodrgn.reconstruction.decode import decode_volumes, low_pass_volume
-    from napari_tomodrgn.training.checkpoints import load_model
-    from napari_tomodrgn.training.device import choose_compute
-
     run = Run.open(options.run)
     epoch = run.chosen_epoch if options.epoch is None else options.epoch
     run.checkpoint(epoch)
     if options.name is not None and Path(options.name).name != options.name:
         raise InputError(f"--name {options.name}: expected a plain name; use --outdir for a folder elsewhere")
     rows = rows_to_decode(run, epoch, options)
-    folder = options.outdir or run.path / "volumes" / f"epoch-{epoch:04d}" / (options.name or rows.name)
+    folder = options.outdir or volumes_folder(run, epoch, options.name or rows.name)
+    write_decoded(run, epoch, rows, options, folder)
+    return folder
+
+
+def volumes_folder(run: Run, epoch: int, name: str) -> Path:
+    """Return the folder of a set of volumes of an epoch, within its run."""
+    return run.path / "volumes" / f"epoch-{epoch:04d}" / name
+
+
+def write_decoded(run: Run, epoch: int, rows: VolumeRows, options: VolumesOptions, folder: Path) -> None:
+    """Decode volumes as the options say (box, low-pass, hand, colour, device) and write them as a folder.
+
+    Raises
+    ------
+    InputError
+        Where the run lacks the epoch, the latents or the box don't fit, or the folder exists.
+    """
+    from napari_tomodrgn.reconstruction.decode import decode_volumes, low_pass_volume
+    from napari_tomodrgn.training.checkpoints import load_model
+    from napari_tomodrgn.training.device import choose_compute
+
     compute = choose_compute(options.device, options.amp)
     trained = load_model(run, epoch, compute.device)
     box = options.box or trained.box
@@ -91,7 +109,6 @@ def write_volumes(options: VolumesOptions) -> Path:
         trained.model.decoder, rows.z, standard_deviation=trained.standard_deviation, box=box, compute=compute
     )
     write_volume_set(folder, map(finished, decoded), rows.index, pixel_size, overwrite=options.overwrite)
-    return folder
 
 
 def write_volume_set(
@@ -127,31 +144,63 @@ def rows_to_decode(run: Run, epoch: int, options: VolumesOptions) -> VolumeRows:
     latents = run.latents(epoch)
     ids, labels = list(latents.ids), [""] * len(latents.ids)
     if options.particles:
-        ids, labels = _listed(options.particles)
-        if not ids:
-            raise InputError(f"{options.particles}: names no particles; list one or more")
-    row_of = {particle_id: row for row, particle_id in enumerate(latents.ids)}
-    for tomogram, name in ids:
-        if (tomogram, name) not in row_of:
-            raise InputError(
-                f"{options.particles}: particle {name} of tomogram {tomogram} is not in the run {run.path}"
-            )
-    z = latents.z_mean[[row_of[particle_id] for particle_id in ids]]
+        ids, labels = listed_particles(options.particles)
+    z = latents.z_mean[rows_of_particles(ids, latents, run.path, options.particles)]
     name = options.particles.stem if options.particles else "all"
     columns = {"tomogram": [each[0] for each in ids], "particle": [each[1] for each in ids], "label": labels}
-    return VolumeRows(name, z, pd.DataFrame(columns).join(_latent_columns(z)))
+    return VolumeRows(name, z, pd.DataFrame(columns).join(latent_columns(z)))
 
 
-def _listed(path: Path) -> tuple[list[ParticleId], list[str]]:
-    """Return the particle ids of a selection or a table, and their labels (blank where there are none)."""
+def listed_particles(path: Path) -> tuple[list[ParticleId], list[str]]:
+    """Return the particle ids of a selection or a table, and their labels (blank where there are none).
+
+    Raises
+    ------
+    InputError
+        Where the file can't be read, or names no particle.
+    """
     if path.suffix == ".json":
         ids = sorted(Selection.load(path).ids)
-        return ids, [""] * len(ids)
-    rows = read_particle_table(path)
-    return [particle for particle, _ in rows], [row.get("label") or "" for _, row in rows]
+        labels = [""] * len(ids)
+    else:
+        rows = read_particle_table(path)
+        ids, labels = [particle for particle, _ in rows], [row.get("label") or "" for _, row in rows]
+    if not ids:
+        raise InputError(f"{path}: names no particles; list one or more")
+    return ids, labels
+
+
+def rows_of_particles(ids: Iterable[ParticleId], latents: Latents, run: Path, source: object) -> list[int]:
+    """Return the rows of particles among the latents of a run; ``source`` is what named them.
+
+    Raises
+    ------
+    InputError
+        Where one of them is not in the run.
+    """
+    row_of = {particle_id: row for row, particle_id in enumerate(latents.ids)}
+    found = []
+    for tomogram, name in ids:
+        if (tomogram, name) not in row_of:
+            raise InputError(f"{source}: particle {name} of tomogram {tomogram} is not in the run {run}")
+        found.append(row_of[tomogram, name])
+    return found
 
 
 def _rows_of_latents(run: Run, path: Path) -> VolumeRows:
+    z = read_latent_table(path, run.latent_dim)
+    blank = pd.DataFrame({name: [""] * len(z) for name in ("tomogram", "particle", "label")})
+    return VolumeRows(path.stem, z, blank.join(latent_columns(z)))
+
+
+def read_latent_table(path: Path, latent_dim: int) -> npt.NDArray[np.float32]:
+    r"""Return latents (n, \|z\|) of a text table (.csv: commas) or an array (.npy), one row a latent.
+
+    Raises
+    ------
+    InputError
+        Where the file is missing or is no such table, or holds rows of another length or what is not finite.
+    """
     try:
         if path.suffix == ".npy":
             values = np.load(path, allow_pickle=False)
@@ -160,14 +209,14 @@ def _rows_of_latents(run: Run, path: Path) -> VolumeRows:
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: is not a table of latents ({error}); give numbers, one row a volume") from error
     z = np.atleast_2d(values).astype(np.float32)
-    if z.ndim != 2 or z.shape[1] != run.latent_dim or not len(z):
-        raise InputError(f"{path}: has shape {z.shape}; expected (volumes, {run.latent_dim}), one row a volume")
+    if z.ndim != 2 or z.shape[1] != latent_dim or not len(z):
+        raise InputError(f"{path}: has shape {z.shape}; expected (volumes, {latent_dim}), one row a volume")
     if not np.isfinite(z).all():
         row = int(np.flatnonzero(~np.isfinite(z).all(axis=1))[0])
         raise InputError(f"{path}: row {row + 1} has a value that is not finite; give numbers only")
-    blank = pd.DataFrame({name: [""] * len(z) for name in ("tomogram", "particle", "label")})
-    return VolumeRows(path.stem, z, blank.join(_latent_columns(z)))
+    return z
 
 
-def _latent_columns(z: npt.NDArray[np.float32]) -> pd.DataFrame:
+def latent_columns(z: npt.NDArray[np.float32]) -> pd.DataFrame:
+    """Return latents as the columns z0, z1 and so on of an index."""
     return pd.DataFrame(z, columns=[f"z{column}" for column in range(z.shape[1])])

@@ -68,6 +68,9 @@ OFFERED = (
     Offered("calibrate", "Are the latents' widths right?", ("datadir", "overwrite")),
     Offered("export tomogram", "Tomogram filled with volumes", ("outdir", "tomogram", "labels", "pixel_size")),
     Offered("export chimerax", "Scene for ChimeraX", ("outdir", "tomogram", "labels", "class_centres")),
+    Offered("traverse", "Volumes along a way", ("method", "order_by", "classes", "points", "movie", "overwrite")),
+    Offered("converge", "Convergence, epoch by epoch", ("clusters", "reference", "volumes", "overwrite")),
+    Offered("ensemble", "Components of all volumes", ("clusters", "components", "mask", "reference", "overwrite")),
 )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from psygnal import Signal
 
+from napari_tomodrgn.analysis.latent_paths import LatentPath
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.maps import write_map
 from napari_tomodrgn.particles.particle_set import ParticleId
@@ -16,7 +17,6 @@ from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.training.device import choose_compute
 from napari_tomodrgn.viewer.array_cache import ArrayCache
 from napari_tomodrgn.viewer.meshes import Look
-from napari_tomodrgn.viewer.paths import LatentPath
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.shaded import Colour
 from napari_tomodrgn.viewer.treatment import Treatment, VolumeMask, read_mask

@@ -4,8 +4,8 @@ import numpy as np
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
 
+from napari_tomodrgn.analysis.latent_paths import LatentPath, along_component, between, through
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.viewer.paths import LatentPath, along_component, between, through
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.volume_panel import VolumePanel
 from napari_tomodrgn.widgets.following import follow_at_once

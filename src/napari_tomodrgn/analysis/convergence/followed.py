@@ -1,0 +1,157 @@
+"""Particles that stand for classes, followed: their volumes at every epoch whose decoder was kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from napari_tomodrgn.analysis.comparison import THRESHOLD, common_mask
+from napari_tomodrgn.analysis.convergence.options import ConvergeOptions
+from napari_tomodrgn.analysis.reference import reference_map
+from napari_tomodrgn.particles.maps import flip_hand, write_map
+from napari_tomodrgn.particles.particle_set import ParticleId
+from napari_tomodrgn.progress import track
+from napari_tomodrgn.reconstruction.fsc import correlation, fsc, resolution_at
+from napari_tomodrgn.runs.run import Run
+
+Volumes = list[npt.NDArray[np.float32]]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Latent:
+    r"""Whose volume is followed: a particle with its class, and its latent (\|z\|,) at each epoch.
+
+    A decoder alone has one volume, of no particle: ``particle`` and ``z`` are ``None``.
+    """
+
+    particle: ParticleId | None
+    label: int
+    z: dict[int, npt.NDArray[np.float32]] | None
+
+
+@dataclass(frozen=True)
+class Followed:
+    """R volumes at E epochs.
+
+    Attributes
+    ----------
+    latents, epochs
+        Whose, and when.
+    change
+        (E, R) correlation with the same particle's volume at the epoch before; NaN at the first.
+    difference_change
+        (E, R) the same of what tells the volume from the mean of all followed; NaN where one alone is followed.
+    resolution
+        (E, R) where the FSC with the volume at the epoch before falls below 0.5, Å.
+    reference, reference_resolution
+        (E, R) correlation with the reference, and where the FSC with it falls below 0.5, Å; NaN where none was given.
+    slices
+        (E, R, D, D) float32, central, along z.
+    pixel_size
+        Å.
+    masked
+        Whether all of it is within a soft mask around what the last volumes show.
+    """
+
+    latents: tuple[Latent, ...]
+    epochs: tuple[int, ...]
+    change: Floats
+    difference_change: Floats
+    resolution: Floats
+    reference: Floats
+    reference_resolution: Floats
+    slices: npt.NDArray[np.float32]
+    pixel_size: float
+    masked: bool
+
+    def table(self) -> pd.DataFrame:
+        """Return one row an epoch and volume."""
+        rows = []
+        for i, epoch in enumerate(self.epochs):
+            for j, latent in enumerate(self.latents):
+                tomogram, name = latent.particle or ("", "")
+                rows.append(
+                    {
+                        "epoch": epoch,
+                        "tomogram": tomogram,
+                        "particle": name,
+                        "label": latent.label,
+                        "volume_cc": self.change[i, j],
+                        "difference_cc": self.difference_change[i, j],
+                        "resolution": self.resolution[i, j],
+                        "reference_cc": self.reference[i, j],
+                        "reference_resolution": self.reference_resolution[i, j],
+                    }
+                )
+        return pd.DataFrame(rows)
+
+
+def follow(
+    run: Run, epochs: Sequence[int], latents: Sequence[Latent], options: ConvergeOptions, keep: Path | None
+) -> Followed:
+    """Decode volumes epoch by epoch and compare each with the one before, and with a reference where there is one.
+
+    With ``keep`` they are written into that folder.
+
+    Raises
+    ------
+    InputError
+        Where a checkpoint can't be read, the box doesn't fit, or the reference is of another extent.
+    """
+    decode = _Decoding(run, options)
+    last, pixel_size = decode.at(epochs[-1], latents)
+    mask = common_mask(last)
+    truth = None if options.reference is None else reference_map(options.reference, len(last[0]), pixel_size)
+    shape = len(epochs), len(latents)
+    change, difference, resolution, to_truth, truth_resolution = (np.full(shape, np.nan) for _ in range(5))
+    slices = np.empty((*shape, *last[0].shape[1:]), np.float32)
+    before: Volumes | None = None
+    for i, epoch in enumerate(track(epochs, "Following volumes", unit="epochs")):
+        volumes = last if epoch == epochs[-1] else decode.at(epoch, latents)[0]
+        for j, volume in enumerate(volumes):
+            slices[i, j] = volume[len(volume) // 2]
+            if before is not None:
+                change[i, j] = correlation(before[j], volume, mask)
+                resolution[i, j] = resolution_at(fsc(before[j], volume, mask), THRESHOLD, pixel_size)
+                if len(volumes) > 1:
+                    one, other = (each[j] - np.mean(each, axis=0) for each in (before, volumes))
+                    difference[i, j] = correlation(one, other, mask)
+            if truth is not None:
+                to_truth[i, j] = correlation(truth, volume, mask)
+                truth_resolution[i, j] = resolution_at(fsc(truth, volume, mask), THRESHOLD, pixel_size)
+            if keep is not None:
+                write_map(keep / f"epoch-{epoch:04d}_{j:02d}.mrc", volume, pixel_size)
+        before = volumes
+    return Followed(
+        tuple(latents), tuple(epochs), change, difference, resolution, to_truth, truth_resolution, slices, pixel_size,
+        mask is not None,
+    )  # fmt: skip
+
+
+class _Decoding:
+    """Volumes of any epoch of a run, in the hand in which they are written."""
+
+    def __init__(self, run: Run, options: ConvergeOptions) -> None:
+        from napari_tomodrgn.training.device import choose_compute
+
+        self._run, self._box = run, options.box
+        self._compute = choose_compute(options.device, "off")  # early differences drown in half precision's rounding
+        self._flip = run.document["data"]["forward_model"]["map_hand"] == "flip"
+
+    def at(self, epoch: int, latents: Sequence[Latent]) -> tuple[Volumes, float]:
+        """Return the volumes of latents at an epoch, and their pixel size in Å."""
+        from napari_tomodrgn.reconstruction.decode import decode_volumes
+        from napari_tomodrgn.training.checkpoints import load_model
+
+        trained = load_model(self._run, epoch, self._compute.device)
+        z = None if latents[0].z is None else np.stack([each.z[epoch] for each in latents if each.z is not None])
+        box = self._box or trained.box
+        decoded = decode_volumes(
+            trained.model.decoder, z, standard_deviation=trained.standard_deviation, box=box, compute=self._compute
+        )
+        volumes = [flip_hand(each) if self._flip else each for each in decoded]
+        return volumes, trained.pixel_size * trained.box / box
