@@ -20,7 +20,8 @@ from scipy.spatial.transform import Rotation
 from scipy.stats import spearmanr
 
 from measuring import machine
-from napari_tomodrgn.analysis.fitting.fit import FitOptions, ModelFit, fit
+from napari_tomodrgn.analysis.fitting.fit import ModelFit, fit
+from napari_tomodrgn.analysis.fitting.options import FitOptions
 from napari_tomodrgn.analysis.occupancy.masks import Frame, model_regions
 from napari_tomodrgn.analysis.occupancy.measure import Measure
 from napari_tomodrgn.analysis.occupancy.occupancy import occupancy

@@ -8,7 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from napari_tomodrgn.analysis.fitting.fit import FitOptions, fit
+from napari_tomodrgn.analysis.fitting.fit import fit
+from napari_tomodrgn.analysis.fitting.options import FitOptions
 from napari_tomodrgn.analysis.occupancy.occupancy import occupancy
 from napari_tomodrgn.analysis.occupancy.options import OccupancyOptions
 from napari_tomodrgn.figures.fit import write_fit_folder

@@ -10,7 +10,8 @@ import pytest
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from napari_tomodrgn.analysis.fitting.fit import FitOptions, ModelFit, fit, write_fit
+from napari_tomodrgn.analysis.fitting.fit import ModelFit, fit, write_fit
+from napari_tomodrgn.analysis.fitting.options import FitOptions
 from napari_tomodrgn.analysis.fitting.placement import Placement, read_placement
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.maps import flip_hand, read_map, write_map

@@ -78,9 +78,9 @@ class Found:
 
 
 def labellings(session: Session) -> list[str]:
-    """Return the session's columns whose classes may be compared."""
-    columns = session.columns.items()
-    return [name for name, own in columns if isinstance(own, Classes) and name not in _NO_LABELLING]
+    """Return the session's columns whose classes may be compared; those taken along from another run may not."""
+    classes = [name for name, own in session.columns.items() if isinstance(own, Classes)]
+    return [name for name in classes if name not in _NO_LABELLING and not _is_of_before(session, name)]
 
 
 def ask(session: Session, column: str | None, run: Path, epoch: int | None, labelling: str | None, seeds: int) -> Asked:

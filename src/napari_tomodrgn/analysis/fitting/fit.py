@@ -4,13 +4,13 @@ import json
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field
 from scipy.spatial.transform import Rotation
 
+from napari_tomodrgn.analysis.fitting.options import FitOptions
 from napari_tomodrgn.analysis.fitting.placement import FORMAT, Placement
 from napari_tomodrgn.analysis.fitting.search import HandFit, fit_model
 from napari_tomodrgn.errors import InputError
@@ -26,37 +26,6 @@ TOO_CLOSE = 0.05  # of the shell correlations of both hands
 LEAST_CORRELATION = 0.3  # where the model is; real volumes with half of a model in them reach more
 LEAST_EXTENT = 0.25  # of the map's side: below that the search sees too little of a model
 log = logging.getLogger("napari_tomodrgn")
-
-
-class FitOptions(BaseModel):
-    """Options of ``fit``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    model: Path = Field(
-        description="Atomic model (PDB or mmCIF), or a folder of the files of one model.",
-        json_schema_extra={"argument": True},
-    )
-    map: Path = Field(
-        description="Map (.mrc), protein bright, in a cube of an even side.", json_schema_extra={"argument": True}
-    )
-    outdir: Path | None = Field(
-        None, description="Folder for fit.json, the moved model and a picture; default: none are written."
-    )
-    pixel_size: float | None = Field(
-        None, gt=0, description="Å per voxel of the map, where its header is wrong or has none."
-    )
-    resolution: float | None = Field(
-        None,
-        gt=0,
-        description="Resolution in Å at which both are compared; default: 2 pixels, or 10 Å if that is more.",
-    )
-    hand: Literal["auto", "keep", "flip"] = Field(
-        "auto", description="Take the map as it is, or mirrored (flip); auto: whichever fits better."
-    )
-    search: bool = Field(True, description="Search all rotations and shifts; off: refine from where the model is.")
-    figures: bool = Field(True, description="Draw map and model into --outdir, PNG and PDF.")
-    overwrite: bool = Field(False, description="Replace a fit in --outdir.")
 
 
 @dataclass(frozen=True)

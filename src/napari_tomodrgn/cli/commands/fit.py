@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from napari_tomodrgn.analysis.fitting.fit import FitOptions
+from napari_tomodrgn.analysis.fitting.options import FitOptions
 from napari_tomodrgn.cli.options import Command
 from napari_tomodrgn.cli.output import show_facts, show_json, show_written
 
