@@ -14,8 +14,9 @@ import pytest
 
 from napari_tomodrgn.analysis.folder import write_labels
 from napari_tomodrgn.analysis.validation.options import ValidateOptions
+from napari_tomodrgn.analysis.validation.progress import Progress
 from napari_tomodrgn.analysis.validation.result import Validation
-from napari_tomodrgn.analysis.validation.validate import Progress, validate, validating
+from napari_tomodrgn.analysis.validation.validate import validate, validating
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.figures.validation import save_validation
 from napari_tomodrgn.particles.selection import Selection

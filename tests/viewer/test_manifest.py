@@ -16,6 +16,7 @@ WIDGETS = (
     "movie",
     "analyse",
     "compare",
+    "validate",
     "train",
 )
 

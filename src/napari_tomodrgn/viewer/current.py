@@ -9,6 +9,7 @@ from napari_tomodrgn.viewer.preferences import preferences
 from napari_tomodrgn.viewer.scene import Scene
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.training_panel import TrainingPanel
+from napari_tomodrgn.viewer.validation_panel import ValidationPanel
 from napari_tomodrgn.viewer.volume_panel import VolumePanel
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ _SCENES: "WeakKeyDictionary[napari.Viewer, Scene]" = WeakKeyDictionary()
 _PANELS: "WeakKeyDictionary[napari.Viewer, VolumePanel]" = WeakKeyDictionary()
 _TRAININGS: "WeakKeyDictionary[napari.Viewer, TrainingPanel]" = WeakKeyDictionary()
 _COMMANDS: "WeakKeyDictionary[napari.Viewer, CommandPanel]" = WeakKeyDictionary()
+_VALIDATIONS: "WeakKeyDictionary[napari.Viewer, ValidationPanel]" = WeakKeyDictionary()
 
 
 def _behind(viewer: Any) -> Any:
@@ -64,6 +66,14 @@ def commands_of(viewer: "napari.Viewer") -> CommandPanel:
     if viewer not in _COMMANDS:
         _COMMANDS[viewer] = CommandPanel(session_of(viewer))
     return _COMMANDS[viewer]
+
+
+def validation_of(viewer: "napari.Viewer") -> ValidationPanel:
+    """Return what a viewer knows of validations; it stays when their widget is closed."""
+    viewer = _behind(viewer)
+    if viewer not in _VALIDATIONS:
+        _VALIDATIONS[viewer] = ValidationPanel(session_of(viewer))
+    return _VALIDATIONS[viewer]
 
 
 def scene_in_use() -> Scene | None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from napari_tomodrgn.viewer.all_volumes import AllVolumes
-from napari_tomodrgn.viewer.current import commands_of, panel_of, scene_of, session_of, training_of
+from napari_tomodrgn.viewer.current import commands_of, panel_of, scene_of, session_of, training_of, validation_of
 from napari_tomodrgn.viewer.regions import Regions
 from napari_tomodrgn.viewer.review import Review
 from napari_tomodrgn.widgets.analyse import Analyse
@@ -18,6 +18,7 @@ from napari_tomodrgn.widgets.particle_table import ParticleTable
 from napari_tomodrgn.widgets.review import ReviewWidget
 from napari_tomodrgn.widgets.tomogram import Tomogram
 from napari_tomodrgn.widgets.train import Train
+from napari_tomodrgn.widgets.validate import Validate
 from napari_tomodrgn.widgets.volumes import Volumes
 
 
@@ -121,3 +122,11 @@ class AnalyseDock(Analyse):
     def __init__(self, napari_viewer: Any) -> None:
         scene_of(napari_viewer)
         super().__init__(commands_of(napari_viewer))
+
+
+class ValidateDock(Validate):
+    """Validating a selection, in a viewer."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        scene_of(napari_viewer)
+        super().__init__(validation_of(napari_viewer))

@@ -158,9 +158,11 @@ class Section(QWidget):
 
 
 class OptionForm(QWidget):
-    """The options of a command: the common ones in sight, the others below their headings."""
+    """The options of a command: the common ones in sight, the others below their headings, apart from hidden ones."""
 
-    def __init__(self, values: OptionValues, common: Sequence[str], parent: QWidget | None = None) -> None:
+    def __init__(
+        self, values: OptionValues, common: Sequence[str], parent: QWidget | None = None, *, hidden: Sequence[str] = ()
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("options")
         self.values = values
@@ -168,7 +170,7 @@ class OptionForm(QWidget):
         self.sections: dict[str, Section] = {}
         self._names: dict[str, list[str]] = {}
         for name, field in values.fields.items():
-            if name not in common:
+            if name not in (*common, *hidden):
                 self._names.setdefault(field.heading, []).append(name)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)

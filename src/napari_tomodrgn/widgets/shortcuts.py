@@ -52,6 +52,7 @@ SHORTCUTS: dict[str, tuple[tuple[str, str], ...]] = {
         ("L", "mark it with the word that is written, and go on"),
         ("U", "take back"),
     ),
+    "Validate": (("rest on an option", "what it means, and what it is on the command line"),),
     "Train": (
         ("rest on an option", "what it means, and what it is on the command line"),
         ("wheel", "scroll; changes a number only where it was clicked"),

@@ -17,6 +17,7 @@ from napari_tomodrgn.analysis.validation.evidence import Evidence, measure_evide
 from napari_tomodrgn.analysis.validation.independence import Independence, Parts, independence, learn_parts
 from napari_tomodrgn.analysis.validation.maps import BACKPROJECTION, DECODER_ONLY, VAE, Maps, Mask, Pair, mask_around
 from napari_tomodrgn.analysis.validation.options import ValidateOptions
+from napari_tomodrgn.analysis.validation.progress import ASKING, BACKPROJECTING, LEARNING, OPENING, TRAINING, Progress
 from napari_tomodrgn.analysis.validation.reconstructions import (
     backprojected,
     decoded,
@@ -25,6 +26,7 @@ from napari_tomodrgn.analysis.validation.reconstructions import (
 )
 from napari_tomodrgn.analysis.validation.result import Measured, Validation
 from napari_tomodrgn.analysis.validation.significance import amplitude
+from napari_tomodrgn.analysis.validation.stored import FOLDER
 from napari_tomodrgn.analysis.validation.subject import Subject, subject_of
 from napari_tomodrgn.analysis.validation.verdict import judge
 from napari_tomodrgn.errors import InputError
@@ -50,22 +52,15 @@ KEPT_ASIDE = "kept-aside.npz"  # what a small model says, whatever the selection
 log = logging.getLogger("napari_tomodrgn")
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far a part of the work is."""
-
-    what: str
-    done: int
-    total: int
-
-
 def validate(options: ValidateOptions, stop: StopRequest | None = None) -> Validation:
     """Return what :func:`validating` finds; how far it is is logged."""
+    told: Progress | None = None
     for step in validating(options, stop):
         if isinstance(step, Validation):
             return step
-        if step.done == 0:
-            log.info("%s", step.what)
+        if step.is_news(told):
+            log.info("%s", step.line)
+            told = step
     raise AssertionError("the last step is the validation")
 
 
@@ -84,12 +79,12 @@ def validating(options: ValidateOptions, stop: StopRequest | None = None) -> Ite
         Where a stop was asked for.
     """
     stop = stop or StopRequest()
-    yield Progress("opening the run", 0, 1)
+    yield Progress(OPENING, 0, 1)
     run = Run.open(options.run)
     if not run.latent_dim:
         raise InputError(f"{run.path}: is a decoder alone (--latent-dim 0): it has no latents and so no class to test")
     epoch = run.chosen_epoch if options.epoch is None else options.epoch
-    folder = AnalysisFolder(run.path, epoch).path / "validation" / options.folder_name
+    folder = AnalysisFolder(run.path, epoch).path / FOLDER / options.folder_name
     refuse_existing(folder, options.overwrite)
     trained = load_model(run, epoch)
     particle_set = run.particle_set(options.datadir)
@@ -172,7 +167,7 @@ class _Work:
             if isinstance(step, Evidence):
                 found = step
             else:
-                yield self._progress("asking the images for the difference", step, len(rows))
+                yield self._progress(ASKING, step, len(rows))
         assert found is not None
         return Measured(
             rows,
@@ -210,7 +205,7 @@ class _Work:
         """See whether images kept aside find the difference again in a model that never saw them."""
         if not self.needs_independence:
             return None
-        yield self._progress("learning a small model from three quarters of the tilt images", 0, 1)
+        yield self._progress(LEARNING, 0, 1)
         made_with = {"dimensions": self.run.latent_dim, "seed": self.options.seed}
         path = self.run.path / "analysis" / KEPT_ASIDE
         parts = Parts.load(path, **made_with)
@@ -233,17 +228,17 @@ class _Work:
         """Make the other maps; returns them, and of how many averages the others' backprojection is the mean."""
         choices = matched_others(self.subject, self.options.seed)
         pairs = {VAE: pair}
-        yield self._progress("backprojecting", 0, 1 + len(choices))
+        yield self._progress(BACKPROJECTING, 0, 1 + len(choices))
         for step in backprojected(self.run, self.particle_set, self.subject, choices, self.options.seed):
             if isinstance(step, int):
-                yield self._progress("backprojecting", step, 1 + len(choices))
+                yield self._progress(BACKPROJECTING, step, 1 + len(choices))
             else:
                 averaged, whole = step
         if self.options.decoder_only:
             trainings = trained_alone(self.options, self.run, self.particle_set, self.subject, choices[0], self.stop)
             for training in trainings:
                 if isinstance(training, int):
-                    yield self._progress("training decoders alone", training, 2)
+                    yield self._progress(TRAINING, training, 2)
                 else:
                     pairs[DECODER_ONLY] = training
         pairs[BACKPROJECTION] = averaged
