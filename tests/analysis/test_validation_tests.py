@@ -1,6 +1,8 @@
 """The tests of a validation on numbers with a known truth, without a network."""
 
-from itertools import pairwise
+from dataclasses import replace
+from itertools import combinations_with_replacement, pairwise
+from math import factorial
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import torch
 from scipy.stats import kstest
 
 from napari_tomodrgn.analysis.validation.evidence import Evidence, measure_evidence
-from napari_tomodrgn.analysis.validation.independence import Parts, independence, kept_aside
+from napari_tomodrgn.analysis.validation.independence import Parts, independence, kept_aside, views
 from napari_tomodrgn.analysis.validation.significance import amplitude, amplitude_value, standard_error
 from napari_tomodrgn.imaging.project import Projector
 from napari_tomodrgn.particles.particle_set import ParticleSet
@@ -66,7 +68,8 @@ def chosen_by_noise() -> tuple[Parts, np.ndarray]:
     generator = np.random.default_rng(3)
     first, second = generator.standard_normal((2, PARTICLES, 4))
     ids = tuple((f"TS_{tomogram}", str(number)) for number, tomogram in enumerate(TOMOGRAM))
-    return Parts(ids, first, second), (first + second)[:, 0] > 1
+    view = generator.uniform(size=(PARTICLES, 15))
+    return Parts(ids, first, second, view), (first + second)[:, 0] > 1
 
 
 def again(parts: Parts, chosen: np.ndarray) -> float:
@@ -91,7 +94,33 @@ def test_a_true_class_is_found_again() -> None:
     true = np.arange(PARTICLES) % 33 == 0  # 3 %
     shift = 4.0 * true[:, None] * np.array([0.0, 1.0, 0.0, 0.0])
 
-    assert again(Parts(parts.ids, parts.latent + shift, parts.score + shift), true) < 0.01
+    assert again(replace(parts, latent=parts.latent + shift, score=parts.score + shift), true) < 0.01
+
+
+def test_what_a_model_gets_wrong_from_some_sides_is_no_difference() -> None:
+    parts, _ = chosen_by_noise()
+    wrong = 8 * (parts.view @ np.linspace(-1, 1, 15))[:, None] * np.array([1.0, 0.0, 0.5, 0.0])
+    seen = replace(parts, latent=parts.latent + wrong, score=parts.score + wrong)
+    chosen = (seen.latent + seen.score)[:, 0] > 1
+
+    unaware = replace(seen, view=np.zeros((PARTICLES, 15)))
+
+    assert again(unaware, chosen) < 0.01
+    assert again(seen, chosen) > 0.05
+
+
+def test_views_are_those_of_the_viewing_directions(particles_star: Path) -> None:
+    particle_set = read_particles(particles_star)
+    images = particle_set.tilt_images["particle"].to_numpy() == 3
+    z, x, y = np.random.default_rng(0).standard_normal(3)
+    # the mean over the tilts of (a . direction)^4, for a = (x, y, z), by the multinomial theorem
+    powers = [tuple(map(each.count, range(3))) for each in combinations_with_replacement(range(3), 4)]
+    times = np.array([24 / np.prod([factorial(power) for power in each]) for each in powers])
+    of_a = np.array([np.prod(np.array([x, y, z]) ** each) for each in powers])
+
+    expected = np.mean((particle_set.rotations[images] @ (x, y, z))[:, 2] ** 4)
+
+    assert views(particle_set)[3] @ (times * of_a) == pytest.approx(expected, rel=1e-5)
 
 
 def test_two_parts_come_back_from_their_file_where_they_were_made_so(tmp_path: Path) -> None:
@@ -103,6 +132,7 @@ def test_two_parts_come_back_from_their_file_where_they_were_made_so(tmp_path: P
     assert read is not None
     assert read.ids == parts.ids
     np.testing.assert_array_equal(read.score, parts.score)
+    np.testing.assert_array_equal(read.view, parts.view)
     assert Parts.load(tmp_path / "parts.npz", seed=2) is None
     assert Parts.load(tmp_path / "none.npz", seed=1) is None
 

@@ -8,11 +8,15 @@ images say of a particle has to agree with what the last ones say.
 The direction is the only thing that knows of all images, by which particles are chosen. What that may do is bounded:
 the correlation is held against the largest one of any direction when the last quarters are dealt out to other particles
 of the same tomograms (the first canonical correlation).
+
+A particle's tilt images have its pose in common, and whatever a model of few dimensions gets wrong shows in all of them
+alike, more from one side than from another. So what tomogram and viewing directions tell of either part is taken out of
+both, before they are compared and after every dealing.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations_with_replacement, pairwise
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -33,6 +37,7 @@ EVERY = 4  # of so many tilt images, one is kept aside
 DIMENSIONS = 8  # of the small model at most
 MOST_PARTICLES = 20_000
 FEWEST_TILTS = 2
+VIEW_DEGREE = 4
 
 Array = npt.NDArray[np.float64]
 
@@ -68,11 +73,14 @@ class Parts:
         (n, q) latents by the images that the model was learned from.
     score
         (n, q) products of the model's components with the images kept aside, less the mean volume's part.
+    view
+        (n, 15) from which sides the particle was seen, as :func:`views` says it.
     """
 
     ids: tuple[ParticleId, ...]
     latent: Array
     score: Array
+    view: Array
 
     def save(self, path: Path, **made_with: int) -> None:
         """Write them as npz beside what they were made with."""
@@ -84,6 +92,7 @@ class Parts:
                 particle_name=np.array([name for _, name in self.ids], dtype=np.str_),
                 latent=self.latent,
                 score=self.score,
+                view=self.view,
                 **{name: np.int64(value) for name, value in made_with.items()},
             )
 
@@ -95,10 +104,10 @@ class Parts:
                 if any(int(stored[name]) != value for name, value in made_with.items()):
                     return None
                 names = (stored[name].tolist() for name in ("particle_tomogram", "particle_name"))
-                parts = cls(tuple(zip(*names, strict=True)), stored["latent"], stored["score"])
+                parts = cls(tuple(zip(*names, strict=True)), stored["latent"], stored["score"], stored["view"])
         except (OSError, EOFError, BadZipFile, ValueError, KeyError, TypeError):
             return None
-        return parts if len(parts.ids) == len(parts.latent) == len(parts.score) else None
+        return parts if {len(each) for each in (parts.latent, parts.score, parts.view)} == {len(parts.ids)} else None
 
 
 def kept_aside(particle_set: ParticleSet) -> tuple[list[Rows], list[Rows]]:
@@ -116,6 +125,22 @@ def kept_aside(particle_set: ParticleSet) -> tuple[list[Rows], list[Rows]]:
         aside.append(np.sort(held))
         learned.append(np.setdiff1d(rows, held))
     return learned, aside
+
+
+def views(particle_set: ParticleSet) -> Array:
+    """Return (N, 15) the means over a particle's tilt images of the monomials of degree 4 in the viewing direction.
+
+    They span what varies over the sphere as spherical harmonics of degree 0, 2 and 4 do; odd ones can't be told, as a
+    projection seen from behind is the same.
+    """
+    direction = particle_set.rotations[:, 2].astype(np.float64)  # of the beam, in the frame of the volume
+    owner = particle_set.tilt_images["particle"].to_numpy()
+    count = np.maximum(np.bincount(owner, minlength=len(particle_set)), 1)
+    columns = [
+        np.bincount(owner, np.prod(direction[:, axes], axis=1), len(particle_set)) / count
+        for axes in map(list, combinations_with_replacement(range(3), VIEW_DEGREE))
+    ]
+    return np.stack(columns, axis=1)
 
 
 def learn_parts(
@@ -148,7 +173,7 @@ def learn_parts(
     # a posterior's mean is its covariance times the products of components and images
     score = torch.linalg.solve(other.covariance.double(), other.mean.double())
     ids = tuple(particle_set.ids[row] for row in usable)
-    return Parts(ids, latent.double().numpy(), score.numpy())
+    return Parts(ids, latent.double().numpy(), score.numpy(), views(particle_set)[usable])
 
 
 def independence(
@@ -163,22 +188,26 @@ def independence(
     inside, outside = (np.array([each in which for each in parts.ids]) for which in (set(chosen), set(others)))
     used = inside | outside
     own = inside[used]
-    if own.sum() < 2 or (~own).sum() < 2 or len(own) <= 2 * parts.latent.shape[1] + 2:
+    if own.sum() < 2 or (~own).sum() < 2:
         return None
     tomograms = np.array([tomogram for tomogram, _ in parts.ids], dtype=np.str_)[used]
     group = np.unique(tomograms, return_inverse=True)[1]
-    latent, score = (_centred(each[used], group) for each in (parts.latent, parts.score))
+    view = _orthonormal(_centred(parts.view[used], group))
+    if len(own) <= 2 * parts.latent.shape[1] + 2 + view.shape[1] + len(np.unique(group)):
+        return None
+    latent, score = (_without(_centred(each[used], group), view) for each in (parts.latent, parts.score))
     shift = latent[own].mean(axis=0) - latent[~own].mean(axis=0)
     told = latent @ np.linalg.lstsq(latent.T @ latent, shift, rcond=None)[0]
     found = _correlation(told, score @ shift)
-    first, second = _orthonormal(latent), _orthonormal(score)
+    first = _orthonormal(latent)
     generator = np.random.default_rng([seed, 9])
     null = np.empty(permutations)
     order = np.argsort(group, kind="stable")
     for number in range(permutations):
         dealt = np.empty(len(group), dtype=np.int64)
         dealt[order] = np.lexsort((generator.random(len(group)), group))
-        null[number] = np.linalg.svd(first.T @ second[dealt], compute_uv=False)[0]
+        second = _orthonormal(_without(score[dealt], view))
+        null[number] = np.linalg.svd(first.T @ second, compute_uv=False)[0]
     p = (1 + np.count_nonzero(null >= found)) / (1 + permutations)
     return Independence(found, float(p), null)
 
@@ -187,6 +216,11 @@ def _centred(values: Array, group: npt.NDArray[np.int64]) -> Array:
     count = np.bincount(group)[:, None]
     mean = np.stack([np.bincount(group, column) for column in values.T], axis=1) / count
     return np.asarray(values - mean[group])
+
+
+def _without(values: Array, known: Array) -> Array:
+    """Return what is left of the columns of values (n, q) once orthonormal columns (n, k) have said what they can."""
+    return np.asarray(values - known @ (known.T @ values))
 
 
 def _orthonormal(values: Array) -> Array:
