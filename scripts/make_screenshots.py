@@ -1,4 +1,4 @@
-"""Make the pictures of docs/napari.md and docs/curate.md: napari with the sample data, as a person would use it.
+"""Make the pictures of napari in docs: with the sample data, as a person would use it.
 
 ``python scripts/make_screenshots.py`` (or ``tox -e screenshots``); without a screen it starts a virtual one.
 """
@@ -17,6 +17,7 @@ from pictured_window import PicturedWindow
 TURN = (-25.0, 30.0, 20.0)  # of the camera, degrees
 PICTURED_EPOCHS = 12  # of the training that is shown
 TRAIN_PX = 480
+VALIDATE_PX = 640
 
 
 class Tutorial(PicturedWindow):
@@ -212,6 +213,26 @@ class Tutorial(PicturedWindow):
         self.picture("average")
         session.undo()
 
+    def validate(self) -> None:
+        """Show what was found of a class: the verdict, three maps of it, and their curves."""
+        from qtpy.QtCore import Qt
+        from qtpy.QtWidgets import QDockWidget
+
+        validate, session = self.widgets["Validate"], self.session
+        self.show("Validate")
+        window, dock = validate.window(), validate.parentWidget()
+        while not isinstance(dock, QDockWidget):
+            dock = dock.parentWidget()
+        window.resizeDocks([dock], [VALIDATE_PX], Qt.Orientation.Vertical)
+        session.select_class("kmeans-4", 0)
+        validate.name.setText("class-0")
+        validate.button.click()
+        while validate.result.found is None:
+            self.settle(0.5)
+        self.picture("validate")
+        session.undo()  # the name
+        session.undo()  # the selection
+
     def movie(self) -> None:
         """Show stops of a camera: a slice, all volumes from the side, and one from near."""
         self.show("Movie")
@@ -292,7 +313,8 @@ def main() -> None:
         steps: list[Callable[[], None]] = [tutorial.workspace, tutorial.linked, tutorial.curate, tutorial.review]
         steps += [tutorial.orientations, tutorial.volumes, tutorial.emphasis, tutorial.two_labellings]
         steps += [tutorial.gallery, tutorial.difference, tutorial.morph]
-        steps += [tutorial.inspect, tutorial.average, tutorial.movie, tutorial.compare, tutorial.train]
+        steps += [tutorial.inspect, tutorial.average, tutorial.movie, tutorial.compare]
+        steps += [tutorial.validate, tutorial.train]
         for step in steps:
             step()
         tutorial.close()

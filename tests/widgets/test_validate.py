@@ -161,7 +161,7 @@ def test_a_validation_that_ended_while_its_dock_was_closed_is_shown(window: Wind
 
 
 def test_a_difference_is_blue_where_there_is_more_and_orange_where_there_is_less() -> None:
-    picture = coloured(np.array([[0.0, 2.0], [-2.0, 1.0]], np.float32), 2.0)
+    picture = coloured(np.array([[0.0, 2.0], [-2.0, 1.0]], np.float32))
     np.testing.assert_array_equal(picture[0, 1], (255 * np.array(MORE)).astype(np.uint8))
     np.testing.assert_array_equal(picture[1, 0], (255 * np.array(LESS)).astype(np.uint8))
     assert picture[0, 0].max() < 40

@@ -85,15 +85,15 @@ class Validate(QWidget):
         buttons = QHBoxLayout()
         buttons.addWidget(self.button, 1)
         buttons.addWidget(self.cancel_button)
+        whole.addWidget(self.progress)
+        whole.addWidget(self.status)
+        whole.addLayout(buttons)
         self.tabs.addTab(setup, "Set up")
         self.tabs.addTab(self.result, "Result")
         self.tabs.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.addWidget(self.tabs, 1)
-        box.addWidget(self.progress)
-        box.addWidget(self.status)
-        box.addLayout(buttons)
 
     def _connect(self) -> None:
         self.which.activated.connect(self._show)

@@ -16,18 +16,22 @@ from napari_tomodrgn.widgets.contact_sheet import FAINT, TEXT
 from napari_tomodrgn.widgets.volume_view import image_of
 
 GAP = 4
-COLUMNS = ("slice z", "slice y", "slice x", "difference z")
+PARTS = ("slice z", "slice y", "slice x", "difference")
 HINT = "Validate particles, or choose an earlier validation"
 
 
 class ValidationMaps(QWidget):
-    """Central slices of each way's map of the selection, and of its difference to the others."""
+    """Central slices of each way's map of the selection, and the projection of its difference to the others."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("validation maps")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(220, 150)
+        self.setToolTip(
+            "Difference: of the selection to the others, masked, low-passed, along z; blue is more, orange is less.\n"
+            "Each map has greys and colours of its own; how much of the VAE's the images show is a page further."
+        )
         self.message = HINT
         self.rows: list[tuple[str, list[QPixmap]]] = []
 
@@ -39,14 +43,13 @@ class ValidationMaps(QWidget):
         """Show the maps of a validation, or a message."""
         self.message, self.rows = message, []
         if found is not None:
-            largest = max(float(np.abs(_middle(each.difference)).max()) for each in found.maps)
             for each in found.maps:
-                pictures = [*slices(each.values), coloured(_middle(each.difference), largest)]
+                pictures = [*slices(each.values), coloured(each.difference.sum(axis=0)[::-1])]
                 self.rows.append((each.origin, [QPixmap.fromImage(image_of(picture)) for picture in pictures]))
         self.update()
 
     def paintEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Draw a row of slices a map, its origin above them, and what the columns are at the top."""
+        """Draw all maps, or the message."""
         painter = QPainter(self)
         painter.fillRect(self.rect(), QColor.fromRgbF(*BACKGROUND))
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
@@ -57,32 +60,37 @@ class ValidationMaps(QWidget):
             painter.drawText(self.rect().adjusted(12, 0, -12, 0), wrapped, self.message)
             painter.end()
             return
-        line, count = self.fontMetrics().height() + GAP, len(COLUMNS)
-        height = (self.height() - line) // len(self.rows)
-        side = min((self.width() - (count + 1) * GAP) // count, height - line - GAP)
-        left = (self.width() - count * side - (count - 1) * GAP) // 2
-        places = [left + column * (side + GAP) for column in range(count)]
-        painter.setPen(FAINT)
-        for x, name in zip(places, COLUMNS, strict=True):
-            painter.drawText(QRect(x, 0, side, line), centred, name)
-        for number, (origin, pixmaps) in enumerate(self.rows):
-            top = line + number * height
-            painter.setPen(TEXT)
-            painter.drawText(QRect(left, top, self.width() - left, line), Qt.AlignmentFlag.AlignVCenter, origin)
-            for x, pixmap in zip(places, pixmaps, strict=True):
-                painter.drawPixmap(QRect(x, top + line, side, side), pixmap)
+        for (origin, pixmaps), where in zip(self.rows, self._places(), strict=True):
+            self._draw_map(painter, origin, pixmaps, where)
         painter.end()
 
+    def _places(self) -> list[QRect]:
+        """Return where each map is drawn: side by side where the widget is wide, else one below the other."""
+        count, width, height = len(self.rows), self.width(), self.height()
+        if width > height:
+            return [QRect(number * width // count, 0, width // count, height) for number in range(count)]
+        return [QRect(0, number * height // count, width, height // count) for number in range(count)]
 
-def _middle(volume: FloatMap) -> FloatMap:
-    """Return the central slice (D, D) across z, its rows going down."""
-    middle: FloatMap = volume[len(volume) // 2][::-1]
-    return middle
+    def _draw_map(self, painter: QPainter, origin: str, pixmaps: list[QPixmap], where: QRect) -> None:
+        """Draw a map's slices, two by two or in a row, each with its name, and the map's origin above them."""
+        centred, line = Qt.AlignmentFlag.AlignCenter, self.fontMetrics().height() + GAP
+        columns = 2 if where.width() < 2 * where.height() else len(PARTS)
+        rows = len(PARTS) // columns
+        side = min((where.width() - 2 * GAP) // columns, (where.height() - line) // rows - line)
+        left = where.left() + (where.width() - columns * side) // 2
+        painter.setPen(TEXT)
+        painter.drawText(QRect(where.left(), where.top(), where.width(), line), centred, origin)
+        painter.setPen(FAINT)
+        for number, (name, pixmap) in enumerate(zip(PARTS, pixmaps, strict=True)):
+            row, column = divmod(number, columns)
+            x, y = left + column * side, where.top() + line + row * (side + line)
+            painter.drawText(QRect(x, y, side, line), centred, name)
+            painter.drawPixmap(QRect(x, y + line, side - GAP, side - GAP), pixmap)
 
 
-def coloured(difference: FloatMap, largest: float) -> Picture:
+def coloured(difference: FloatMap) -> Picture:
     """Return a picture (D, D, 3) of a difference: blue where there is more than in the others, orange where less."""
-    share = np.clip(difference / max(largest, 1e-12), -1, 1)[..., None]
+    share = (difference / max(float(np.abs(difference).max()), 1e-12))[..., None]
     toward = np.where(share > 0, np.array(MORE), np.array(LESS))
     middle = np.array(BACKGROUND)
     picture: Picture = (255 * (middle + np.abs(share) * (toward - middle))).astype(np.uint8)

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QBoxLayout, QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QTabWidget, QVBoxLayout, QWidget
 
 from napari_tomodrgn.analysis.validation.stored import StoredValidation, read_validation
 from napari_tomodrgn.viewer.curves import Curves
@@ -38,18 +37,19 @@ class ValidationResult(QWidget):
         self.fsc, self.amplitude = Plot("FSC"), Plot("amplitude")
         self.numbers = QLabel()
         self.numbers.setWordWrap(True)
-        plots = QHBoxLayout()
-        plots.addWidget(self.fsc)
-        plots.addWidget(self.amplitude)
-        self.shown = QBoxLayout(QBoxLayout.Direction.TopToBottom)
-        self.shown.addWidget(self.maps, 2)
-        self.shown.addLayout(plots, 1)
+        agreement = QWidget()
+        column = QVBoxLayout(agreement)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.fsc, 1)
+        column.addWidget(self.numbers)
+        self.tabs = QTabWidget()
+        for page, name in ((self.maps, "Maps"), (agreement, "Agreement"), (self.amplitude, "In the images")):
+            self.tabs.addTab(page, name)
         box = QVBoxLayout(self)
         box.setContentsMargins(4, 4, 4, 4)
         box.addWidget(self.names)
         box.addWidget(self.verdict)
-        box.addLayout(self.shown, 1)
-        box.addWidget(self.numbers)
+        box.addWidget(self.tabs, 1)
         self.names.activated.connect(self._read_chosen)
         self.follower = Follower(self)
         self.follower.follow(panel.session.data_changed, self.refresh)
@@ -88,17 +88,10 @@ class ValidationResult(QWidget):
         self.found = found
         self.maps.show_validation(found, HINT)
         for plot, curves in ((self.fsc, fsc_curves), (self.amplitude, amplitude_curves)):
-            plot.setVisible(found is not None)
-            plot.show_curves(Curves(("", "")) if found is None else curves(found))
+            plot.show_curves(Curves(("", ""), message=HINT) if found is None else curves(found))
         self.verdict.setVisible(found is not None)
         self.verdict.setText("" if found is None else verdict_text(found))
         self.numbers.setText("" if found is None else numbers_in_words(found))
-
-    def resizeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Put maps and curves where there is room for both."""
-        super().resizeEvent(event)
-        ways = QBoxLayout.Direction
-        self.shown.setDirection(ways.LeftToRight if self.width() > 1.6 * self.height() else ways.TopToBottom)
 
     def close_down(self, *, wait: bool = True) -> None:
         """End what is under way."""
