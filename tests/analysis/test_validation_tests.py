@@ -11,7 +11,7 @@ import torch
 from scipy.stats import kstest
 
 from napari_tomodrgn.analysis.validation.evidence import Evidence, measure_evidence
-from napari_tomodrgn.analysis.validation.independence import Parts, independence, kept_aside, views
+from napari_tomodrgn.analysis.validation.independence import Part, Parts, independence, kept_aside, views
 from napari_tomodrgn.analysis.validation.significance import amplitude, amplitude_value, standard_error
 from napari_tomodrgn.imaging.project import Projector
 from napari_tomodrgn.particles.particle_set import ParticleSet
@@ -69,7 +69,15 @@ def chosen_by_noise() -> tuple[Parts, np.ndarray]:
     first, second = generator.standard_normal((2, PARTICLES, 4))
     ids = tuple((f"TS_{tomogram}", str(number)) for number, tomogram in enumerate(TOMOGRAM))
     view = generator.uniform(size=(PARTICLES, 15))
-    return Parts(ids, first, second, view), (first + second)[:, 0] > 1
+    information = np.tile(np.eye(4), (PARTICLES, 1, 1))
+    parts = Parts(ids, Part(first, information), Part(second, information), np.ones(4), view)
+    return parts, (first + second)[:, 0] > 1
+
+
+def with_added(parts: Parts, added: np.ndarray) -> Parts:
+    """Return both parts with further products."""
+    learned, aside = (replace(each, product=each.product + added) for each in (parts.learned, parts.aside))
+    return replace(parts, learned=learned, aside=aside)
 
 
 def again(parts: Parts, chosen: np.ndarray) -> float:
@@ -83,7 +91,7 @@ def again(parts: Parts, chosen: np.ndarray) -> float:
 def test_a_class_of_noise_is_in_its_images_and_is_not_found_again() -> None:
     parts, chosen = chosen_by_noise()
 
-    fooled = amplitude(parts.score[:, 0], np.ones(PARTICLES), chosen, TOMOGRAM, permutations=199, seed=0)
+    fooled = amplitude(parts.aside.product[:, 0], np.ones(PARTICLES), chosen, TOMOGRAM, permutations=199, seed=0)
 
     assert fooled.p < 0.01
     assert again(parts, chosen) > 0.05
@@ -94,14 +102,28 @@ def test_a_true_class_is_found_again() -> None:
     true = np.arange(PARTICLES) % 33 == 0  # 3 %
     shift = 4.0 * true[:, None] * np.array([0.0, 1.0, 0.0, 0.0])
 
-    assert again(replace(parts, latent=parts.latent + shift, score=parts.score + shift), true) < 0.01
+    assert again(with_added(parts, shift), true) < 0.01
+
+
+def test_how_much_is_seen_of_what_all_have_is_no_difference() -> None:
+    parts, _ = chosen_by_noise()
+    seen = np.random.default_rng(5).uniform(0.2, 3, PARTICLES)
+    common = seen[:, None] * np.array([4.0, 0.0, 0.0, 0.0])  # of a latent (4, 0, 0, 0) that all have
+    information = seen[:, None, None] * np.eye(4)
+    unaware = with_added(parts, common)  # as though of all particles as much was seen
+    learned, aside = (Part(each.product, information) for each in (unaware.learned, unaware.aside))
+    alike = replace(unaware, learned=learned, aside=aside)
+    chosen = (learned.product + aside.product)[:, 0] > 14
+
+    assert again(unaware, chosen) < 0.01
+    assert again(alike, chosen) > 0.05
 
 
 def test_what_a_model_gets_wrong_from_some_sides_is_no_difference() -> None:
     parts, _ = chosen_by_noise()
     wrong = 8 * (parts.view @ np.linspace(-1, 1, 15))[:, None] * np.array([1.0, 0.0, 0.5, 0.0])
-    seen = replace(parts, latent=parts.latent + wrong, score=parts.score + wrong)
-    chosen = (seen.latent + seen.score)[:, 0] > 1
+    seen = with_added(parts, wrong)
+    chosen = (seen.learned.product + seen.aside.product)[:, 0] > 1
 
     unaware = replace(seen, view=np.zeros((PARTICLES, 15)))
 
@@ -131,7 +153,8 @@ def test_two_parts_come_back_from_their_file_where_they_were_made_so(tmp_path: P
 
     assert read is not None
     assert read.ids == parts.ids
-    np.testing.assert_array_equal(read.score, parts.score)
+    np.testing.assert_array_equal(read.aside.product, parts.aside.product)
+    np.testing.assert_array_equal(read.learned.information, parts.learned.information)
     np.testing.assert_array_equal(read.view, parts.view)
     assert Parts.load(tmp_path / "parts.npz", seed=2) is None
     assert Parts.load(tmp_path / "none.npz", seed=1) is None

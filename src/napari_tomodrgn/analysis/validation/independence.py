@@ -9,9 +9,11 @@ The direction is the only thing that knows of all images, by which particles are
 the correlation is held against the largest one of any direction when the last quarters are dealt out to other particles
 of the same tomograms (the first canonical correlation).
 
-A particle's tilt images have its pose in common, and whatever a model of few dimensions gets wrong shows in all of them
-alike, more from one side than from another. So what tomogram and viewing directions tell of either part is taken out of
-both, before they are compared and after every dealing.
+A particle's tilt images have its pose in common. From one side more is seen of what it has than from another, so that
+particles which are all alike but unlike the mean volume would agree on how much that is: both parts are measured from
+the mean of the particles that are compared. And whatever a model of few dimensions gets wrong shows from some sides
+more than from others: what tomogram and viewing directions tell of either part is taken out of both, before they are
+compared and after every dealing.
 """
 
 from collections.abc import Collection
@@ -22,7 +24,6 @@ from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_open
@@ -62,6 +63,28 @@ class Independence:
 
 
 @dataclass(frozen=True)
+class Part:
+    """What some of their tilt images say of n particles.
+
+    Attributes
+    ----------
+    product
+        (n, q) products of the model's components with the images, less the mean volume's part, by the noise's variance.
+    information
+        (n, q, q) the same of components with components: information @ z is the product to be expected of a latent z.
+    """
+
+    product: Array
+    information: Array
+
+    def about_mean(self, used: npt.NDArray[np.bool_]) -> Array:
+        """Return (m, q) the products of m particles, less what the latent is expected to give that suits them best."""
+        product, information = self.product[used], self.information[used]
+        mean = np.linalg.lstsq(information.sum(axis=0), product.sum(axis=0), rcond=None)[0]
+        return np.asarray(product - information @ mean)
+
+
+@dataclass(frozen=True)
 class Parts:
     """What two parts of their tilt images say of n particles in a model of q dimensions; knows of no selection.
 
@@ -69,17 +92,18 @@ class Parts:
     ----------
     ids
         The n particles.
-    latent
-        (n, q) latents by the images that the model was learned from.
-    score
-        (n, q) products of the model's components with the images kept aside, less the mean volume's part.
+    learned, aside
+        By the images that the model was learned from, and by those kept aside.
+    prior
+        (q,) inverse variances of latents.
     view
         (n, 15) from which sides the particle was seen, as :func:`views` says it.
     """
 
     ids: tuple[ParticleId, ...]
-    latent: Array
-    score: Array
+    learned: Part
+    aside: Part
+    prior: Array
     view: Array
 
     def save(self, path: Path, **made_with: int) -> None:
@@ -90,8 +114,11 @@ class Parts:
                 allow_pickle=False,
                 particle_tomogram=np.array([tomogram for tomogram, _ in self.ids], dtype=np.str_),
                 particle_name=np.array([name for _, name in self.ids], dtype=np.str_),
-                latent=self.latent,
-                score=self.score,
+                learned_product=self.learned.product,
+                learned_information=self.learned.information,
+                aside_product=self.aside.product,
+                aside_information=self.aside.information,
+                prior=self.prior,
                 view=self.view,
                 **{name: np.int64(value) for name, value in made_with.items()},
             )
@@ -104,10 +131,14 @@ class Parts:
                 if any(int(stored[name]) != value for name, value in made_with.items()):
                     return None
                 names = (stored[name].tolist() for name in ("particle_tomogram", "particle_name"))
-                parts = cls(tuple(zip(*names, strict=True)), stored["latent"], stored["score"], stored["view"])
+                learned, aside = (
+                    Part(stored[f"{name}_product"], stored[f"{name}_information"]) for name in ("learned", "aside")
+                )
+                parts = cls(tuple(zip(*names, strict=True)), learned, aside, stored["prior"], stored["view"])
         except (OSError, EOFError, BadZipFile, ValueError, KeyError, TypeError):
             return None
-        return parts if {len(each) for each in (parts.latent, parts.score, parts.view)} == {len(parts.ids)} else None
+        rows = [each for part in (learned, aside) for each in (part.product, part.information)]
+        return parts if {len(each) for each in (*rows, parts.view)} == {len(parts.ids)} else None
 
 
 def kept_aside(particle_set: ParticleSet) -> tuple[list[Rows], list[Rows]]:
@@ -168,12 +199,17 @@ def learn_parts(
     encoder = LinearEncoder(particle_set.box, min(dimensions, DIMENSIONS))
     nothing = tuple(rows[:0] for rows in learned)
     fit_linear_encoder(encoder, images, Split(tuple(learned), nothing, usable), seed, stop)
-    latent = linear_posteriors(encoder, images, [learned[row] for row in usable]).mean
-    other = linear_posteriors(encoder, images, [aside[row] for row in usable])
-    # a posterior's mean is its covariance times the products of components and images
-    score = torch.linalg.solve(other.covariance.double(), other.mean.double())
+    prior = encoder.prior_deviation.double().numpy() ** -2
+
+    def part(rows: list[Rows]) -> Part:
+        found = linear_posteriors(encoder, images, [rows[row] for row in usable])
+        # a posterior's inverse covariance is information + prior, its mean the covariance times the products
+        precision = np.linalg.inv(found.covariance.double().numpy())
+        product = np.einsum("nij,nj->ni", precision, found.mean.double().numpy())
+        return Part(product, precision - np.diag(prior))
+
     ids = tuple(particle_set.ids[row] for row in usable)
-    return Parts(ids, latent.double().numpy(), score.numpy(), views(particle_set)[usable])
+    return Parts(ids, part(learned), part(aside), prior, views(particle_set)[usable])
 
 
 def independence(
@@ -193,9 +229,12 @@ def independence(
     tomograms = np.array([tomogram for tomogram, _ in parts.ids], dtype=np.str_)[used]
     group = np.unique(tomograms, return_inverse=True)[1]
     view = _orthonormal(_centred(parts.view[used], group))
-    if len(own) <= 2 * parts.latent.shape[1] + 2 + view.shape[1] + len(np.unique(group)):
+    if len(own) <= 2 * len(parts.prior) + 2 + view.shape[1] + len(np.unique(group)):
         return None
-    latent, score = (_without(_centred(each[used], group), view) for each in (parts.latent, parts.score))
+    precision = parts.learned.information[used] + np.diag(parts.prior)
+    latent = np.linalg.solve(precision, parts.learned.about_mean(used)[..., None])[..., 0]
+    score = parts.aside.about_mean(used)
+    latent, score = (_without(_centred(each, group), view) for each in (latent, score))
     shift = latent[own].mean(axis=0) - latent[~own].mean(axis=0)
     told = latent @ np.linalg.lstsq(latent.T @ latent, shift, rcond=None)[0]
     found = _correlation(told, score @ shift)
