@@ -76,6 +76,29 @@ def ablations(results: Json) -> str:
     return table("finding of the paper | here", [[name, "yes" if value else "no"] for name, value in found.items()])
 
 
+def validation(results: Json) -> str:
+    """Return how many of each kind of selection are supported, a row a kind and the tilt images that are asked."""
+    words = {"held-out": "held out", "all": "all"}
+    limits = {True: "all", False: "none, 5 % at most", None: "told, not required"}
+    rows = []
+    for row in results["evidence"]["validation"]["table"]:
+        count, (low, high) = row["validated"], row["amplitude"]
+        limit = limits[row["real"]]
+        shown = f"{low:.2g} to {high:.2g}"
+        rows.append(
+            [
+                row["kind"],
+                words[row["tilts"]],
+                f"{row['supported']} of {count}",
+                limit,
+                f"{row['fooled']} of {count}",
+                shown,
+            ]
+        )
+    heads = "selection | tilt images asked | supported | has to be | images show it, p ≤ 0.01 | amplitude"
+    return table(heads, rows)
+
+
 def given(results: Json) -> str:
     """Return reconstructions of given sets, and the commands."""
 
@@ -279,7 +302,7 @@ TABLES = {
     for each in (
         *(states, controls, motion, junk, ablations, given, engine, quality, choices, precision, memory, gui),
         *(occupancies, left_out, fits),
-        neighbours,
+        *(neighbours, validation),
     )
 }
 

@@ -161,10 +161,9 @@ class Evidence:
         ]
         for row in found["table"]:
             share, name = row["supported"] / row["validated"], f"validation, {row['tilts']}: {row['kind']}, supported"
-            real = row["kind"] not in ("random", "extrapolated", "class of one state")
             # A small version may not find the rare state, nor learn it well enough to show it.
-            needed = None if self.quick else 1.0
-            findings.append(Finding(name, share, needed) if real else Finding(name, share, None, 0.05))
+            least = 1.0 if row["real"] and not self.quick else None
+            findings.append(Finding(name, share, least, 0.05 if row["real"] is False else None))
         if not self.quick:
             draw_panel(panel(self.folder / "validation", SEEDS[0]))
         return findings, {"validation": found}

@@ -145,7 +145,7 @@ def _draw_fsc(axes: Axes, validation: Validation) -> None:
     axes.text(0.005 * frequency[-1], HALF_MAPS + 0.01, f"{HALF_MAPS}", color=GREY, fontsize=7, va="bottom")
     axes.set_ylim(min(-0.05, float(maps.half_curve.min())), 1.03)
     axes.set_ylabel("Fourier shell correlation")
-    axes.legend(loc="lower left", bbox_to_anchor=(0.03, 0.16), fontsize=7)
+    axes.legend(loc="lower left", bbox_to_anchor=(0.03, 0.22), fontsize=7)
 
 
 def _half_maps(validation: Validation) -> str:
