@@ -125,6 +125,18 @@ class Loop(PicturedWindow):
         self.show("Dataset")
         self.picture("loop-6-compare")
 
+    def validate(self) -> None:
+        """Validate a class of the second run."""
+        self.session.select_class(f"kmeans-{CLASSES_AGAIN}", 0)
+        self.show("Validate")
+        validate = self.widgets["Validate"]
+        validate.name.setText("class-0")
+        validate.button.click()
+        while validate.panel.ended is None:
+            self.settle(0.2)
+        self.settle(3.0)
+        self.picture("loop-7-validate")
+
 
 def main() -> None:
     """Make all pictures."""
@@ -139,6 +151,7 @@ def main() -> None:
         loop.train("second")
         loop.classes(CLASSES_AGAIN)
         loop.compare()
+        loop.validate()
         loop.close()
 
 

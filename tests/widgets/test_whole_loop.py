@@ -1,4 +1,4 @@
-"""The loop that the widgets are for, in one window: particles with junk among them are trained on, looked at, sorted.
+"""The loop that the widgets are for, in one window: train, look, sort junk out, train again, compare, validate.
 
 Whatever is written on the way is held against what was simulated.
 """
@@ -98,7 +98,7 @@ def window(make_napari_viewer_proxy: Callable[..., Any], qtbot: Any, told: list[
     child = window.widgets["Train"].panel.child
     if child is not None:
         child.kill()
-    for name in ("Volumes", "Train", "Analyse", "Compare", "Class gallery"):
+    for name in ("Volumes", "Train", "Analyse", "Compare", "Class gallery", "Validate"):
         window.widgets[name].close_down()
 
 
@@ -197,4 +197,19 @@ def test_junk_is_found_sorted_out_and_trained_without(
     assert found is not None
     assert {found.a.ids[row] for row in found.rows_a} == everything - junk
     assert [found.a.ids[row] for row in found.rows_a] == [found.b.ids[row] for row in found.rows_b]
+
+    session.select_class("kmeans-4", 0)
+    chosen = window.ids()
+    validate = window.show("Validate")
+    validate.panel.values.take({"decoder_only": "off", "permutations": "99"})
+    validate.name.setText("class-0")
+    window.click(validate.button)
+    window.wait(lambda: validate.panel.ended is not None)
+    assert not validate.panel.failed, validate.panel.ended
+    written = validate.panel.validated
+    document = json.loads((written / "validation.json").read_text())
+    assert (document["particles"], document["against"]) == (len(chosen), len(everything - junk - chosen))
+    assert Selection.load(second / "selections" / "class-0.json").ids == chosen
+    assert chosen < everything - junk
+    assert document["verdict"] in validate.result.verdict.text()
     assert told == []

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from napari_tomodrgn.analysis.folder import AnalysisFolder
 from napari_tomodrgn.figures.content import Content
+from napari_tomodrgn.figures.further_sections import further_sections
 from napari_tomodrgn.figures.html import folded, page, picture, settings_table, table
 from napari_tomodrgn.figures.run_sections import lineage, methods_section, training
 from napari_tomodrgn.figures.style import class_colours
@@ -40,9 +41,10 @@ its particles alone show it in a backprojection with half-maps
 
 
 def write_report(folder: AnalysisFolder, contents: Sequence[Content]) -> Path:
-    """Write the report of an epoch of a run: where it came from, its training, its labellings, and its methods.
+    """Write the report of an epoch of a run: where it came from, its training, what was found, and its methods.
 
-    The figures of the labellings are there already; there may be no labelling.
+    The figures of the labellings are there already; there may be no labelling. What other commands found is shown by
+    the pictures that they left.
 
     Raises
     ------
@@ -53,6 +55,7 @@ def write_report(folder: AnalysisFolder, contents: Sequence[Content]) -> Path:
     epoch = folder.epoch if run.epochs or contents else None
     sections = {"Lineage": lineage(run), "Training": training(run, epoch)}
     sections |= {content.title[:1].upper() + content.title[1:]: _section(folder, content) for content in contents}
+    sections |= further_sections(folder)
     if contents:
         sections["What a class is, and what it is not"] = f'<div class="note">{NOTE}</div>'
     sections["Methods"] = methods_section(run, epoch, [content.settings for content in contents])
