@@ -107,7 +107,8 @@ print(peak[0])
 def test_memory_does_not_grow_with_the_set(tiny_set, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     """Anonymous memory at its peak, for a set and for one four times as large, of 79 MB more of images.
 
-    Threads come and go when they like, so the peak of one run is up to 30 MB above another's: the lower of two counts.
+    Threads come and go when they like, so the peak of one run is some 30 MB above another's: the lower of two counts,
+    and growth would show as more than half of what there is more of images.
     """
     found = []
     for times in (4, 16):
@@ -118,4 +119,4 @@ def test_memory_does_not_grow_with_the_set(tiny_set, tmp_path: Path) -> None:  #
             answer = subprocess.run(command, capture_output=True, text=True, check=True)
             peaks.append(int(answer.stdout.split()[-1]) * 1024)
         found.append(min(peaks))
-    assert found[1] < found[0] + 30e6
+    assert found[1] < found[0] + 40e6

@@ -201,9 +201,10 @@ def test_junk_is_found_sorted_out_and_trained_without(
     session.select_class("kmeans-4", 0)
     chosen = window.ids()
     validate = window.show("Validate")
-    validate.panel.values.take({"decoder_only": "off", "permutations": "99"})
+    validate.panel.values.take({"decoder_only": "off", "permutations": "199"})
     validate.name.setText("class-0")
     window.click(validate.button)
+    assert told == []
     window.wait(lambda: validate.panel.ended is not None)
     assert not validate.panel.failed, validate.panel.ended
     written = validate.panel.validated
