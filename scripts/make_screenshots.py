@@ -128,6 +128,7 @@ class Tutorial(PicturedWindow):
 
     def gallery(self) -> None:
         """Show the volumes of all classes side by side, two of them labelled."""
+        self.show("Latent space")
         self.show("Class gallery")
         self.settle(3.0)
         self.session.label_classes("kmeans-4", {0: "good", 2: "good"})
@@ -173,6 +174,7 @@ class Tutorial(PicturedWindow):
 
     def difference(self) -> None:
         """Show what one volume has and another has not."""
+        self.show("Latent space")
         volumes, session = self.widgets["Volumes"], self.session
         classes: Any = session.columns["kmeans-4"]
         for code, name in ((0, "A"), (1, "B")):
@@ -184,6 +186,7 @@ class Tutorial(PicturedWindow):
 
     def morph(self) -> None:
         """Show a place on the way along a principal component."""
+        self.show("Latent space")
         volumes = self.widgets["Volumes"]
         volumes.morph.ways.setCurrentIndex(0)
         volumes.morph.ways.activated.emit(0)

@@ -33,6 +33,7 @@ class Loop(PicturedWindow):
         place = self.scene.points.data
         self.viewer.dims.set_point(0, float(np.median(place[:, 0])))
         self.viewer.dims.thickness = (300.0, 1.0, 1.0)
+        self.viewer.layers.selection.active = self.scene.points
         self.show("Train")
         self.settle(3.0)
         self.viewer.reset_view()

@@ -22,7 +22,7 @@ from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
 from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.ancestry import ancestors
 from napari_tomodrgn.runs.run import Run
-from napari_tomodrgn.viewer.class_labels import is_named
+from napari_tomodrgn.viewer.class_labels import is_named, labelled_column
 from napari_tomodrgn.viewer.colouring import legend_of
 from napari_tomodrgn.viewer.session import Rows, Session
 
@@ -114,7 +114,8 @@ def ask(session: Session, column: str | None, run: Path, epoch: int | None, labe
 
 def _is_of_before(session: Session, column: str) -> bool:
     """Return whether a labelling was taken along from another run, so that it says nothing of the open one."""
-    if session.run is None or session.epoch is None or is_named(column) or method_of(column) is None:
+    column = labelled_column(column)
+    if session.run is None or session.epoch is None or method_of(column) is None:
         return False
     return column not in AnalysisFolder(session.run.path, session.epoch).labellings()
 
