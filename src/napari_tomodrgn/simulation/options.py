@@ -98,6 +98,11 @@ class SimulateOptions(BaseModel):
     junk_kinds: tuple[Literal["noise", "membrane", "bead", "off-centre"], ...] = Field(
         (), description="What those are, in equal shares; none: all four kinds."
     )
+    dimers: float = Field(0.0, description="Share of a scene's particles that are in dimers.")
+    membrane_bound: float = Field(0.0, description="Share of a scene's particles that sit on membranes.")
+    membrane_dimers: float | None = Field(
+        None, description="Share of a scene's particles that are in dimers on membranes; none: as chance has it."
+    )
     contrast: Literal["auto", "bright", "dark"] = Field(
         "auto", description="The particles' colour in the images; auto: as the dialect's program writes them."
     )
@@ -180,11 +185,22 @@ def _check_source(options: SimulateOptions) -> None:
 
 
 def _check_scene(options: SimulateOptions) -> None:
-    """Raise one sentence on junk that can't be."""
+    """Raise one sentence on junk, dimers or particles on membranes that can't be."""
     for name in ("junk", "junk_kinds"):
         if name in options.model_fields_set and not options.scene:
             raise InputError(f"--{name.replace('_', '-')}: junk picks are in scenes only; add --scene")
+    for name in ("dimers", "membrane_bound", "membrane_dimers"):
+        if getattr(options, name) and not options.scene:
+            raise InputError(f"--{name.replace('_', '-')}: particles see others and membranes in scenes; add --scene")
     _require(options, "junk", 0 <= options.junk < 1, "0 or more, and less than 1")
+    _require(options, "dimers", 0 <= options.dimers <= 1, "a share from 0 to 1")
+    _require(options, "membrane_bound", 0 <= options.membrane_bound <= 1, "a share from 0 to 1")
+    both = options.membrane_dimers
+    if both is not None:
+        least = max(0.0, options.dimers + options.membrane_bound - 1)
+        most = min(options.dimers, options.membrane_bound)
+        between = f"from {least:g} to {most:g}, as --dimers and --membrane-bound have it"
+        _require(options, "membrane_dimers", least <= both <= most, between)
 
 
 def _check_tomogram(options: SimulateOptions) -> None:

@@ -155,7 +155,7 @@ def make_plan(
     label = generator.permutation(np.arange(options.particles) % states)
     angles = random_orientations(options.particles, generator)
     if options.scene:
-        tomograms, position, scene = lay_out(options, counts, angles, diameter)
+        tomograms, position, angles, scene = lay_out(options, counts, angles, diameter)
     series = tilt_rotations(tilts)
     tilt_defocus, defocus = _defoci(options, forward_model, tomograms, tomogram, position, series, generator)
     origin, displacement = _shifts(options, series, generator)

@@ -18,7 +18,8 @@ from napari_tomodrgn.simulation.formation import ImageFormation
 from napari_tomodrgn.simulation.image_files import write_stack, write_volume
 from napari_tomodrgn.simulation.options import SimulateOptions, check_options
 from napari_tomodrgn.simulation.plan import Plan, make_plan
-from napari_tomodrgn.simulation.scene.layout import PARTICLE
+from napari_tomodrgn.simulation.scene.company import has_company
+from napari_tomodrgn.simulation.scene.layout import PARTICLE, Scene
 from napari_tomodrgn.simulation.scene.micrographs import SceneFormation
 from napari_tomodrgn.simulation.specimen import make_specimen
 from napari_tomodrgn.simulation.tomogram import TomogramMaker
@@ -78,7 +79,8 @@ def simulate(options: SimulateOptions) -> Path:
 def truth_table(plan: Plan) -> pd.DataFrame:
     """Return one row a particle, with its id, label (or coordinate), position in Å and orientation in degrees.
 
-    Of a scene also what kind of pick each is; what is no particle in its middle has label -1 (or no coordinate).
+    Of a scene also what kind of pick each is; what is no particle in its middle has label -1 (or no coordinate). And,
+    where there are such, whether it is in a dimer and whether it sits on a membrane (1), or not (0).
     """
     junk = np.zeros(len(plan), dtype=bool) if plan.scene is None else plan.scene.kind != PARTICLE
     return pd.DataFrame(
@@ -93,8 +95,14 @@ def truth_table(plan: Plan) -> pd.DataFrame:
             **{axis: plan.position[:, row].round(4) for axis, row in (("z", 2), ("y", 1), ("x", 0))},
             **{name: plan.angles[:, row].round(6) for row, name in enumerate(("rot", "tilt", "psi"))},
             **({} if plan.scene is None else {"kind": plan.scene.kind}),
+            **({} if plan.scene is None or not has_company(plan.options) else bound_to(plan.scene)),
         }
     )
+
+
+def bound_to(scene: Scene) -> dict[str, npt.NDArray[np.int64]]:
+    """Return the columns that say what particles of a scene are bound to."""
+    return {"in_dimer": scene.in_dimer.astype(np.int64), "on_membrane": scene.on_membrane.astype(np.int64)}
 
 
 def tomogram_table(plan: Plan) -> pd.DataFrame:

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial import cKDTree
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.simulation.options import SimulateOptions
 from napari_tomodrgn.simulation.placement import Tomogram, random_orientations, random_positions, tomogram_size
+from napari_tomodrgn.simulation.scene.company import REACH, Company, draw_company, has_company, on_vesicles, with_mates
 from napari_tomodrgn.simulation.scene.objects import BEAD_RADIUS, MEMBRANE, RoundObject
 
 PARTICLE, NOISE, ON_MEMBRANE, BEAD, OFF_CENTRE = KINDS = ("particle", "noise", "membrane", "bead", "off-centre")
@@ -33,12 +35,16 @@ class Scene:
         (N, 3) x, y, z in Å and rot, tilt, psi in degrees of the particle that belongs to a pick, where one does.
     objects
         Beads and vesicles of each tomogram.
+    in_dimer, on_membrane
+        (N,) what particles are bound to.
     """
 
     kind: npt.NDArray[np.str_]
     position: FloatArray
     angles: FloatArray
     objects: tuple[tuple[RoundObject, ...], ...]
+    in_dimer: npt.NDArray[np.bool_]
+    on_membrane: npt.NDArray[np.bool_]
 
     @property
     def has_particle(self) -> npt.NDArray[np.bool_]:
@@ -61,68 +67,106 @@ def draw_kinds(options: SimulateOptions, generator: np.random.Generator) -> npt.
 
 def lay_out(
     options: SimulateOptions, counts: npt.NDArray[np.int64], angles: FloatArray, diameter: float
-) -> tuple[tuple[Tomogram, ...], FloatArray, Scene]:
-    """Return the tomograms, the place of each pick (N, 3) in x, y, z Å, and the scene.
+) -> tuple[tuple[Tomogram, ...], FloatArray, FloatArray, Scene]:
+    """Return the tomograms, the place (N, 3) in x, y, z Å and the angles (N, 3) of each pick, and the scene.
 
     Particles, and the empty places that are picked as particles, are a ``diameter`` apart and touch neither membrane
-    nor gold.
+    nor gold. Where there are dimers, or particles on membranes, whatever is not bound keeps farther off.
 
     Parameters
     ----------
     counts
         Number of picks in each tomogram.
     angles
-        (N, 3) orientations of the picks: those of their particles too, but for picks off centre, which are wrong.
+        (N, 3) orientations of picks that are bound to nothing: those of their particles too, but for picks off centre,
+        which are wrong.
     diameter
         Å, of the particles.
     """
     generator = np.random.default_rng([options.seed, _STREAM])
     kind = draw_kinds(options, generator)
-    of_tomogram = np.split(kind, np.cumsum(counts)[:-1])
-    field = _Field.around(options, of_tomogram, diameter)
+    begin = np.cumsum(counts)[:-1]
+    of_tomogram = np.split(kind, begin)
+    company = draw_company(options, [each == PARTICLE for each in of_tomogram])
+    field = _Field.around(options, of_tomogram, company, diameter)
     tomograms = tuple(Tomogram(f"{number:03d}", field.size) for number in range(1, len(counts) + 1))
-    filled = [_fill(field, each, diameter, generator) for each in of_tomogram]
-    pick, particle = (np.concatenate([each[number] for each in filled]) for number in range(2))
-    own = np.where((kind == OFF_CENTRE)[:, None], random_orientations(len(kind), generator), angles)
-    return tomograms, pick, Scene(kind, particle, own, tuple(each[2] for each in filled))
+    parts = zip(of_tomogram, company, np.split(angles, begin), strict=True)
+    filled = [_fill(field, *each, diameter, generator) for each in parts]
+    pick, particle, turned = (np.concatenate([each[number] for each in filled]) for number in range(3))
+    own = np.where((kind == OFF_CENTRE)[:, None], random_orientations(len(kind), generator), turned)
+    scene = Scene(
+        kind,
+        particle,
+        own,
+        tuple(each[3] for each in filled),
+        in_dimer=np.concatenate([each.mate >= 0 for each in company]),
+        on_membrane=np.concatenate([each.on_membrane for each in company]),
+    )
+    return tomograms, pick, turned, scene
 
 
 @dataclass(frozen=True)
 class _Field:
-    """Size of every tomogram, x, y, z in Å, its number of vesicles and of beads that aren't picked, and their size."""
+    """What there is in every tomogram, and room for it.
+
+    Attributes
+    ----------
+    size
+        x, y, z in Å.
+    vesicles, beads
+        Number of vesicles, and of beads that aren't picked.
+    largest
+        Å, radius of the largest vesicle there may be.
+    margin
+        Å about vesicles that are kept for particles on them.
+    apart
+        Å between the middles of what is bound to nothing: particles, or dimers.
+    """
 
     size: tuple[float, float, float]
     vesicles: int
     beads: int
     largest: float
+    margin: float
+    apart: float
 
     @classmethod
-    def around(cls, options: SimulateOptions, kinds: list[npt.NDArray[np.str_]], diameter: float) -> "_Field":
+    def around(
+        cls, options: SimulateOptions, kinds: list[npt.NDArray[np.str_]], company: list[Company], diameter: float
+    ) -> "_Field":
         """Return a field with room for the picks of the fullest tomogram, as crowded as it is without a scene."""
         most = max(len(each) for each in kinds)
         on_membrane = max(int((each == ON_MEMBRANE).sum()) for each in kinds)
-        thickness = max(options.thickness, 1.5 * diameter)
-        largest = min(VESICLE_RADIUS, thickness / 2 - MEMBRANE - options.pixel_size)
+        bound = max(int((each.on_membrane & each.leads).sum()) for each in company)
+        margin = 1.5 * diameter if bound else 0.0
+        apart = (REACH if has_company(options) else 1.0) * diameter
+        thickness = max(options.thickness, 1.5 * apart)
+        largest = min(VESICLE_RADIUS, thickness / 2 - MEMBRANE - margin - options.pixel_size)
         if largest < SMALLEST_VESICLE:
-            least = 2 * (SMALLEST_VESICLE + MEMBRANE + options.pixel_size)
+            least = 2 * (SMALLEST_VESICLE + MEMBRANE + margin + options.pixel_size)
             raise InputError(
                 f"--thickness: is {options.thickness:g}; a scene's vesicles need at least {least:g} Å to lie in"
             )
-        side = tomogram_size(most, diameter, options.thickness, options.pixel_size, smallest=0)[0]
+        side = tomogram_size(most, apart, options.thickness, options.pixel_size, smallest=0)[0]
         smallest_area = 4 * np.pi * (SMALLER_BY * largest) ** 2
-        for_picks = on_membrane * np.pi / 4 * diameter**2 / (MEMBRANE_TAKEN * smallest_area)
+        for_picks = np.pi / 4 * (on_membrane * diameter**2 + bound * apart**2) / (MEMBRANE_TAKEN * smallest_area)
         vesicles = int(np.ceil(max(side**2 / AREA_PER_VESICLE, for_picks)))
-        room = 2 * (2 * (largest + MEMBRANE) + diameter) ** 2 * vesicles
-        size = tomogram_size(most, diameter, options.thickness, options.pixel_size, smallest=0, beside=room)
-        return cls(size, vesicles, int(np.ceil(size[0] ** 2 / AREA_PER_BEAD)), largest)
+        room = 2 * (2 * (largest + MEMBRANE + margin) + diameter) ** 2 * vesicles
+        size = tomogram_size(most, apart, options.thickness, options.pixel_size, smallest=0, beside=room)
+        return cls(size, vesicles, int(np.ceil(size[0] ** 2 / AREA_PER_BEAD)), largest, margin, apart)
 
 
 def _fill(
-    field: _Field, kind: npt.NDArray[np.str_], diameter: float, generator: np.random.Generator
-) -> tuple[FloatArray, FloatArray, tuple[RoundObject, ...]]:
-    """Return places (n, 3) of one tomogram's picks and of their particles, and its beads and vesicles."""
+    field: _Field,
+    kind: npt.NDArray[np.str_],
+    company: Company,
+    angles: FloatArray,
+    diameter: float,
+    generator: np.random.Generator,
+) -> tuple[FloatArray, FloatArray, FloatArray, tuple[RoundObject, ...]]:
+    """Return places (n, 3) of one tomogram's picks and of their particles, the angles of both, beads and vesicles."""
     size = field.size
-    centres = random_positions(field.vesicles, size, 2 * (field.largest + MEMBRANE), generator)
+    centres = random_positions(field.vesicles, size, 2 * (field.largest + MEMBRANE + field.margin), generator)
     radii = generator.uniform(SMALLER_BY * field.largest, field.largest, len(centres))
     vesicles = [RoundObject(*each, hollow=True) for each in zip(centres, radii.tolist(), strict=True)]
 
@@ -135,30 +179,41 @@ def _fill(
     )
     beads = [RoundObject(each, BEAD_RADIUS, hollow=False) for each in centres]
     objects = [*vesicles, *beads]
-    apart = np.isin(kind, (PARTICLE, OFF_CENTRE, NOISE))
-    particle = np.zeros((len(kind), 3))
-    particle[apart] = random_positions(
-        int(apart.sum()), size, diameter, generator, free=lambda places: clear(places, objects, diameter / 2)
-    )
+    middle, turned = np.zeros((len(kind), 3)), angles.copy()
+    bound = company.leads & company.on_membrane
+    middle[bound], turned[bound] = on_vesicles(vesicles, beads, int(bound.sum()), diameter, generator)
+
+    def free(places: FloatArray) -> npt.NDArray[np.bool_]:
+        off = clear(places, objects, field.apart / 2)
+        return off if not bound.any() else off & (cKDTree(middle[bound]).query(places)[0] >= field.apart)
+
+    apart = np.isin(kind, (PARTICLE, OFF_CENTRE, NOISE)) & company.leads & ~company.on_membrane
+    middle[apart] = random_positions(int(apart.sum()), size, field.apart, generator, free=free)
+    particle, turned = with_mates(company, middle, turned, diameter)
     pick = particle.copy()
     pick[kind == BEAD] = centres[: count - field.beads]
-    pick[kind == ON_MEMBRANE] = _on_membranes(vesicles, int((kind == ON_MEMBRANE).sum()), diameter, generator)
+    on_membrane = int((kind == ON_MEMBRANE).sum())
+    pick[kind == ON_MEMBRANE] = _on_membranes(vesicles, on_membrane, diameter, particle[company.on_membrane], generator)
     off = kind == OFF_CENTRE
     length = diameter * generator.uniform(*OFF_BY, int(off.sum()))
     pick[off] += length[:, None] * _directions(int(off.sum()), generator)
-    return pick, particle, tuple(objects)
+    return pick, particle, turned, tuple(objects)
 
 
 def _on_membranes(
-    vesicles: list[RoundObject], count: int, distance: float, generator: np.random.Generator
+    vesicles: list[RoundObject], count: int, distance: float, bound: FloatArray, generator: np.random.Generator
 ) -> FloatArray:
-    """Return (count, 3) places in the middle of membranes, all of them equally likely, at least a distance apart."""
+    """Return (count, 3) places in the middle of membranes, all of them equally likely, at least a distance apart.
+
+    They are as far from the particles that are ``bound`` (n, 3).
+    """
     area = np.array([each.radius**2 for each in vesicles])
     places = np.zeros((0, 3))
     while len(places) < count:
         vesicle = vesicles[generator.choice(len(vesicles), p=area / area.sum())]
         place = vesicle.position + vesicle.radius * _directions(1, generator)
-        if not len(places) or np.linalg.norm(places - place, axis=1).min() >= distance:
+        taken = np.vstack([places, bound])
+        if not len(taken) or np.linalg.norm(taken - place, axis=1).min() >= distance:
             places = np.vstack([places, place])
     return places
 
