@@ -190,15 +190,16 @@ def draw(folder: Path) -> None:
     with styled():
         figure = new_figure(7.2, 4.0)
         axes = figure.subplots(2, 4)
-        for row, (name, side) in enumerate((("large", LARGE), ("tight", TIGHT))):
+        for row, (name, side, bright, ticks) in enumerate((("large", LARGE, 0.6, 300), ("tight", TIGHT, 1.0, 100))):
             maps = averages(folder / name / "particles.star", kind)
             top, half = max(float(each.max()) for each in maps), side * PIXEL_SIZE / 2
             for column, each in enumerate(maps):
                 slab = each[:, side // 2 - 1 : side // 2 + 2].mean(axis=1)  # mate and membrane are at y = 0
                 extent = (-half, half, -half, half)
                 axes[row, column].imshow(
-                    slab, cmap="gray", vmin=-0.2 * top, vmax=0.6 * top, origin="lower", extent=extent
+                    slab, cmap="gray", vmin=-0.2 * top, vmax=bright * top, origin="lower", extent=extent
                 )
+                axes[row, column].set(xticks=(-ticks, 0, ticks), yticks=(-ticks, 0, ticks))
             axes[row, 0].set_ylabel(f"{name} box: z (Å)")
         for column, title in enumerate(("alone", "dimers", "on membranes", "dimers on\nmembranes")):
             axes[0, column].set_title(f"{title} ({int((kind == column).sum())})", fontsize=9)
