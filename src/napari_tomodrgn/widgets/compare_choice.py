@@ -32,6 +32,7 @@ class CompareChoice(QWidget):
         super().__init__(parent)
         self.session = session
         self._others: list[Path] = []  # runs that were chosen in a dialog
+        self._without = False  # whether a person wants no classes compared
         self.run_box, self.epoch_box, self.column_box, self.labels_box = (QComboBox(self) for _ in range(4))
         self.seeds = QSpinBox(self)
         self.seeds.setRange(0, 100)
@@ -61,7 +62,7 @@ class CompareChoice(QWidget):
         grid.setColumnStretch(3, 1)
         self.run_box.activated.connect(self._take_run)
         self.epoch_box.activated.connect(self._offer_labels)
-        self.column_box.activated.connect(self._offer_labels)
+        self.column_box.activated.connect(self._take_column)
         self.follower = Follower(self)
         self.follower.follow(session.data_changed, self._opened)
         for signal in (session.columns_changed, session.labels_changed):
@@ -121,8 +122,13 @@ class CompareChoice(QWidget):
     def _offer_columns(self) -> None:
         names, chosen, coloured = labellings(self.session), self.column_box.currentText(), self.session.coloured_by
         found = [name for name in names if not is_named(name)] or names
-        first = chosen if chosen in (*names, NONE) else coloured if coloured in found else next(iter(found), NONE)
+        kept = chosen in names or (chosen == NONE and self._without)
+        first = chosen if kept else coloured if coloured in found else next(iter(found), NONE)
         offer(self.column_box, [*names, NONE], first)
+
+    def _take_column(self) -> None:
+        self._without = self.column_box.currentText() == NONE
+        self._offer_labels()
 
     def _take_run(self) -> None:
         if self.run_box.currentText() == OTHER_RUN:
