@@ -233,3 +233,11 @@ def test_what_was_found_of_another_data_set_is_not_taken(session: Session, other
     compared.take(found)
 
     assert compared.comparison is None
+
+
+def test_classes_that_came_along_from_another_run_are_not_compared(session: Session, other: Path) -> None:
+    session.columns["kmeans-9"] = session.columns[LABELLING]  # as those of the run before are, until it is analysed
+    assert LABELLING in labellings(session)
+    assert "kmeans-9" not in labellings(session)
+    with pytest.raises(InputError, match="kmeans-9 are classes that the particles had before"):
+        ask(session, "kmeans-9", other, 2, LABELLING, 0)

@@ -101,6 +101,12 @@ def test_colours_follow(scene: Scene) -> None:
     np.testing.assert_allclose(scene.points.face_color, scene.session.colouring.rgba[scene.rows])
 
 
+def test_borders_follow_the_colours_too(scene: Scene) -> None:
+    assert scene.points is not None
+    scene.session.colour_by("z0")
+    np.testing.assert_allclose(scene.points.border_color, scene.session.colouring.rgba[scene.rows])
+
+
 def test_a_layer_that_a_person_removed_comes_back_with_the_next_tomogram(scene: Scene) -> None:
     scene.viewer.layers.remove(scene.points)
     scene.session.select_class("kmeans-3", 0)
@@ -131,6 +137,9 @@ def test_a_click_with_the_mouse_looks_at_a_particle(scene: Scene, dimensions: in
         across = slice(1, 3)  # in 3D one that stands before it may be met
         assert np.abs(seen[across] - (y, x)).max() <= scene.diameter / 2
         assert np.flatnonzero(session.selected).tolist() == [session.particle]
+    session.select_rows([0, 1, 2], {"rule": "lasso"})  # which took some work, and is not lost by looking
+    QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, middle)
+    assert np.flatnonzero(session.selected).tolist() == [0, 1, 2]
     before = session.particle
     QTest.mousePress(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, middle)
     QTest.mouseMove(canvas, middle + QPoint(40, 0))

@@ -112,7 +112,9 @@ def test_from_rules_to_a_star_the_numbers_are_the_same(curate: Curate, qtbot: An
     press(qtbot, curate.named.algebra_buttons["invert"])
     assert curate.named.chosen == ["not-better"]
     for name, mask in (("better", better), ("not-better", ~better)):
-        curate.star.selection.setCurrentText(name)
+        click_lines(curate, qtbot, name)
+        assert curate.star.selection.currentText() == name
+        assert curate.star.button.text() == f"Write star of {mask.sum()} …"
         curate.star.write(tmp_path / f"{name}.star")
         qtbot.waitUntil(lambda: not curate.star.work.running)
         assert f"{mask.sum()} particles as selected" in curate.star.result.text()

@@ -204,7 +204,9 @@ def test_a_selection_is_trained_on_in_a_smaller_box(
     qtbot.mouseClick(box.section.button, LEFT)
     qtbot.mouseClick(box.set_up_button, LEFT)
     assert told == ["no particle is selected, and latents tell particles apart; select those to train on"]
+    assert train.setup.start_button.text() == "Start"
     session.select_class(KMEANS, 2)
+    assert train.setup.start_button.text() == "Start on all 24 particles"
     qtbot.waitUntil(lambda: f"({int(session.selected.sum())} of 24 particles)" in box.section.button.text())
     retype(qtbot, box.name, "third")
     box.boxes.setCurrentIndex(box.boxes.findData("crop"))

@@ -154,10 +154,12 @@ def test_a_click_in_the_scatter_shows_a_particles_volume_and_all_are_placed(wind
     qtbot.mouseClick(placing.place_button, LEFT)
     qtbot.waitUntil(lambda: not placing.work.running and not placing.placed.waiting, timeout=30000)
     assert sorted(placing.placed.first.rows) == sorted(session.rows_here)
+    assert not window.scene.points.visible  # its spheres would cover them
     picture = window.viewer.screenshot(canvas_only=True, flash=False)
     assert picture[..., :3].std() > 5
     session.open_tomogram(session.tomograms[1])
     assert len(placing.placed.first.rows) == 0
+    assert window.scene.points.visible
 
 
 def test_labels_of_the_gallery_are_in_every_view(window: Window, qtbot: Any) -> None:

@@ -83,9 +83,8 @@ class StarRow(QWidget):
     def _show_count(self) -> None:
         """Say on the button how many particles it would write."""
         session, name = self.session, self.selection.currentText()
-        count = int(session.selected.sum()) if name == SELECTED or name not in session.named else 0
-        if name != SELECTED and name in session.named:
-            count = session.named.counts(name).here
+        kept = name != SELECTED and name in session.named
+        count = session.named.counts(name).here if kept else int(session.selected.sum())
         self.button.setText(f"Write star of {count:,} …")
 
     def _export(self, path: Path) -> StarExport:
