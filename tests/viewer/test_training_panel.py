@@ -63,7 +63,8 @@ def begun(panel: TrainingPanel) -> Path:
     panel.start()
     run = panel.trained
     assert run is not None
-    wait(lambda: panel.look_at_child() or epochs_of(run))
+    # the epoch's file and its line in the log come one after the other
+    wait(lambda: panel.look_at_child() or (epochs_of(run) and "epoch 1: loss" in panel.log))
     assert panel.ended is None
     return run
 
