@@ -39,22 +39,24 @@ def write_stars(small: Run, folder: Path, particles: int, tomograms: int) -> Pat
     return writer.write_stars(plan, folder)
 
 
-def latents_like(run: Run, count: int, generator: np.random.Generator) -> np.ndarray:
-    """Return latents (count, |z|) between pairs of a run's own."""
+def latents_like(run: Run, count: int, generator: np.random.Generator, noise: float = 0.0) -> np.ndarray:
+    """Return latents (count, |z|) between pairs of a run's own, with noise in units of how these differ."""
     own = run.latents().z_mean
     first, second = generator.integers(0, len(own), (2, count))
     share = generator.uniform(0, 1, (count, 1)).astype(np.float32)
-    return own[first] * share + own[second] * (1 - share)
+    width = noise * own.std(axis=0)
+    added = generator.standard_normal((count, own.shape[1]), np.float32) * width
+    return own[first] * share + own[second] * (1 - share) + added
 
 
-def large_run(small: Run, folder: Path, particles: int, tomograms: int) -> Run:
+def large_run(small: Run, folder: Path, particles: int, tomograms: int, noise: float = 0.0) -> Run:
     """Return a run on ``particles`` with two epochs, each with an embedding and two labellings."""
     generator = np.random.default_rng(0)
     particle_set = read_particles(write_stars(small, folder / "data", particles, tomograms))
     path = folder / "run"
     write_particles(particle_set, path / layout.PARTICLES_STAR)
     ids = tuple(particle_set.ids)
-    z_mean = latents_like(small, particles, generator)
+    z_mean = latents_like(small, particles, generator, noise)
     for epoch in range(1, EPOCHS + 1):
         for file in (layout.checkpoint_path(path, epoch), layout.latents_path(path, epoch)):
             file.parent.mkdir(exist_ok=True)
