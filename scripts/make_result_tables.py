@@ -300,15 +300,15 @@ def neighbours(results: Json) -> str:
 def boxes(results: Json) -> str:
     """Return what classes of a large box, a tight one and one between have to do with neighbours and membranes."""
     found = results["analysis"]["box_scale"]
-    half = found["half_box"]
+    half = dict(sorted(found["half_box"].items(), key=lambda each: -each[1]))
     rows: list[list[object]] = []
     for each in found["sets"]:
         both = each["cooccurrence"]
         low, high = both["interval"]
-        aris = [f"{each[box]['in_dimer']:.2f}, {each[box]['on_membrane']:.2f}" for box in ("large", "around", "tight")]
+        aris = [f"{each[box]['in_dimer']:.2f}, {each[box]['on_membrane']:.2f}" for box in half]
         rows.append([each["seed"], *aris, f"{both['share']:.0%} ({low:.0%} to {high:.0%})", f"{both['planted']:.0%}"])
-    rows.append(["has to be", "0.80 or more", "", "0.20 or less", "interval holds what is planted", ""])
-    boxes = " | ".join(f"box of {2 * half[box]:.0f} Å" for box in ("large", "around", "tight"))
+    rows.append(["has to be", "0.80 or more", "", "", "0.20 or less", "interval holds what is planted", ""])
+    boxes = " | ".join(f"box of {2 * each:.0f} Å" for each in half.values())
     return table(f"seed | {boxes} | of those on membranes, in dimers | planted", rows)
 
 
