@@ -1,15 +1,18 @@
 """Tables (.csv) that name particles, one a line, by tomogram and name."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.particle_set import ParticleId
 
 
-def read_particle_table(path: Path, required: Sequence[str] = ()) -> list[tuple[ParticleId, Mapping[str, str]]]:
-    """Return (id, row) of every line of a CSV file with the columns tomogram and particle; all values are text.
+def read_particle_table(path: Path, required: Sequence[str] = ()) -> Iterator[tuple[ParticleId, Mapping[str, str]]]:
+    """Yield (id, row) of every line of a CSV file with the columns tomogram and particle; all values are text.
+
+    One row at a time: of a large table, the dictionaries of all rows keep Python's garbage collector busy, and with it
+    every thread.
 
     Raises
     ------
@@ -18,18 +21,22 @@ def read_particle_table(path: Path, required: Sequence[str] = ()) -> list[tuple[
     """
     try:
         with open(path, newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            rows = [row for row in reader if any(row.values())]
-            columns = reader.fieldnames or []
+            yield from _rows(csv.DictReader(stream), path, ("tomogram", "particle", *required))
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such table; give a .csv with the columns tomogram and particle") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: is not a readable .csv table ({error})") from error
-    missing = [column for column in ("tomogram", "particle", *required) if column not in columns]
+
+
+def _rows(
+    reader: "csv.DictReader[str]", path: Path, required: Sequence[str]
+) -> Iterator[tuple[ParticleId, Mapping[str, str]]]:
+    columns = reader.fieldnames or ()
+    missing = [column for column in required if column not in columns]
     if missing:
         found = ", ".join(columns) or "none"
         raise InputError(f"{path}: has no column {missing[0]} (found: {found}); add it to the first line")
-    for number, row in enumerate(rows, start=2):
-        if any(row[column] is None for column in ("tomogram", "particle", *required)):
+    for number, row in enumerate((row for row in reader if any(row.values())), start=2):
+        if any(row[column] is None for column in required):
             raise InputError(f"{path}, line {number}: has fewer values than the {len(columns)} columns; complete it")
-    return [((row["tomogram"], row["particle"]), row) for row in rows]
+        yield (row["tomogram"], row["particle"]), row

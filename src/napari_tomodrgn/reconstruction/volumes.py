@@ -163,7 +163,7 @@ def listed_particles(path: Path) -> tuple[list[ParticleId], list[str]]:
         ids = sorted(Selection.load(path).ids)
         labels = [""] * len(ids)
     else:
-        rows = read_particle_table(path)
+        rows = list(read_particle_table(path))
         ids, labels = [particle for particle, _ in rows], [row.get("label") or "" for _, row in rows]
     if not ids:
         raise InputError(f"{path}: names no particles; list one or more")
