@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
-FIGURES = ("overview", "pca", "umap", "classes", "volumes", "comparison")
+FIGURES = ("overview", "pca", "umap", "landscape", "classes", "composition", "volumes", "comparison")
 WINDOW = (1400, 900)  # px
 
 
@@ -101,6 +101,40 @@ def neighbour_figures() -> None:
             shutil.copy(picture, PICTURES / f"neighbours-{picture.name}")
 
 
+def curves_of_maps() -> None:
+    """Draw the curves of one density on three grids, with noise, against its half-maps and against itself."""
+    import numpy as np
+
+    from napari_tomodrgn.figures.map_curves import write_curves_folder
+    from napari_tomodrgn.particles.maps import write_map
+    from napari_tomodrgn.reconstruction.map_curves import HALVES, WHOLE, FscOptions, map_curves
+    from napari_tomodrgn.reconstruction.resample import resample
+    from napari_tomodrgn.simulation.shapes import four_state_complex
+
+    generator = np.random.default_rng(1)
+    with tempfile.TemporaryDirectory() as name:
+        folder, truth = Path(name), four_state_complex(96, 3.0)[0]
+        for binning, box in ((4, 32), (2, 56), (1, 96)):
+            pixel_size = 3.0 * binning
+            density = resample(truth, 3.0, box, pixel_size)
+            spread = 0.5 * density.max() / binning**1.5  # of the same noise, averaged over larger voxels
+            noise = spread * generator.standard_normal((2, *density.shape))
+            halves = density + noise
+            for file, values in zip((WHOLE, *HALVES), (halves.mean(axis=0), *halves), strict=True):
+                write_map(folder / f"binned {binning}" / file, values, pixel_size)
+        write_map(folder / "truth.mrc", truth, 3.0)
+        options = FscOptions(
+            maps=tuple(sorted(folder.glob("binned *"), reverse=True)),
+            reference=folder / "truth.mrc",
+            mask_threshold=0.4 * float(truth.max()),
+            mask_unit="angstrom",
+            mask_dilate=8,
+            mask_edge=24,
+        )
+        written = write_curves_folder(options, map_curves(options), folder / "out")
+        shutil.copy(written / "curves.png", PICTURES / "fsc-curves.png")
+
+
 @contextmanager
 def screen() -> Iterator[None]:
     """Provide a screen: the one there is, or a virtual one."""
@@ -140,6 +174,7 @@ def main() -> None:
         demo_figures(Path(sys.argv[1]) if sys.argv[1:] else Path(folder) / "demo-run")
         filled_tomogram(Path(folder))
     neighbour_figures()
+    curves_of_maps()
     with screen():
         napari_sample()
 

@@ -5,12 +5,12 @@ import pytest
 
 from napari_tomodrgn.analysis.latent_paths import along_component
 from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.figures.shaded import shaded
 from napari_tomodrgn.reconstruction.decode import decode_volumes
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.training.checkpoints import load_model
 from napari_tomodrgn.viewer.morph_movie import INK, MorphMovie, bar_length, shares
 from napari_tomodrgn.viewer.session import Session
-from napari_tomodrgn.viewer.shaded import shaded
 from napari_tomodrgn.viewer.volume_panel import VolumePanel
 from napari_tomodrgn.viewer.volume_picture import BACKGROUND, NO_PARTICLE
 

@@ -34,6 +34,7 @@ SUMMARIES = {
     "nuisance": "Do latents follow tomogram, defocus, tilts, dose or view?",
     "calibrate": "Posterior widths held against latents of half the tilts.",
     "validate": "Test a class or selection against its images, three ways.",
+    "fsc": "FSC of maps of any boxes and pixel sizes, on one axis.",
     "fit": "Fit an atomic model into a map: all rotations, both hands.",
     "occupancy": "Measure how much of each part of a model each volume has.",
     "neighbors": "Neighbours in the tomogram: who, how far, which way, by chance?",

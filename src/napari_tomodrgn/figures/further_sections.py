@@ -42,6 +42,11 @@ FURTHER = (
         "Ward's linkage; a missing part keeps what its neighbours reach into its mask.",
     ),
     Further(
+        "Maps", "fsc", "fsc/*/*.png",
+        "Maps of any boxes and pixel sizes on one axis, against their half-maps or a reference. A map of larger voxels "
+        "ends at its Nyquist, which says nothing of the particles.",
+    ),
+    Further(
         "Ensemble of volumes", "ensemble", "ensemble/*/*.png",
         "Principal components of the voxels of every particle's decoded volume: of what the decoder draws, not of "
         "images.",

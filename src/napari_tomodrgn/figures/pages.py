@@ -6,9 +6,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from napari_tomodrgn.figures.classes import draw_composition, draw_sizes
+from napari_tomodrgn.figures.classes import draw_composition, draw_shares, draw_sizes
 from napari_tomodrgn.figures.comparison import draw_correlations, draw_fsc, draw_resolutions
 from napari_tomodrgn.figures.content import Content
+from napari_tomodrgn.figures.landscape import landscape_figure
 from napari_tomodrgn.figures.latents import draw_explained_variance, draw_pca, draw_umap
 from napari_tomodrgn.figures.style import new_figure
 from napari_tomodrgn.figures.training import draw_losses
@@ -48,6 +49,13 @@ def classes_figure(content: Content) -> Figure:
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.2])
     draw_sizes(left, content)
     draw_composition(right, content)
+    return figure
+
+
+def composition_figure(content: Content) -> Figure:
+    """Classes by tomogram, every area as large as the share of its particles among all."""
+    figure = new_figure(9.0, 4.4)
+    draw_shares(figure.subplots(), content)
     return figure
 
 
@@ -102,8 +110,10 @@ FIGURES: dict[str, Callable[[Content], Figure]] = {
     "overview": overview_figure,
     "pca": pca_figure,
     "umap": umap_figure,
+    "landscape": landscape_figure,
     "training": lambda content: training_figure(content.metrics, content.epoch),
     "classes": classes_figure,
+    "composition": composition_figure,
     "volumes": volumes_figure,
     "comparison": comparison_figure,
 }

@@ -8,6 +8,7 @@ from napari_tomodrgn.analysis.folder import AnalysisFolder
 from napari_tomodrgn.figures.content import Content
 from napari_tomodrgn.figures.further_sections import further_sections
 from napari_tomodrgn.figures.html import folded, page, picture, settings_table, table
+from napari_tomodrgn.figures.landscape import caption as landscape_caption
 from napari_tomodrgn.figures.run_sections import lineage, methods_section, training
 from napari_tomodrgn.figures.style import class_colours
 from napari_tomodrgn.files import atomic_open
@@ -18,8 +19,12 @@ CAPTIONS = {
     "class centre, which stands for the class.",
     "umap": "UMAP of the latents. It shows who neighbours whom; distances between groups and the size of a group mean "
     "little.",
+    "landscape": "{landscape} Who lies near whom may be read here as far as in the picture before.",
     "classes": "Particles in each class, and how the particles of each tomogram divide into classes; where "
     "tomograms are very many, the largest are shown.",
+    "composition": "The same with columns as wide as each tomogram's share of the particles: every area is a share of "
+    "all {particles} particles in {tomograms} tomograms, {title}. A class that fills one column only is a property "
+    "of that tomogram until shown otherwise.",
     "volumes": "Volumes decoded at the class centres: central slices and projections, each view on one grey scale.",
     "comparison": "How alike the class volumes are, {masked}: Fourier shell correlation with the largest class, the "
     "resolution down to which it stays above 0.5 for every pair (≤ where it does to the end), Pearson correlation.",
@@ -76,10 +81,17 @@ def _subtitle(run: Run, contents: Sequence[Content]) -> str:
 def _section(folder: AnalysisFolder, content: Content) -> str:
     pictures = folder.figures(content.name)
     masked = MASKED if content.comparison is not None and content.comparison.masked else UNMASKED
+    said = {
+        "masked": masked,
+        "landscape": landscape_caption(content),
+        "particles": f"{len(content.labels):,}",
+        "tomograms": len(content.composition),
+        "title": content.title,
+    }
     figures = [
-        picture((pictures / f"{name}.png").read_bytes(), caption.format(masked=masked))
+        picture((pictures / f"{name}.png").read_bytes(), caption.format(**said))
         for name, caption in CAPTIONS.items()
-        if _is_shown(name, content)
+        if _is_shown(name, content) and (pictures / f"{name}.png").is_file()  # an older version drew fewer
     ]
     return "\n".join(
         [

@@ -11,7 +11,7 @@ from napari_tomodrgn.files import refuse_existing
 from napari_tomodrgn.runs.run import Run
 
 FORMATS = {"overview": ("png",)}  # its panels are figures of their own, to be edited
-_LAST = "comparison.png"  # of a labelling's figures; where it is, they are whole
+_LAST = "comparison.png"  # of a labelling's figures
 
 
 def write_figures(folder: AnalysisFolder, labelling: str, *, overwrite: bool = False) -> Path:
@@ -48,10 +48,16 @@ def write_run_report(run: Run, epoch: int | None = None) -> Path:
     for name in folder.labellings():
         if folder.settings(name).is_file() and folder.centres(name).is_file():  # by `analyze`, not by hand
             contents.append(read_content(folder, name))
-            last = folder.figures(name) / _LAST
-            if not last.is_file() or last.stat().st_mtime < folder.labels(name).stat().st_mtime:
+            if _are_old(folder, name):
                 _draw(folder, contents[-1])
     return write_report(folder, contents)
+
+
+def _are_old(folder: AnalysisFolder, labelling: str) -> bool:
+    """Whether a labelling lacks a figure, or has figures older than its labels."""
+    pictures = [folder.figures(labelling) / f"{name}.png" for name in FIGURES]
+    written = folder.labels(labelling).stat().st_mtime
+    return any(not path.is_file() or path.stat().st_mtime < written for path in pictures)
 
 
 def _draw(folder: AnalysisFolder, content: Content) -> None:

@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from napari_tomodrgn.analysis.latent_paths import LatentPath
 from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.figures.shaded import Matrix, Picture
 from napari_tomodrgn.viewer.meshes import Look
-from napari_tomodrgn.viewer.shaded import Matrix, Picture
 from napari_tomodrgn.viewer.volume_panel import VolumePanel, shown_of
 from napari_tomodrgn.viewer.volume_picture import NO_PARTICLE, beside_slices, surface_picture
 from napari_tomodrgn.viewer.volume_source import VolumeSource

@@ -11,6 +11,7 @@ from psygnal import Signal
 
 from napari_tomodrgn.analysis.latent_paths import LatentPath
 from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.figures.shaded import Colour
 from napari_tomodrgn.particles.maps import write_map
 from napari_tomodrgn.particles.particle_set import ParticleId
 from napari_tomodrgn.runs.run import Run
@@ -18,7 +19,6 @@ from napari_tomodrgn.training.device import choose_compute
 from napari_tomodrgn.viewer.array_cache import ArrayCache
 from napari_tomodrgn.viewer.meshes import Look
 from napari_tomodrgn.viewer.session import Session
-from napari_tomodrgn.viewer.shaded import Colour
 from napari_tomodrgn.viewer.treatment import Treatment, VolumeMask, read_mask
 from napari_tomodrgn.viewer.volume_picture import FRONT, NO_PARTICLE, Shown
 from napari_tomodrgn.viewer.volume_source import VolumeSource

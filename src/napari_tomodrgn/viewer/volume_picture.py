@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from napari_tomodrgn.figures.shaded import Colour, Matrix, Picture, shaded, shaded_difference
 from napari_tomodrgn.viewer.meshes import without_dust
-from napari_tomodrgn.viewer.shaded import Colour, Matrix, Picture, shaded, shaded_difference
 from napari_tomodrgn.viewer.treatment import Volume
 
 FRONT: Matrix = np.eye(3)

@@ -7,7 +7,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QColor, QImage, QPainter, QPixmap
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from napari_tomodrgn.viewer.shaded import Colour, Matrix, Picture
+from napari_tomodrgn.figures.shaded import Colour, Matrix, Picture
 from napari_tomodrgn.viewer.treatment import Volume
 from napari_tomodrgn.viewer.volume_picture import (
     BACKGROUND,

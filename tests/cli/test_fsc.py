@@ -1,0 +1,78 @@
+"""``fsc`` as it is called: folders of reconstructions and loose maps on one axis."""
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_tomodrgn.figures.map_curves import curves_figure
+from napari_tomodrgn.particles.maps import write_map
+from napari_tomodrgn.reconstruction.map_curves import FscOptions, map_curves
+
+from .conftest import Cli, check, listing
+
+
+@pytest.fixture(scope="module")
+def maps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as ``reconstruct --backproject`` writes it, and a loose map of larger voxels."""
+    folder = tmp_path_factory.mktemp("maps")
+    generator = np.random.default_rng(2)
+    for name, box, pixel_size in (("fine", 32, 4.0), ("coarse", 24, 6.0)):
+        z, y, x = (np.indices((box,) * 3) - box // 2) * pixel_size
+        blob = np.exp(-((x - 8) ** 2 + y**2 + (z + 6) ** 2) / (2 * 12.0**2))
+        for file in ("backprojection.mrc", "half_1.mrc", "half_2.mrc"):
+            write_map(folder / name / file, blob + 0.05 * generator.standard_normal(blob.shape), pixel_size)
+    return folder
+
+
+def test_what_is_printed_is_what_is_written(cli: Cli, maps: Path, tmp_path: Path) -> None:
+    loose = maps / "coarse" / "backprojection.mrc"
+    out = tmp_path / "out"
+
+    outcome = cli(
+        "fsc", maps / "fine", maps / "coarse", "--reference", loose, "--mask", "none", "--outdir", out, "--json"
+    )
+
+    assert outcome.code == 0, outcome.stderr
+    printed = json.loads(outcome.stdout)
+    assert printed == json.loads((out / "fsc.json").read_text())
+    told = [(each["name"], each["against"], each["nyquist_angstrom"]) for each in printed["curves"]]
+    assert told == [
+        *(("fine", "half-maps", 8), ("fine", "reference", 8)),
+        *(("coarse", "half-maps", 12), ("coarse", "reference", 12)),
+    ]
+    assert set(listing(out)) == {"fsc.csv", "fsc.json", "curves.png", "curves.svg"}
+    table = pd.read_csv(out / "fsc.csv")
+    own = table[(table["name"] == "coarse") & (table["against"] == "reference")]
+    np.testing.assert_allclose(own["fsc"][1:], 1, atol=1e-4)  # the reference itself
+    assert own["frequency_per_angstrom"].iloc[-1] == pytest.approx(1 / 12, rel=1e-4)
+    text = " ".join("".join(each.itertext()) for each in ElementTree.parse(out / "curves.svg").findall(".//{*}text"))
+    assert "spatial frequency (1/Å)" in text
+
+
+def test_all_curves_stand_on_one_axis_with_the_nyquist_of_each(maps: Path) -> None:
+    options = FscOptions(maps=(maps / "fine", maps / "coarse"), mask="none")
+
+    figure = curves_figure(options, map_curves(options))
+
+    (axes,) = figure.axes
+    lines = {line.get_label().split(",")[0]: line for line in axes.lines if not line.get_label().startswith("_")}
+    marks = {line.get_color(): line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == "-."}
+    for name, nyquist in (("fine", 1 / 8), ("coarse", 1 / 12)):
+        assert marks[lines[name].get_color()] == pytest.approx(nyquist)
+        assert lines[name].get_xdata()[-1] == pytest.approx(nyquist)
+
+
+def test_nothing_is_replaced_unasked(cli: Cli, maps: Path, tmp_path: Path) -> None:
+    call = ("fsc", maps / "fine", "--mask", "none", "--no-figures", "--outdir", tmp_path / "out")
+    assert cli(*call).code == 0
+
+    check(cli(*call), 2, ("out", "exists already"))
+    assert cli(*call, "--overwrite").code == 0
+
+
+def test_a_folder_without_a_map_is_refused(cli: Cli, tmp_path: Path) -> None:
+    check(cli("fsc", tmp_path), 2, ("has no backprojection.mrc",))
