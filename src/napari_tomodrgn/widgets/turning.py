@@ -4,7 +4,7 @@ from typing import Any
 
 from qtpy.QtCore import QPoint
 
-from napari_tomodrgn.viewer.shaded import Matrix, turned_by_drag
+from napari_tomodrgn.figures.shaded import Matrix, turned_by_drag
 
 
 class Turning:

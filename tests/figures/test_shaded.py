@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from napari_tomodrgn.viewer.shaded import shaded, shaded_difference, turned_by_drag
+from napari_tomodrgn.figures.shaded import shaded, shaded_difference, turned_by_drag
 
 BOX = 32
 WHITE = (1.0, 1.0, 1.0)
