@@ -5,14 +5,14 @@ import pytest
 
 from napari_tomodrgn.analysis.latent_paths import along_component
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.figures.shaded import shaded
+from napari_tomodrgn.figures.shaded import BACKGROUND, PLAIN, shaded
+from napari_tomodrgn.figures.surface_frames import INK, bar_length
 from napari_tomodrgn.reconstruction.decode import decode_volumes
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.training.checkpoints import load_model
-from napari_tomodrgn.viewer.morph_movie import INK, MorphMovie, bar_length, shares
+from napari_tomodrgn.viewer.morph_movie import MorphMovie, shares
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.volume_panel import VolumePanel
-from napari_tomodrgn.viewer.volume_picture import BACKGROUND, NO_PARTICLE
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_pictures_are_of_the_volumes_along_the_way(panel: VolumePanel, analysed_
         (volume,) = decode_volumes(
             trained.model.decoder, path.at(share)[None], standard_deviation=trained.standard_deviation
         )
-        expected = shaded(volume, look.level, panel.turn, NO_PARTICLE, BACKGROUND, 4)
+        expected = shaded(volume, look.level, panel.turn, PLAIN, BACKGROUND, 4)
         assert frame.shape == (64, 64, 3)
         assert np.abs(frame.astype(int) - expected).mean() < 1
     assert np.abs(frames[0].astype(int) - frames[2]).mean() > 1

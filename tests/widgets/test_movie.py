@@ -12,11 +12,11 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QDoubleSpinBox
 
 from napari_tomodrgn.analysis.latent_paths import along_component
+from napari_tomodrgn.figures.movie import Picture
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.viewer.camera import stop_of
 from napari_tomodrgn.viewer.current import panel_of, scene_of, session_of
 from napari_tomodrgn.viewer.morph_movie import MorphMovie
-from napari_tomodrgn.viewer.movie import Picture
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.widgets import movie as movie_module
 from napari_tomodrgn.widgets import telling

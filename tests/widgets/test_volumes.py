@@ -12,6 +12,7 @@ from qtpy.QtCore import QPoint, Qt
 from scipy.spatial.transform import Rotation
 
 from napari_tomodrgn.analysis.latent_paths import LatentPath, along_component
+from napari_tomodrgn.figures.shaded import PLAIN
 from napari_tomodrgn.particles.maps import write_map
 from napari_tomodrgn.reconstruction.decode import decode_volumes
 from napari_tomodrgn.runs.run import Run
@@ -20,7 +21,6 @@ from napari_tomodrgn.viewer import notifications
 from napari_tomodrgn.viewer.all_volumes import AllVolumes
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.volume_panel import VolumePanel
-from napari_tomodrgn.viewer.volume_picture import NO_PARTICLE
 from napari_tomodrgn.widgets import placing as placing_module
 from napari_tomodrgn.widgets import telling
 from napari_tomodrgn.widgets import volumes as volumes_module
@@ -133,7 +133,7 @@ def test_the_morph_goes_along_a_component(qtbot: Any, widget: Volumes, analysed_
     for place in (0, 100, 200):
         widget.morph.along.setValue(place)
         volumes.append(drawn(qtbot, widget).copy())
-    assert widget.view.colour == NO_PARTICLE  # and not that of a particle looked at before
+    assert widget.view.colour == PLAIN  # and not that of a particle looked at before
     path = along_component(z, 1)
     for share, volume in zip((0, 0.5, 1), volumes, strict=True):
         expected = decoded(analysed_run, path.at(share))

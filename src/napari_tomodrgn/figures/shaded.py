@@ -15,6 +15,9 @@ Picture = npt.NDArray[np.uint8]
 Matrix = npt.NDArray[np.float64]
 Field = npt.NDArray[np.float64]
 Colour = tuple[float, float, float]
+FRONT: Matrix = np.eye(3)
+BACKGROUND: Colour = (0.10, 0.11, 0.13)
+PLAIN: Colour = (0.75, 0.78, 0.82)  # of a surface that no class gives a colour
 
 
 def surface_of(

@@ -12,7 +12,7 @@ from scipy.ndimage import affine_transform
 from napari_tomodrgn.analysis.columns import Classes
 from napari_tomodrgn.analysis.rules import OfClasses
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.figures.shaded import Matrix, Picture, shaded
+from napari_tomodrgn.figures.shaded import BACKGROUND, Matrix, Picture, shaded
 from napari_tomodrgn.viewer.class_centres import centre_rows
 from napari_tomodrgn.viewer.class_labels import labelled_column, named
 from napari_tomodrgn.viewer.colouring import Colour, legend_of
@@ -20,7 +20,6 @@ from napari_tomodrgn.viewer.meshes import Volume
 from napari_tomodrgn.viewer.session import How, Session
 from napari_tomodrgn.viewer.treatment import UNTREATED
 from napari_tomodrgn.viewer.volume_panel import PREVIEW_BOX, VolumePanel, mean_latent
-from napari_tomodrgn.viewer.volume_picture import BACKGROUND
 from napari_tomodrgn.viewer.volume_source import VolumeSource
 
 MOST_CLASSES = 500  # that are shown, the largest

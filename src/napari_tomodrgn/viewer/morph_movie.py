@@ -8,16 +8,12 @@ import numpy.typing as npt
 
 from napari_tomodrgn.analysis.latent_paths import LatentPath
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.figures.shaded import Matrix, Picture
+from napari_tomodrgn.figures.shaded import PLAIN, Matrix, Picture
+from napari_tomodrgn.figures.surface_frames import labelled, scale_for, stretched
 from napari_tomodrgn.viewer.meshes import Look
 from napari_tomodrgn.viewer.volume_panel import VolumePanel, shown_of
-from napari_tomodrgn.viewer.volume_picture import NO_PARTICLE, beside_slices, surface_picture
+from napari_tomodrgn.viewer.volume_picture import beside_slices, surface_picture
 from napari_tomodrgn.viewer.volume_source import VolumeSource
-
-MOST_SAMPLES = 2**22  # that a volume is turned to, for a surface as fine as its picture; what lacks is stretched
-INK = (225, 225, 225)
-LONGEST_BAR = 0.3  # of the picture's side
-NICE = (1, 2, 5)
 
 
 @dataclass(frozen=True)
@@ -67,16 +63,12 @@ class MorphMovie:
 
     def picture(self, share: float) -> Picture:
         """Return the picture (H, W, 3) at a share of the way."""
-        from PIL import Image
-
         shown = shown_of(self.source, self.path.at(share), self.look, f"{self.path.name}, {share:.0%}")
         box = len(shown.volume)
-        scale = max(1, min(round(self.side / box), int((MOST_SAMPLES / box**3) ** 0.5)))
-        surface = surface_picture(shown.clean(), self.turn, NO_PARTICLE, scale)
-        stretched = Image.fromarray(surface).resize((self.side, self.side), Image.Resampling.BICUBIC)
-        picture = np.asarray(stretched)
+        surface = surface_picture(shown.clean(), self.turn, PLAIN, scale_for(self.side, box))
+        picture = stretched(surface, self.side)
         if self.labelled:
-            picture = _labelled(picture, shown.caption, self.side / (box * shown.pixel_size))
+            picture = labelled(picture, shown.caption, self.side / (box * shown.pixel_size))
         return beside_slices(picture, shown.volume) if self.slices else picture
 
     def frames(self, count: int, *, back: bool = True) -> Iterator[Picture]:
@@ -90,24 +82,3 @@ def shares(count: int, *, back: bool) -> npt.NDArray[np.float64]:
     if not back:
         return np.linspace(0, 1, count)
     return 1 - np.abs(1 - 2 * np.arange(count) / count)
-
-
-def bar_length(longest: float) -> float:
-    """Return the longest of 1, 2, 5, 10, 20, … that is not longer."""
-    power = 10.0 ** np.floor(np.log10(longest))
-    return float(power * max(nice for nice in NICE if nice * power <= longest * (1 + 1e-9)))
-
-
-def _labelled(picture: Picture, caption: str, px_per_angstrom: float) -> Picture:
-    """Return a picture (H, W, 3) with a scale bar in its corner and words below its middle."""
-    from PIL import Image, ImageDraw, ImageFont
-
-    image = Image.fromarray(picture)
-    draw, side = ImageDraw.Draw(image), len(picture)
-    margin, font = side // 32, ImageFont.load_default(max(side / 28, 10))
-    nanometres = bar_length(LONGEST_BAR * side / px_per_angstrom / 10)
-    width, bottom = nanometres * 10 * px_per_angstrom, side - margin
-    draw.rectangle((margin, bottom - max(side // 128, 2), margin + width, bottom), fill=INK)
-    draw.text((margin + width / 2, bottom - side // 64), f"{nanometres:g} nm", INK, font, anchor="mb")
-    draw.text((side - margin, bottom), caption, INK, font, anchor="rb")
-    return np.asarray(image)

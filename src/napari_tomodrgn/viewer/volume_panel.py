@@ -11,7 +11,7 @@ from psygnal import Signal
 
 from napari_tomodrgn.analysis.latent_paths import LatentPath
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.figures.shaded import Colour
+from napari_tomodrgn.figures.shaded import FRONT, PLAIN, Colour
 from napari_tomodrgn.particles.maps import write_map
 from napari_tomodrgn.particles.particle_set import ParticleId
 from napari_tomodrgn.runs.run import Run
@@ -20,7 +20,7 @@ from napari_tomodrgn.viewer.array_cache import ArrayCache
 from napari_tomodrgn.viewer.meshes import Look
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.treatment import Treatment, VolumeMask, read_mask
-from napari_tomodrgn.viewer.volume_picture import FRONT, NO_PARTICLE, Shown
+from napari_tomodrgn.viewer.volume_picture import Shown
 from napari_tomodrgn.viewer.volume_source import VolumeSource
 
 PREVIEW_BOX = 32
@@ -276,7 +276,7 @@ class VolumePanel:
     def colour(self) -> Colour:
         """Return the colour of the particle whose volume is looked at; grey where it is no particle's."""
         if self._difference or self.particle is None:
-            return NO_PARTICLE
+            return PLAIN
         red, green, blue = map(float, self.session.colouring.rgba[self.particle, :3])
         return red, green, blue
 

@@ -5,14 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from napari_tomodrgn.figures.shaded import Colour, Matrix, Picture, shaded, shaded_difference
+from napari_tomodrgn.figures.shaded import BACKGROUND, Colour, Matrix, Picture, shaded, shaded_difference
 from napari_tomodrgn.viewer.meshes import without_dust
 from napari_tomodrgn.viewer.treatment import Volume
 
-FRONT: Matrix = np.eye(3)
-BACKGROUND: Colour = (0.10, 0.11, 0.13)
 MORE, LESS = (0.34, 0.71, 0.91), (0.90, 0.62, 0.0)  # sky blue and orange
-NO_PARTICLE: Colour = (0.75, 0.78, 0.82)
 GREYS = (1.0, 99.5)  # percentiles that slices span
 
 

@@ -7,9 +7,8 @@ from qtpy.QtCore import QEvent, QPoint, QRect, Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QFont, QKeyEvent, QPainter, QPixmap
 from qtpy.QtWidgets import QAbstractScrollArea, QWidget
 
-from napari_tomodrgn.figures.shaded import Matrix
+from napari_tomodrgn.figures.shaded import BACKGROUND, FRONT, Matrix
 from napari_tomodrgn.viewer.gallery import ClassGallery, View
-from napari_tomodrgn.viewer.volume_picture import BACKGROUND, FRONT
 from napari_tomodrgn.widgets.class_model import to_qcolor
 from napari_tomodrgn.widgets.turning import Turning
 from napari_tomodrgn.widgets.volume_view import image_of

@@ -20,13 +20,13 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.figures.shaded import FRONT
 from napari_tomodrgn.viewer.class_labels import named
 from napari_tomodrgn.viewer.gallery import MOST_CLASSES, ClassGallery, Order, View
 from napari_tomodrgn.viewer.meshes import Volume
 from napari_tomodrgn.viewer.notifications import show_error
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.volume_panel import VolumePanel
-from napari_tomodrgn.viewer.volume_picture import FRONT
 from napari_tomodrgn.widgets.contact_sheet import ContactSheet
 from napari_tomodrgn.widgets.following import Follower
 from napari_tomodrgn.widgets.label_list import CLASSES, LabelList

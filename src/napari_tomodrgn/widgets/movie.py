@@ -19,9 +19,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_tomodrgn.figures.movie import FASTEST, Picture, check_movie, find_ffmpeg, write_movie
 from napari_tomodrgn.viewer.camera import show_stop, stop_of
 from napari_tomodrgn.viewer.morph_movie import MorphMovie
-from napari_tomodrgn.viewer.movie import FASTEST, Picture, check_movie, find_ffmpeg, write_movie
 from napari_tomodrgn.viewer.notifications import show_error
 from napari_tomodrgn.viewer.scene import Scene
 from napari_tomodrgn.viewer.session import Session

@@ -8,7 +8,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, QTimer
 
-from napari_tomodrgn.viewer.movie import Picture, write_movie
+from napari_tomodrgn.figures.movie import Picture, write_movie
 from napari_tomodrgn.widgets.work import Work
 
 PAUSE_MS = 10  # between pictures, in which the window is free

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_tomodrgn.analysis.selection_maps import SelectionMaps, write_selection_maps
 from napari_tomodrgn.figures.selection_maps import write_maps_figure
+from napari_tomodrgn.figures.shaded import BACKGROUND
 from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.viewer.curves import Curves
 from napari_tomodrgn.viewer.evidence_curves import fsc_curves
@@ -27,7 +28,6 @@ from napari_tomodrgn.viewer.evidence_panel import EvidencePanel
 from napari_tomodrgn.viewer.notifications import show_error
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.tilt_sheet import slices
-from napari_tomodrgn.viewer.volume_picture import BACKGROUND
 from napari_tomodrgn.widgets.contact_sheet import TEXT
 from napari_tomodrgn.widgets.following import Follower
 from napari_tomodrgn.widgets.plot import Plot

@@ -7,8 +7,8 @@ from qtpy.QtGui import QColor, QPainter, QPixmap
 from qtpy.QtWidgets import QAbstractScrollArea, QWidget
 
 from napari_tomodrgn.analysis.particle_evidence import PARTS
+from napari_tomodrgn.figures.shaded import BACKGROUND
 from napari_tomodrgn.viewer.tilt_sheet import TiltSheet
-from napari_tomodrgn.viewer.volume_picture import BACKGROUND
 from napari_tomodrgn.widgets.contact_sheet import CURRENT, FAINT, TEXT
 from napari_tomodrgn.widgets.volume_view import image_of
 

@@ -9,9 +9,9 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_tomodrgn.analysis.validation.maps import FloatMap
 from napari_tomodrgn.analysis.validation.stored import StoredValidation
-from napari_tomodrgn.figures.shaded import Picture
+from napari_tomodrgn.figures.shaded import BACKGROUND, Picture
 from napari_tomodrgn.viewer.tilt_sheet import slices
-from napari_tomodrgn.viewer.volume_picture import BACKGROUND, LESS, MORE
+from napari_tomodrgn.viewer.volume_picture import LESS, MORE
 from napari_tomodrgn.widgets.contact_sheet import FAINT, TEXT
 from napari_tomodrgn.widgets.volume_view import image_of
 

@@ -7,16 +7,9 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QColor, QImage, QPainter, QPixmap
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-from napari_tomodrgn.figures.shaded import Colour, Matrix, Picture
+from napari_tomodrgn.figures.shaded import BACKGROUND, FRONT, PLAIN, Colour, Matrix, Picture
 from napari_tomodrgn.viewer.treatment import Volume
-from napari_tomodrgn.viewer.volume_picture import (
-    BACKGROUND,
-    FRONT,
-    NO_PARTICLE,
-    Shown,
-    beside_slices,
-    surface_picture,
-)
+from napari_tomodrgn.viewer.volume_picture import Shown, beside_slices, surface_picture
 from napari_tomodrgn.widgets.turning import Turning
 
 LARGEST_PX, TURNING_PX = 256, 128  # of the surface's picture before it is stretched, and while it is turned
@@ -42,7 +35,7 @@ class VolumeView(QWidget):
         self.turn: Matrix = FRONT
         self.slices = False
         self.shown: Shown | None = None
-        self.colour: Colour = NO_PARTICLE
+        self.colour: Colour = PLAIN
         self._clean: Shown | None = None  # without dust
         self._pixmap: QPixmap | None = None
         self._turning = Turning()
@@ -57,7 +50,7 @@ class VolumeView(QWidget):
         """What is written below it."""
         return "" if self.shown is None else self.shown.caption
 
-    def show_volume(self, shown: Shown | None, colour: Colour = NO_PARTICLE) -> None:
+    def show_volume(self, shown: Shown | None, colour: Colour = PLAIN) -> None:
         """Show a volume in a colour; ``None`` shows nothing."""
         self.shown, self.colour = shown, colour
         self._clean = None if shown is None else shown.clean()

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from napari_tomodrgn.errors import InputError, RunError
-from napari_tomodrgn.viewer.movie import check_movie, encoder_of, gif_durations, write_movie
+from napari_tomodrgn.figures.movie import check_movie, encoder_of, gif_durations, write_movie
 
 
 def pictures(count: int, height: int, width: int) -> list[np.ndarray]:
