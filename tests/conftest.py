@@ -11,6 +11,8 @@ import pytest
 if TYPE_CHECKING:
     from napari_tomodrgn.runs.run import Run
 
+    from .planted_run import PlantedRun
+
 # The workers share the cores: more threads than cores wait for each other in OpenMP's spin locks.
 os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 # What a person chose in napari's Preferences is no part of the tests.
@@ -107,6 +109,14 @@ def analysed_run(tmp_path_factory: pytest.TempPathFactory) -> "Run":
     run = train(options)
     analyze(AnalyzeOptions(run=run.path, clusters=3, umap=False, figures=False, box=16))
     return Run.open(run.path)
+
+
+@pytest.fixture(scope="session")
+def planted_run(tmp_path_factory: pytest.TempPathFactory) -> "PlantedRun":
+    """A run in whose three tomograms chains are planted, with a result of ``neighbors``; tests read it or copy it."""
+    from .planted_run import plant_run
+
+    return plant_run(tmp_path_factory.mktemp("planted") / "run")
 
 
 def _skipped_without_gpu_excuse(config: pytest.Config) -> list[str]:

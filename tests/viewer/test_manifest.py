@@ -15,6 +15,7 @@ WIDGETS = (
     "inspect",
     "movie",
     "analyse",
+    "spatial_context",
     "compare",
     "validate",
     "train",

@@ -45,6 +45,10 @@ def test_particles_stand_where_the_star_says_in_their_colours(scene: Scene) -> N
     assert points.metadata["experiment_id"] == session.tomogram
 
 
+def test_without_a_tomogram_particles_are_seen_in_the_slices_that_they_reach_into(scene: Scene) -> None:
+    assert min(scene.viewer.dims.thickness) >= scene.diameter
+
+
 def test_another_tomogram_replaces_the_data_of_the_same_layer(scene: Scene) -> None:
     layers = list(scene.viewer.layers)
     first = scene.rows.copy()

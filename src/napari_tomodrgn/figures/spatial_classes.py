@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from napari_tomodrgn.analysis.spatial.enrichment import log2_ratio
+from napari_tomodrgn.analysis.spatial.enrichment import log2_ratio, stars
 from napari_tomodrgn.analysis.spatial.neighbors import Neighbourhood
 from napari_tomodrgn.figures.style import GREY, INK, OKABE_ITO, SEQUENTIAL, empty, new_figure
 
@@ -16,7 +16,6 @@ UNTESTED = "#F0F0F0"
 _MOST_WORDS = 8  # classes a side, up to which every cell holds its interval
 _MOST_NUMBERS = 14
 _MOST_EFFECTS = 12  # pairs of classes whose tomograms are shown
-_STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 
 
 def enrichment_figure(found: Neighbourhood) -> Figure:
@@ -91,8 +90,8 @@ def effects_figure(found: Neighbourhood) -> Figure:
             axes.plot(effect_of_all, place, "D", color=INK, markersize=4.5)
         else:
             axes.text(0.02, place, "none", va="center", fontsize=8, transform=axes.get_yaxis_transform())
-        stars = next((stars for level, stars in _STARS if own.p_adjusted[row, column] <= level), "")
-        names.append(f"{labelling.names[row]} → {labelling.names[column]} {stars}".rstrip())
+        marks = stars(float(own.p_adjusted[row, column]))
+        names.append(f"{labelling.names[row]} → {labelling.names[column]} {marks}".rstrip())
     axes.axvline(0, color=GREY, linewidth=0.8)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.4, -0.6)
@@ -112,16 +111,16 @@ def _side(classes: int) -> float:
 
 def _cell(value: float, ends: tuple[float, float], p: float, classes: int) -> str:
     """Return what is written into a cell: stars, and where there is room the value, and its interval."""
-    stars = next((stars for level, stars in _STARS if p <= level), "")
+    marks = stars(p)
     if classes > _MOST_NUMBERS:
-        return stars
+        return marks
     if not np.isfinite(value):
-        return f"none{stars}" if value == -np.inf else ""
+        return f"none{marks}" if value == -np.inf else ""
     words = _signed(value, 2)
     if classes > _MOST_WORDS:
-        return f"{words}\n{stars}" if stars else words
+        return f"{words}\n{marks}" if marks else words
     between = f"\n{_signed(ends[0], 1)} to {_signed(ends[1], 1)}" if np.isfinite(ends).all() else ""
-    return f"{words}{stars}{between}"
+    return f"{words}{marks}{between}"
 
 
 def _signed(value: float, digits: int) -> str:

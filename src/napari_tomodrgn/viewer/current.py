@@ -5,9 +5,11 @@ from weakref import WeakKeyDictionary
 
 from napari_tomodrgn.viewer.array_cache import ArrayCache, cache_folder
 from napari_tomodrgn.viewer.command_panel import CommandPanel
+from napari_tomodrgn.viewer.neighbour_links import NeighbourLinks
 from napari_tomodrgn.viewer.preferences import preferences
 from napari_tomodrgn.viewer.scene import Scene
 from napari_tomodrgn.viewer.session import Session
+from napari_tomodrgn.viewer.spatial_context import SpatialContext
 from napari_tomodrgn.viewer.training_panel import TrainingPanel
 from napari_tomodrgn.viewer.validation_panel import ValidationPanel
 from napari_tomodrgn.viewer.volume_panel import VolumePanel
@@ -21,6 +23,7 @@ _PANELS: "WeakKeyDictionary[napari.Viewer, VolumePanel]" = WeakKeyDictionary()
 _TRAININGS: "WeakKeyDictionary[napari.Viewer, TrainingPanel]" = WeakKeyDictionary()
 _COMMANDS: "WeakKeyDictionary[napari.Viewer, CommandPanel]" = WeakKeyDictionary()
 _VALIDATIONS: "WeakKeyDictionary[napari.Viewer, ValidationPanel]" = WeakKeyDictionary()
+_LINKS: "WeakKeyDictionary[napari.Viewer, NeighbourLinks]" = WeakKeyDictionary()
 
 
 def _behind(viewer: Any) -> Any:
@@ -74,6 +77,14 @@ def validation_of(viewer: "napari.Viewer") -> ValidationPanel:
     if viewer not in _VALIDATIONS:
         _VALIDATIONS[viewer] = ValidationPanel(session_of(viewer))
     return _VALIDATIONS[viewer]
+
+
+def links_of(viewer: "napari.Viewer") -> NeighbourLinks:
+    """Return what a viewer knows of neighbours, and shows of them; it stays when their widget is closed."""
+    viewer = _behind(viewer)
+    if viewer not in _LINKS:
+        _LINKS[viewer] = NeighbourLinks(scene_of(viewer), SpatialContext(session_of(viewer)))
+    return _LINKS[viewer]
 
 
 def scene_in_use() -> Scene | None:

@@ -21,15 +21,20 @@ class ShownSlice:
         self.step: float | None = None
         self.thickness = 0.0
         viewer.dims.events.range.connect(self._keep)
+        viewer.dims.events.ndim.connect(self._thicken)  # an axis that is new, with the first layer, has no thickness
 
     def take(self, step: float | None, thickness: float) -> None:
         """Go by other steps, and show what lies within another thickness about a slice."""
         self.step = step
         self._keep()
-        viewer = self._viewer()
-        if viewer is not None and thickness != self.thickness:
+        if thickness != self.thickness:
             self.thickness = thickness
-            viewer.dims.thickness = (thickness,) * viewer.dims.ndim
+            self._thicken()
+
+    def _thicken(self, _: Any = None) -> None:
+        viewer = self._viewer()
+        if viewer is not None and self.thickness:
+            viewer.dims.thickness = (self.thickness,) * viewer.dims.ndim
 
     def _keep(self, _: Any = None) -> None:
         viewer = self._viewer()

@@ -1,9 +1,18 @@
 """The widgets as napari docks them: each is given a viewer, and finds its session."""
 
 from typing import Any
+from weakref import ref
 
 from napari_tomodrgn.viewer.all_volumes import AllVolumes
-from napari_tomodrgn.viewer.current import commands_of, panel_of, scene_of, session_of, training_of, validation_of
+from napari_tomodrgn.viewer.current import (
+    commands_of,
+    links_of,
+    panel_of,
+    scene_of,
+    session_of,
+    training_of,
+    validation_of,
+)
 from napari_tomodrgn.viewer.regions import Regions
 from napari_tomodrgn.viewer.review import Review
 from napari_tomodrgn.widgets.analyse import Analyse
@@ -16,10 +25,12 @@ from napari_tomodrgn.widgets.latent_space import LatentSpace
 from napari_tomodrgn.widgets.movie import Movie
 from napari_tomodrgn.widgets.particle_table import ParticleTable
 from napari_tomodrgn.widgets.review import ReviewWidget
+from napari_tomodrgn.widgets.spatial_context import COMMAND, ContextWidget
 from napari_tomodrgn.widgets.tomogram import Tomogram
 from napari_tomodrgn.widgets.train import Train
 from napari_tomodrgn.widgets.validate import Validate
 from napari_tomodrgn.widgets.volumes import Volumes
+from napari_tomodrgn.widgets.workspace import open_dock
 
 
 class DatasetDock(Dataset):
@@ -122,6 +133,23 @@ class AnalyseDock(Analyse):
     def __init__(self, napari_viewer: Any) -> None:
         scene_of(napari_viewer)
         super().__init__(commands_of(napari_viewer))
+
+
+class ContextDock(ContextWidget):
+    """What was found of neighbours, in a viewer."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        scene_of(napari_viewer)
+        super().__init__(links_of(napari_viewer))
+        self._viewer = ref(getattr(napari_viewer, "__wrapped__", napari_viewer))
+        self.asked.connect(self._open_analyse)
+
+    def _open_analyse(self) -> None:
+        """Set the command up in Analyse, and bring that to the front."""
+        viewer = self._viewer()
+        if viewer is not None:
+            commands_of(viewer).choose(COMMAND)
+            open_dock(viewer, "Analyse")
 
 
 class ValidateDock(Validate):

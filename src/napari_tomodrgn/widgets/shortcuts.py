@@ -61,6 +61,12 @@ SHORTCUTS: dict[str, tuple[tuple[str, str], ...]] = {
         ("rest on an option", "what it means, and what it is on the command line"),
         ("double click a picture", "open it in the program for pictures"),
     ),
+    "Spatial context": (
+        ("click a line in the tomogram", "select the particles of its chain; Shift adds, Ctrl takes away"),
+        ("double click a row", "look at the first of a chain in its tomogram"),
+        ("drag an end of the shaded distances", "move it"),
+        ("click a cell", "select particles of its class that have one of the other beside them"),
+    ),
     "Everywhere": (("?", "this page"),),
 }
 

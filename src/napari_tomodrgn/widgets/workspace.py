@@ -13,8 +13,17 @@ from napari_tomodrgn.widgets.shortcuts import ShowShortcuts
 PLUGIN = "napari-tomodrgn"
 RIGHT, BOTTOM = Qt.DockWidgetArea.RightDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
 ABOVE = ("Volumes", "Dataset", "Tomogram", "Class gallery", "Curate", "Review", "Train")
-MIDDLE = ("Latent space", "Inspect", "Compare", "Validate", "Analyse", "Movie")  # fewer tabs in a row are read in full
+MIDDLE = (
+    "Latent space",
+    "Inspect",
+    "Compare",
+    "Validate",
+    "Analyse",
+    "Spatial context",
+    "Movie",
+)  # fewer tabs in a row are read in full
 BELOW = ("Particles",)
+SHORT = {"Spatial context": "Context"}  # names that are too long for a tab
 SIDE_PX, BOTTOM_PX = 460, 200
 SETTLED_MS = 50  # until the docks have their places, and the canvas its size
 
@@ -33,7 +42,9 @@ def open_workspace(viewer: Any = None) -> dict[str, Any]:
         if f"{name} ({PLUGIN})" in there:  # to add it once more would take it out of its tabs
             continue
         if isinstance(window, QMainWindow) and isinstance(dock, QDockWidget):
-            dock.setWindowTitle(name)  # without the plugin's name, which would leave tabs no room for it
+            dock.setWindowTitle(
+                SHORT.get(name, name)
+            )  # without the plugin's name, which would leave tabs no room for it
             window.addDockWidget(BOTTOM if name in BELOW else RIGHT, dock)
     if there.issuperset(f"{name} ({PLUGIN})" for name in docks):
         return widgets  # as a person has arranged them
@@ -50,6 +61,14 @@ def open_workspace(viewer: Any = None) -> dict[str, Any]:
         window.resizeDocks([docks["Particles"]], [BOTTOM_PX], Qt.Orientation.Vertical)
         QTimer.singleShot(SETTLED_MS, window, partial(_look_at_all, ref(getattr(viewer, "__wrapped__", viewer))))
     return widgets
+
+
+def open_dock(viewer: Any, name: str) -> Any:
+    """Bring a widget of the plugin to the front of a viewer's window, opened where it is not, and return it."""
+    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, name)
+    dock.show()
+    dock.raise_()
+    return widget
 
 
 def _look_at_all(viewer: "ReferenceType[Any]") -> None:

@@ -17,6 +17,7 @@ from napari_tomodrgn.progress import track
 
 Result = TypeVar("Result")
 FEWEST = 1.0  # pairs to expect, for a pair of classes to be tested
+_STARS = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,11 @@ class Enrichment:
     def tested(self) -> npt.NDArray[np.bool_]:
         """(K, K) which pairs of classes are common enough to be tested."""
         return np.isfinite(self.p_adjusted)
+
+
+def stars(p_adjusted: float) -> str:
+    """Return the stars of a family-wise p: three up to 0.001, two up to 0.01, one up to 0.05, else none."""
+    return next((given for level, given in _STARS if p_adjusted <= level), "")
 
 
 def log2_ratio(observed: npt.ArrayLike, expected: npt.ArrayLike) -> Floats:

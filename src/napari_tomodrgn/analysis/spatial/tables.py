@@ -17,7 +17,7 @@ from napari_tomodrgn.analysis.spatial.neighbors import Neighbourhood
 from napari_tomodrgn.analysis.spatial.options import interval
 from napari_tomodrgn.files import atomic_open
 
-DOCUMENT, PARTICLES = "neighbours.json", "neighbours.csv"
+DOCUMENT, PARTICLES, LINKS, CHAINS = "neighbours.json", "neighbours.csv", "links.csv", "chains.csv"
 FILES = (DOCUMENT, "*.csv", "*.png", "*.pdf")
 
 _MOST_ROWS = 10**6  # of the table of neighbours written at a time
@@ -28,7 +28,7 @@ def write_tables(found: Neighbourhood, folder: Path) -> None:
     with atomic_open(folder / DOCUMENT) as stream:
         json.dump(_finite(as_document(found)), stream, indent=1, allow_nan=False)
     _write(folder / PARTICLES, particle_table(found))
-    _write_links(folder / "links.csv", found)
+    _write_links(folder / LINKS, found)
     for name, table in _tables(found).items():
         _write(folder / f"{name}.csv", table)
 
