@@ -15,6 +15,7 @@ WIDGETS = (
     "inspect",
     "movie",
     "analyse",
+    "findings",
     "compare",
     "validate",
     "train",

@@ -3,8 +3,10 @@
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from napari_tomodrgn.viewer.alarms_panel import AlarmsPanel
 from napari_tomodrgn.viewer.array_cache import ArrayCache, cache_folder
 from napari_tomodrgn.viewer.command_panel import CommandPanel
+from napari_tomodrgn.viewer.occupancy_panel import OccupancyPanel
 from napari_tomodrgn.viewer.preferences import preferences
 from napari_tomodrgn.viewer.scene import Scene
 from napari_tomodrgn.viewer.session import Session
@@ -21,6 +23,8 @@ _PANELS: "WeakKeyDictionary[napari.Viewer, VolumePanel]" = WeakKeyDictionary()
 _TRAININGS: "WeakKeyDictionary[napari.Viewer, TrainingPanel]" = WeakKeyDictionary()
 _COMMANDS: "WeakKeyDictionary[napari.Viewer, CommandPanel]" = WeakKeyDictionary()
 _VALIDATIONS: "WeakKeyDictionary[napari.Viewer, ValidationPanel]" = WeakKeyDictionary()
+_OCCUPANCIES: "WeakKeyDictionary[napari.Viewer, OccupancyPanel]" = WeakKeyDictionary()
+_ALARMS: "WeakKeyDictionary[napari.Viewer, AlarmsPanel]" = WeakKeyDictionary()
 
 
 def _behind(viewer: Any) -> Any:
@@ -74,6 +78,22 @@ def validation_of(viewer: "napari.Viewer") -> ValidationPanel:
     if viewer not in _VALIDATIONS:
         _VALIDATIONS[viewer] = ValidationPanel(session_of(viewer))
     return _VALIDATIONS[viewer]
+
+
+def occupancies_of(viewer: "napari.Viewer") -> OccupancyPanel:
+    """Return what a viewer knows of occupancies; thresholds stay when their widget is closed."""
+    viewer = _behind(viewer)
+    if viewer not in _OCCUPANCIES:
+        _OCCUPANCIES[viewer] = OccupancyPanel(session_of(viewer))
+    return _OCCUPANCIES[viewer]
+
+
+def alarms_of(viewer: "napari.Viewer") -> AlarmsPanel:
+    """Return what a viewer knows of what latents follow; it stays when its widget is closed."""
+    viewer = _behind(viewer)
+    if viewer not in _ALARMS:
+        _ALARMS[viewer] = AlarmsPanel(session_of(viewer), panel_of(viewer))
+    return _ALARMS[viewer]
 
 
 def scene_in_use() -> Scene | None:

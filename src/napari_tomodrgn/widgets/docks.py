@@ -3,7 +3,16 @@
 from typing import Any
 
 from napari_tomodrgn.viewer.all_volumes import AllVolumes
-from napari_tomodrgn.viewer.current import commands_of, panel_of, scene_of, session_of, training_of, validation_of
+from napari_tomodrgn.viewer.current import (
+    alarms_of,
+    commands_of,
+    occupancies_of,
+    panel_of,
+    scene_of,
+    session_of,
+    training_of,
+    validation_of,
+)
 from napari_tomodrgn.viewer.regions import Regions
 from napari_tomodrgn.viewer.review import Review
 from napari_tomodrgn.widgets.analyse import Analyse
@@ -11,6 +20,7 @@ from napari_tomodrgn.widgets.compare import Compare
 from napari_tomodrgn.widgets.curate import Curate
 from napari_tomodrgn.widgets.dataset import Dataset
 from napari_tomodrgn.widgets.evidence import Inspect
+from napari_tomodrgn.widgets.findings import Findings
 from napari_tomodrgn.widgets.gallery import Gallery
 from napari_tomodrgn.widgets.latent_space import LatentSpace
 from napari_tomodrgn.widgets.movie import Movie
@@ -122,6 +132,14 @@ class AnalyseDock(Analyse):
     def __init__(self, napari_viewer: Any) -> None:
         scene_of(napari_viewer)
         super().__init__(commands_of(napari_viewer))
+
+
+class FindingsDock(Findings):
+    """Occupancies and alarms of the open run, in a viewer."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        scene_of(napari_viewer)
+        super().__init__(occupancies_of(napari_viewer), alarms_of(napari_viewer))
 
 
 class ValidateDock(Validate):

@@ -43,6 +43,7 @@ class VolumeView(QWidget):
         self.slices = False
         self.shown: Shown | None = None
         self.colour: Colour = NO_PARTICLE
+        self.empty_message = "Click a particle to see its volume"
         self._clean: Shown | None = None  # without dust
         self._pixmap: QPixmap | None = None
         self._turning = Turning()
@@ -111,7 +112,7 @@ class VolumeView(QWidget):
             painter.drawText(
                 self.rect(),
                 Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap,
-                "Click a particle to see its volume",
+                self.empty_message,
             )
         painter.end()
 

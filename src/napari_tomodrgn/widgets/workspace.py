@@ -12,7 +12,7 @@ from napari_tomodrgn.widgets.shortcuts import ShowShortcuts
 
 PLUGIN = "napari-tomodrgn"
 RIGHT, BOTTOM = Qt.DockWidgetArea.RightDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
-ABOVE = ("Volumes", "Dataset", "Tomogram", "Class gallery", "Curate", "Review", "Train")
+ABOVE = ("Volumes", "Dataset", "Tomogram", "Class gallery", "Curate", "Review", "Findings", "Train")
 MIDDLE = ("Latent space", "Inspect", "Compare", "Validate", "Analyse", "Movie")  # fewer tabs in a row are read in full
 BELOW = ("Particles",)
 SIDE_PX, BOTTOM_PX = 460, 200
