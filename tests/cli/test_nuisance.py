@@ -111,6 +111,26 @@ def test_what_was_found_is_replaced_only_when_told(cli: Cli, leaking: Run) -> No
     assert cli("nuisance", leaking.path, "--volumes", "--overwrite").code == 0
 
 
+def test_volumes_of_an_alarm_that_is_no_more_are_removed(cli: Cli, leaking: Run) -> None:
+    """Those of others are made anew; a folder in which somebody keeps something stays."""
+    assert cli("nuisance", leaking.path, "--no-figures", "--volumes").code == 0
+    volumes = leaking.path / "volumes" / "epoch-0001"
+    assert (volumes / "nuisance-defocus").is_dir()
+    shutil.copytree(volumes / "nuisance-defocus", volumes / "nuisance-tomogram", dirs_exist_ok=True)
+    shutil.copytree(volumes / "nuisance-defocus", volumes / "nuisance-last-dose")
+    (volumes / "nuisance-last-dose" / "notes.txt").write_text("mine")
+    shutil.copytree(volumes / "nuisance-defocus", volumes / "nuisance-of-mine")
+    latents = leaking.latents()
+    noise = np.random.default_rng(1).normal(size=latents.z_mean.shape).astype(np.float32)
+    save(leaking, replace(latents, z_mean=noise))
+
+    outcome = cli("nuisance", leaking.path, "--no-figures", "--overwrite", "--json")
+
+    assert outcome.code == 0, outcome.stderr
+    assert json.loads(outcome.stdout)["alarms"] == []
+    assert sorted(each.name for each in volumes.iterdir()) == ["nuisance-last-dose", "nuisance-of-mine"]
+
+
 def test_what_can_not_be_asked_is_said_in_one_sentence(cli: Cli, trained: Run, leaking: Run, tmp_path: Path) -> None:
     check(cli("nuisance", tmp_path), 2, (str(tmp_path), "is not a run"))
     check(cli("nuisance", trained.path, "--epoch", 7), 2, ("no latents of epoch 7",))

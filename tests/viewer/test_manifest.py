@@ -16,6 +16,7 @@ WIDGETS = (
     "movie",
     "analyse",
     "spatial_context",
+    "findings",
     "compare",
     "validate",
     "train",

@@ -3,9 +3,11 @@
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from napari_tomodrgn.viewer.alarms_panel import AlarmsPanel
 from napari_tomodrgn.viewer.array_cache import ArrayCache, cache_folder
 from napari_tomodrgn.viewer.command_panel import CommandPanel
 from napari_tomodrgn.viewer.neighbour_links import NeighbourLinks
+from napari_tomodrgn.viewer.occupancy_panel import OccupancyPanel
 from napari_tomodrgn.viewer.preferences import preferences
 from napari_tomodrgn.viewer.scene import Scene
 from napari_tomodrgn.viewer.session import Session
@@ -24,6 +26,8 @@ _TRAININGS: "WeakKeyDictionary[napari.Viewer, TrainingPanel]" = WeakKeyDictionar
 _COMMANDS: "WeakKeyDictionary[napari.Viewer, CommandPanel]" = WeakKeyDictionary()
 _VALIDATIONS: "WeakKeyDictionary[napari.Viewer, ValidationPanel]" = WeakKeyDictionary()
 _LINKS: "WeakKeyDictionary[napari.Viewer, NeighbourLinks]" = WeakKeyDictionary()
+_OCCUPANCIES: "WeakKeyDictionary[napari.Viewer, OccupancyPanel]" = WeakKeyDictionary()
+_ALARMS: "WeakKeyDictionary[napari.Viewer, AlarmsPanel]" = WeakKeyDictionary()
 
 
 def _behind(viewer: Any) -> Any:
@@ -85,6 +89,22 @@ def links_of(viewer: "napari.Viewer") -> NeighbourLinks:
     if viewer not in _LINKS:
         _LINKS[viewer] = NeighbourLinks(scene_of(viewer), SpatialContext(session_of(viewer)))
     return _LINKS[viewer]
+
+
+def occupancies_of(viewer: "napari.Viewer") -> OccupancyPanel:
+    """Return what a viewer knows of occupancies; thresholds stay when their widget is closed."""
+    viewer = _behind(viewer)
+    if viewer not in _OCCUPANCIES:
+        _OCCUPANCIES[viewer] = OccupancyPanel(session_of(viewer))
+    return _OCCUPANCIES[viewer]
+
+
+def alarms_of(viewer: "napari.Viewer") -> AlarmsPanel:
+    """Return what a viewer knows of what latents follow; it stays when its widget is closed."""
+    viewer = _behind(viewer)
+    if viewer not in _ALARMS:
+        _ALARMS[viewer] = AlarmsPanel(session_of(viewer), panel_of(viewer))
+    return _ALARMS[viewer]
 
 
 def scene_in_use() -> Scene | None:

@@ -220,10 +220,19 @@ class VolumePanel:
         InputError
             Where one of them was not kept yet.
         """
-        if len(self.pins) < 2:
-            raise InputError("difference: needs two volumes; look at one and pin it as A, then another and pin it as B")
+        self._need_pins()
         self._difference, self._moving = True, False
         self.changed.emit()
+
+    def pin_pair(self, one: tuple[Latent, str], other: tuple[Latent, str]) -> None:
+        """Keep two latents as A and B, and what they are called, without looking at them."""
+        self.pins = {"A": one, "B": other}
+        self._pinned = {}
+        self.changed.emit()
+
+    def _need_pins(self) -> None:
+        if len(self.pins) < 2:
+            raise InputError("difference: needs two volumes; look at one and pin it as A, then another and pin it as B")
 
     # how they are shown
 
@@ -294,10 +303,27 @@ class VolumePanel:
         if not self._difference:
             assert self._latent is not None
             return shown_of(source, self._latent, self.look(source), self._caption)
+        return self._difference_of(source)
+
+    def _difference_of(self, source: VolumeSource) -> Shown:
         (one, first), (other, second) = self.pins["A"], self.pins["B"]
         volume = self.treatment.applied(source.volume(other) - source.volume(one), source.pixel_size)
         density = self.level * float(volume.std())
         return Shown(volume, density, source.pixel_size, f"B − A: {second} less {first}", self.dust, difference=True)
+
+    def compared(self) -> tuple[Shown, Shown, Shown]:
+        """Return A, B and B less A, as they are looked at.
+
+        Raises
+        ------
+        InputError
+            Where one of them was not kept, or the run's checkpoint can't be read.
+        """
+        self._need_pins()
+        source = self.source()
+        look = self.look(source)
+        one, other = (shown_of(source, latent, look, said) for latent, said in (self.pins["A"], self.pins["B"]))
+        return one, other, self._difference_of(source)
 
     def save(self, path: Path, *, overwrite: bool = False) -> None:
         """Write what is looked at as MRC, with its pixel size and its place, see :meth:`centre`.

@@ -5,8 +5,10 @@ from weakref import ref
 
 from napari_tomodrgn.viewer.all_volumes import AllVolumes
 from napari_tomodrgn.viewer.current import (
+    alarms_of,
     commands_of,
     links_of,
+    occupancies_of,
     panel_of,
     scene_of,
     session_of,
@@ -20,6 +22,7 @@ from napari_tomodrgn.widgets.compare import Compare
 from napari_tomodrgn.widgets.curate import Curate
 from napari_tomodrgn.widgets.dataset import Dataset
 from napari_tomodrgn.widgets.evidence import Inspect
+from napari_tomodrgn.widgets.findings import Findings
 from napari_tomodrgn.widgets.gallery import Gallery
 from napari_tomodrgn.widgets.latent_space import LatentSpace
 from napari_tomodrgn.widgets.movie import Movie
@@ -150,6 +153,14 @@ class ContextDock(ContextWidget):
         if viewer is not None:
             commands_of(viewer).choose(COMMAND)
             open_dock(viewer, "Analyse")
+
+
+class FindingsDock(Findings):
+    """Occupancies and alarms of the open run, in a viewer."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        scene_of(napari_viewer)
+        super().__init__(occupancies_of(napari_viewer), alarms_of(napari_viewer))
 
 
 class ValidateDock(Validate):

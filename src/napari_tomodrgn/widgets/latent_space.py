@@ -60,6 +60,7 @@ class LatentSpace(QWidget):
         super().__init__(parent)
         self.session = session
         self._shown: object = None  # the particle set whose points are shown
+        self._axis: npt.NDArray[np.int64] | None = None  # rows along a way that was not drawn here
         self._sized = -1
         self._make_controls()
         self._arrange()
@@ -176,6 +177,7 @@ class LatentSpace(QWidget):
             (session.colouring_changed, self._show_colours),
             (session.selection_changed, self._show_selected),
             (session.particle_changed, self._show_particle),
+            (session.path_changed, self._take_axis),
             (session.history.changed, self._show_history),
         ):
             self.follower.follow(signal, method)
@@ -185,6 +187,8 @@ class LatentSpace(QWidget):
     def refresh(self) -> None:
         """Show the particles and columns of the session."""
         columns, fresh = self.session.columns, self.session.particle_set is not self._shown
+        if fresh:
+            self._axis = None
         numbers = [name for name, own in columns.items() if isinstance(own, Numbers)]
         x, y = self.x_box.currentText(), self.y_box.currentText()
         if fresh or x not in numbers or y not in numbers:
@@ -205,6 +209,19 @@ class LatentSpace(QWidget):
         self._show_colours()
         self._show_selected()
         self._show_particle()
+        self._show_axis()
+
+    def _take_axis(self) -> None:
+        """Draw a way through particles that another widget chose."""
+        rows = self.session.path
+        self._axis = None if rows is None or np.array_equal(rows, self.scatter.stops) else rows
+        self._show_axis()
+
+    def _show_axis(self) -> None:
+        if self._axis is not None and not self._behind():
+            points = np.stack([self.scatter.cloud.x[self._axis], self.scatter.cloud.y[self._axis]], axis=1)
+            placed = np.isfinite(points).all(axis=1)
+            self.scatter.show_path(points[placed], self._axis[placed])
 
     def _values(self, name: str) -> npt.NDArray[np.float64]:
         column = self.session.columns.get(name)

@@ -165,6 +165,11 @@ class Scatter(QWidget):
         self.update()
         self.path_drawn.emit(self.stops)
 
+    def show_path(self, line: npt.NDArray[np.float64], stops: npt.NDArray[np.int64]) -> None:
+        """Show a path that was chosen elsewhere, through x and y of its corners (k, 2), and the particles along it."""
+        self.line, self.stops = line, stops
+        self.update()
+
     def clear_path(self) -> None:
         """Show no path any more."""
         self.line, self.stops = np.zeros((0, 2)), np.zeros(0, np.int64)

@@ -36,6 +36,7 @@ class VolumeView(QWidget):
         self.slices = False
         self.shown: Shown | None = None
         self.colour: Colour = PLAIN
+        self.empty_message = "Click a particle to see its volume"
         self._clean: Shown | None = None  # without dust
         self._pixmap: QPixmap | None = None
         self._turning = Turning()
@@ -104,7 +105,7 @@ class VolumeView(QWidget):
             painter.drawText(
                 self.rect(),
                 Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap,
-                "Click a particle to see its volume",
+                self.empty_message,
             )
         painter.end()
 

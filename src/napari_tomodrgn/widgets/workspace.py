@@ -12,7 +12,7 @@ from napari_tomodrgn.widgets.shortcuts import ShowShortcuts
 
 PLUGIN = "napari-tomodrgn"
 RIGHT, BOTTOM = Qt.DockWidgetArea.RightDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
-ABOVE = ("Volumes", "Dataset", "Tomogram", "Class gallery", "Curate", "Review", "Train")
+ABOVE = ("Volumes", "Dataset", "Tomogram", "Class gallery", "Curate", "Review", "Findings", "Train")
 MIDDLE = (
     "Latent space",
     "Inspect",

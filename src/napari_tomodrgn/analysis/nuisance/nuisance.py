@@ -3,6 +3,8 @@
 import csv
 import json
 import math
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -204,13 +206,18 @@ def aligned_latents(latents: Latents, particle_set: ParticleSet, run: Run) -> np
     return z
 
 
+def end_rows(along: npt.NDArray[np.floating]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the particles lowest and highest along a direction (N,), in its order."""
+    count = min(max(FEWEST_AT_AN_END, round(END_SHARE * len(along))), len(along) // 2)
+    order = np.argsort(along, kind="stable")
+    return order[:count], order[-count:]
+
+
 def ends_of(
     z: npt.NDArray[np.float32], finding: Finding, quantity: Quantity | None, tomograms: npt.NDArray[np.str_]
 ) -> Ends:
     """Return the mean latents of the particles lowest and highest along a direction, and what the quantity is there."""
-    count = min(max(FEWEST_AT_AN_END, round(END_SHARE * len(z))), len(z) // 2)
-    order = np.argsort(finding.along, kind="stable")
-    rows = (order[:count], order[-count:])
+    rows = end_rows(finding.along)
     said = tuple(_said(own, finding, quantity, tomograms) for own in rows)
     return Ends(np.stack([z[own].mean(axis=0) for own in rows]).astype(np.float32), (said[0], said[1]))
 
@@ -231,6 +238,22 @@ def volume_folder(found: Nuisance, finding: Finding) -> Path:
     """Return where the volumes at both ends of a finding are written."""
     name = f"nuisance-{finding.name.replace(' ', '-')}"
     return found.run.path / "volumes" / f"epoch-{found.epoch:04d}" / name
+
+
+def remove_old_volumes(found: Nuisance, kept: Sequence[Path] = ()) -> None:
+    """Remove the volumes at the ends of directions that an earlier run of the command wrote, but for those ``kept``.
+
+    Folders that hold anything else stay.
+    """
+    for folder in (volume_folder(found, each) for each in found.findings):
+        if folder not in kept and folder.is_dir() and all(_is_of_volumes(each) for each in folder.iterdir()):
+            shutil.rmtree(folder)
+
+
+def _is_of_volumes(path: Path) -> bool:
+    from napari_tomodrgn.reconstruction.volumes import SET_FILES
+
+    return path.is_file() and any(path.match(pattern) for pattern in SET_FILES)
 
 
 def write_end_volumes(found: Nuisance) -> list[Path]:

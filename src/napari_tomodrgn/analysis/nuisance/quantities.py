@@ -42,19 +42,26 @@ def quantities_of(particle_set: ParticleSet) -> list[Quantity]:
     which says where the missing wedge lies. Directions are given as real spherical harmonics, of degree 1 and 2, the
     tilt axis, which has no sign, of degree 2 alone: a linear function of them is any smooth function of the direction.
     """
+    view, axis = directions_of(particle_set)
+    return [
+        *single_numbers(particle_set),
+        Quantity(VIEW, "", np.column_stack([view, quadratic_harmonics(view)])),
+        Quantity(TILT_AXIS, "", quadratic_harmonics(axis)),
+    ]
+
+
+def single_numbers(particle_set: ParticleSet) -> list[Quantity]:
+    """Return the quantities that are one number a particle: defocus, number of tilt images, first and last dose."""
     owner = particle_set.tilt_images["particle"].to_numpy()
     first = particle_set.first_tilt[:-1]
     count = particle_set.tilts_per_particle.astype(np.float64)
     defocus = particle_set.tilt_images[["defocus_u", "defocus_v"]].to_numpy(np.float64).mean(axis=1)
     dose = particle_set.tilt_images["dose"].to_numpy(np.float64)
-    view, axis = directions_of(particle_set)
     return [
         Quantity("defocus", "µm", (np.bincount(owner, defocus) / count / 1e4)[:, None]),
         Quantity("tilt count", "images", count[:, None]),
         Quantity("first dose", "e/Å²", np.minimum.reduceat(dose, first)[:, None]),
         Quantity("last dose", "e/Å²", np.maximum.reduceat(dose, first)[:, None]),
-        Quantity(VIEW, "", np.column_stack([view, quadratic_harmonics(view)])),
-        Quantity(TILT_AXIS, "", quadratic_harmonics(axis)),
     ]
 
 

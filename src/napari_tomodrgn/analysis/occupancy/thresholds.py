@@ -10,6 +10,9 @@ from napari_tomodrgn.analysis.occupancy.result import Occupancy
 from napari_tomodrgn.errors import InputError
 
 MOST = 6
+BINS = 256  # of the distribution that a valley is looked for in
+HILL = 0.05  # of the highest hill: what rises less above its surroundings is none
+_SIDES = 3  # of the distribution's spread that it is smoothed by, left free on either side
 
 
 @dataclass(frozen=True)
@@ -91,3 +94,30 @@ def threshold_labels(occupancy: Occupancy, thresholds: Sequence[Threshold]) -> L
         for code in range(1 << len(columns))
     )
     return Labels((reached @ powers).astype(np.int64), names)
+
+
+def valley(values: npt.ArrayLike) -> float | None:
+    """Return the lowest place between the two largest hills of a distribution (n,), ``None`` where it has one.
+
+    The distribution is a histogram, smoothed by a Gaussian as wide as Silverman's rule of thumb says (1986, eq. 3.31).
+    """
+    from scipy.ndimage import gaussian_filter1d
+    from scipy.signal import find_peaks
+
+    values = np.asarray(values, dtype=np.float64)
+    if len(values) < 2:
+        return None
+    quarters = np.percentile(values, (25, 75))
+    spread = min(float(values.std()), float(quarters[1] - quarters[0]) / 1.34)
+    width = 0.9 * spread * len(values) ** -0.2
+    low, high = float(values.min()) - _SIDES * width, float(values.max()) + _SIDES * width
+    if not width > 1e-9 * max(abs(low), abs(high)):  # most are one number
+        return None
+    counts, edges = np.histogram(values, BINS, (low, high))
+    density = gaussian_filter1d(counts.astype(np.float64), width / (edges[1] - edges[0]), mode="constant")
+    hills, found = find_peaks(density, prominence=HILL * density.max())
+    if len(hills) < 2:
+        return None
+    first, last = np.sort(hills[np.argsort(-found["prominences"], kind="stable")[:2]])
+    lowest = first + int(density[first : last + 1].argmin())
+    return float((edges[lowest] + edges[lowest + 1]) / 2)

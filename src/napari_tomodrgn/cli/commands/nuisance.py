@@ -11,12 +11,14 @@ if TYPE_CHECKING:
 
 
 def _run(options: NuisanceOptions, as_json: bool) -> None:
-    from napari_tomodrgn.analysis.nuisance.nuisance import nuisance, write_end_volumes
+    from napari_tomodrgn.analysis.nuisance.nuisance import nuisance, remove_old_volumes, write_end_volumes
     from napari_tomodrgn.figures.nuisance import save_nuisance
 
     found = nuisance(options)
     volumes = write_end_volumes(found) if options.volumes else []
     folder = save_nuisance(found)
+    if options.overwrite:
+        remove_old_volumes(found, volumes)
     if as_json:
         show_json({**found.document(), "folder": folder, "volumes": volumes})
         return
