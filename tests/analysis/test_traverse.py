@@ -116,7 +116,7 @@ def test_volumes_are_those_of_the_volumes_command(run: Run, tmp_path: Path) -> N
         ({"component": 4}, "--component 4: 24 latents of 3 dimensions have 3 principal components"),
         (
             {"method": "graph", "through": ("TS_01/none", "TS_01/1")},
-            "particle none of tomogram TS_01 is not in the run",
+            "particle none of tomogram TS_01, which is not in the run",
         ),
         ({"method": "direct", "classes": (0, 1)}, "which classes"),
         ({"order_by": "beauty"}, "column beauty: is not known of these particles; columns of numbers: z, y, x"),
