@@ -42,6 +42,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     The temporary file keeps the suffix of ``path`` (writers choose a format by it) and is removed on any error.
     """
     path = Path(path)
+    made = _missing(path.parent)
     make_folder(path.parent)
     # not the process alone: another machine's may have the same number in the same folder
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{secrets.randbelow(10**6):06d}.part{path.suffix}")
@@ -57,6 +58,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+        _remove_empty(made)
 
 
 @contextmanager
@@ -69,9 +71,27 @@ def atomic_open(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:
-    """Raise unless ``path`` is free or may be overwritten."""
-    if not overwrite and Path(path).exists():
+    """Raise unless ``path`` is free or may be overwritten, and could be written where it belongs."""
+    path = Path(path)
+    if not overwrite and path.exists():
         raise InputError(f"{path}: exists already; choose another name or add --overwrite")
+    there = next((each for each in path.parents if each.exists()), Path())
+    if not there.is_dir():
+        raise InputError(f"{there}: a file stands where a folder is needed; choose another name")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise explain_os_error(PermissionError(errno.EACCES, os.strerror(errno.EACCES)), there)
+
+
+def _missing(folder: Path) -> list[Path]:
+    """Return a folder and its parents that are not there, innermost first."""
+    return [each for each in (folder, *folder.parents) if not each.exists()]
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove the folders that were made for what was not written after all, innermost first."""
+    for each in folders:
+        with suppress(OSError):  # there is something in it
+            each.rmdir()
 
 
 @contextmanager
@@ -87,6 +107,7 @@ def atomic_folder(path: Path, *, overwrite: bool = False, replaces: tuple[str, .
     refuse_existing(path, overwrite)
     if path.exists():
         _refuse_strangers(path, replaces)
+    made = _missing(path.parent)
     make_folder(path.parent)
     try:
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
@@ -108,6 +129,7 @@ def atomic_folder(path: Path, *, overwrite: bool = False, replaces: tuple[str, .
             os.replace(previous, path)
         shutil.rmtree(previous, ignore_errors=True)
         shutil.rmtree(temporary, ignore_errors=True)
+        _remove_empty(made)
 
 
 def _put_back(path: Path) -> None:

@@ -125,7 +125,7 @@ def test_latents_that_are_not_finite_are_refused(copied: Run) -> None:
     arrays["z_mean"][4, 1] = np.nan
     np.savez(path, **arrays)
 
-    with pytest.raises(InputError, match="1 particles have latents that are not finite"):
+    with pytest.raises(InputError, match="1 of its latents are not finite"):
         analyze(AnalyzeOptions(run=copied.path, clusters=2))
 
 

@@ -190,7 +190,7 @@ def test_latents_that_are_no_numbers_are_named(copied: Run) -> None:
     z[3] = np.inf
     Latents(latents.ids, z, latents.z_logvar, latents.split).save(path)
 
-    with pytest.raises(InputError, match="1 particles have latents that are not finite"):
+    with pytest.raises(InputError, match="1 of its latents are not finite"):
         save_ensemble(EnsembleOptions(run=copied.path, epoch=2, clusters=2))
 
 

@@ -67,7 +67,8 @@ def test_labellings_are_listed_by_method_and_number(tmp_path: Path) -> None:
     ("text", "sentence"),
     [
         ("tomogram,label\n1,0\n", "has no column particle (found: tomogram, label)"),
-        ("", "has no column tomogram (found: none)"),
+        ("", "is empty"),
+        ("tomogram,particle,label\n", "labels no particle"),
         ("tomogram,particle,label\n1,2,blue\n", "line 2: label is 'blue'; expected a whole number from 0"),
         ("tomogram,particle,label\n1,2,-1\n", "line 2: label is '-1'; expected a whole number from 0"),
         ("tomogram,particle,label\n1,2,0\n1,2,1\n", "line 3: particle 2 of tomogram 1 occurs twice"),

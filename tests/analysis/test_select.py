@@ -354,7 +354,7 @@ def test_outliers_are_dropped_and_the_rules_apply_again_to_another_epoch(analyse
     ("given", "sentence"),
     [
         ({"between": ["nothing::3"]}, "column nothing: is not known of these particles; columns of numbers: z, y, x"),
-        ({"tomograms": ["TS_9"]}, "column tomogram: has no class 'TS_9'; those there are: 001, 002"),
+        ({"tomograms": ["TS_9"]}, "--tomograms TS_9: there is no such tomogram; there are 001, 002"),
         ({"away_from_faces": 10}, "does not say how large tomogram 001 is"),
     ],
 )

@@ -139,7 +139,7 @@ def test_a_zone_that_is_kept_and_the_same_one_removed_are_the_whole(
         ({"component": 4}, "--component 4: 24 latents of 3 dimensions have 3 principal components"),
         (
             {"method": "graph", "through": ("TS_01/none", "TS_01/1")},
-            "particle none of tomogram TS_01 is not in the run",
+            "particle none of tomogram TS_01, which is not in the run",
         ),
         ({"method": "direct", "classes": (0, 1)}, "which classes"),
         ({"order_by": "beauty"}, "column beauty: is not known of these particles; columns of numbers: z, y, x"),

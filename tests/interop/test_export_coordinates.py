@@ -128,7 +128,7 @@ def test_a_selection_and_tomograms_are_what_is_written(known: KnownRun, tmp_path
     ("name", "asked", "says"),
     [
         ("out.star", {}, ("out.star", "which format", "--format relion")),
-        ("out.csv", {"tomograms": ["7"]}, ("--tomogram 7", "001.tomostar")),
+        ("out.csv", {"tomograms": ["7"]}, ("--tomograms 7", "001.tomostar")),
         ("out.csv", {"labels": Path("no.csv")}, ("no.csv",)),
         ("out.csv", {"selection": Path("no.json")}, ("no.json",)),
     ],

@@ -96,7 +96,7 @@ def test_a_decoder_alone_has_one_volume(star: Path, tmp_path: Path) -> None:
         ({"all": True, "box": 7}, "--box 7"),
         ({"latents": "three.txt"}, r"has shape \(1, 3\); expected \(volumes, 2\)"),
         ({"latents": "absent.txt"}, "is not a table of latents"),
-        ({"particles": "stranger.json"}, "particle 1e5 of tomogram 007 is not in the run"),
+        ({"particles": "stranger.json"}, "particle 1e5 of tomogram 007, which is not in the run"),
     ],
 )
 def test_what_cannot_be_decoded_is_refused_and_nothing_is_written(

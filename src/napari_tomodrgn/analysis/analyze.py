@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from napari_tomodrgn.analysis.clusters import Clusters, Method, cluster
+from napari_tomodrgn.analysis.clusters import Clusters, Method, cluster, refuse_more_classes
 from napari_tomodrgn.analysis.comparison import write_comparison
 from napari_tomodrgn.analysis.embeddings import principal_components, umap_embedding
 from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, write_centres, write_labels
@@ -93,6 +93,11 @@ def analyze(options: AnalyzeOptions) -> Analysis:
     if options.volumes:
         run.checkpoint(epoch)
     check_finite(latents, run.path)
+    refuse_more_classes(latents.z_mean, options.clusters)
+    if options.volumes:
+        from napari_tomodrgn.reconstruction.decode import check_box
+
+        check_box(options.box, int(run.document["data"]["box"]))
     if options.losses and (options.overwrite or not folder.losses.is_file()):
         _measure_losses(run, epoch, options.device)
     clusters = cluster(latents.z_mean, options.clusters, method=options.method, seed=options.seed)
@@ -105,7 +110,8 @@ def analyze(options: AnalyzeOptions) -> Analysis:
             embedding.save(whole.enter_context(atomic_path(folder.embedding)))
         _write(options, folder, latents, clusters, whole)
     volumes = folder.volumes(name) if options.volumes else None
-    log.info("Analysed %d particles of epoch %d in %d classes: %s", len(latents), epoch, options.clusters, folder.path)
+    classes = "one class" if options.clusters == 1 else f"{options.clusters} classes"
+    log.info("Analysed %d particles of epoch %d in %s: %s", len(latents), epoch, classes, folder.path)
     return Analysis(folder, name, embedding, clusters, volumes)
 
 
@@ -153,7 +159,7 @@ def check_finite(latents: Latents, run: Path) -> None:
     if len(bad):
         tomogram, name = latents.ids[int(bad[0])]
         raise InputError(
-            f"{run}: {len(bad)} particles have latents that are not finite, first {name} of tomogram {tomogram}; "
+            f"{run}: {len(bad)} of its latents are not finite, first that of particle {name} of tomogram {tomogram}; "
             "analyse an earlier epoch, or train again with a lower --learning-rate"
         )
 

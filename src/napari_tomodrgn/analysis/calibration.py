@@ -38,7 +38,7 @@ Array = npt.NDArray[np.float64]
 Halves = tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]
 
 CALIBRATED = (0.8, 1.25)  # factors that are as good as 1
-MOST_PARTICLES = 5000
+FEWEST, MOST_PARTICLES = 3, 5000  # of two, widths and disagreements always go together, or never
 REPLICATES = 1000
 LEVEL = 0.01
 
@@ -167,7 +167,7 @@ def half_posteriors(
     Raises
     ------
     InputError
-        Where the encoder takes a fixed number of tilts, or fewer than two particles have two of them.
+        Where the encoder takes a fixed number of tilts, or fewer than three particles have two of them.
     """
     compute = choose_compute(options.device, "off")
     trained = load_model(run, epoch, compute.device)
@@ -185,8 +185,11 @@ def half_posteriors(
     images = Images.on(compute.device, particle_set, source, weighting, dose_middle=middle)
     half = tilt_halves(particle_set)
     rows = np.flatnonzero(particle_set.tilts_per_particle > 1)
-    if len(rows) < 2:
-        raise InputError(f"{run.path}: {len(rows)} of its particles have two tilt images; two or more are needed")
+    if len(rows) < FEWEST:
+        raise InputError(
+            f"{run.path}: {len(rows)} of its particles {'has' if len(rows) == 1 else 'have'} two tilt images or more, "
+            f"and a calibration needs {FEWEST} such particles; calibrate a run on more particles"
+        )
     if len(rows) > MOST_PARTICLES:
         drawn = np.random.default_rng([options.seed, 52]).choice(rows, MOST_PARTICLES, replace=False)
         rows = np.sort(drawn)

@@ -56,16 +56,23 @@ def cluster(
     values = np.asarray(z, dtype=np.float64)
     if clusters < 1:
         raise InputError(f"--clusters is {clusters}; ask for one class or more")
-    different = len(np.unique(values, axis=0))
-    if clusters > different:
-        what = "particles" if different == len(values) else "particles with different latents"
-        raise InputError(f"--clusters is {clusters} but there are only {different} {what}; ask for fewer classes")
+    refuse_more_classes(values, clusters)
     raw, centres = _kmeans(values, clusters, seed) if method == "kmeans" else _mixture(values, clusters, seed)
     order = _by_size(raw, clusters)
     rank = np.empty(clusters, dtype=np.int64)
     rank[order] = np.arange(clusters)
     labels, centres = rank[raw], centres[order]
     return Clusters(labels, centres.astype(np.float32), nearest_members(values, labels, centres))
+
+
+def refuse_more_classes(z: FloatArray, clusters: int) -> None:
+    """Raise one sentence where there are fewer particles, or fewer different latents (N, z), than classes."""
+    different = len(np.unique(z, axis=0))
+    if clusters <= different:
+        return
+    which = "" if different == len(z) else " with different latents"
+    there = f"is only one particle{which}" if different == 1 else f"are only {different} particles{which}"
+    raise InputError(f"--clusters is {clusters} but there {there}; ask for fewer classes")
 
 
 def nearest_members(

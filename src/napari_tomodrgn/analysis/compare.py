@@ -119,7 +119,7 @@ def _labels(options: CompareOptions) -> tuple[Path | None, Path | None]:
     for side, folder in enumerate(folders):
         named, other = given[side], given[1 - side]
         if named is not None:
-            found.append(folder.labels(str(named)) if folder is not None and str(named) in there[side] else named)
+            found.append(named if folder is None else folder.labels_meant(named, f"--labels-{'ab'[side]}"))
             continue
         offered = _offered(there[side], there[1 - side], other, same)
         if folder is None or len(offered) != 1:

@@ -17,7 +17,7 @@ from napari_tomodrgn.analysis.clusters import Method
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_open
 from napari_tomodrgn.particles.particle_set import ParticleId
-from napari_tomodrgn.particles.particle_table import read_particle_table
+from napari_tomodrgn.particles.particle_table import read_particle_table, refuse_twice
 
 LABEL_COLUMNS = ("tomogram", "particle", "label")
 _LABELLING_FILE = re.compile(r"labels-([a-z]+)-(\d+)\.csv")
@@ -105,6 +105,24 @@ class AnalysisFolder:
         """Return the file of the labels of a labelling such as ``kmeans-4``."""
         return self.path / f"labels-{labelling}.csv"
 
+    def labels_meant(self, given: Path, option: str = "--labels") -> Path:
+        """Return the file of labels that a user means by a path or by the name of one of the labellings.
+
+        Raises
+        ------
+        InputError
+            Where there is no such labelling, and no such file.
+        """
+        if str(given) in self.labellings() or self.labels(str(given)).is_file():
+            return self.labels(str(given))
+        if not given.exists() and given.suffix != ".csv":
+            there = ", ".join(self.labellings()) or "none"
+            raise InputError(
+                f"{option} {given}: is no labelling of epoch {self.epoch} of {self.run} (there are: {there}) and no "
+                "file; give one of them or a .csv"
+            )
+        return given
+
     def centres(self, labelling: str) -> Path:
         """Return the file of the class centres of a labelling."""
         return self.path / f"centres-{labelling}.csv"
@@ -185,17 +203,16 @@ def read_labels(path: Path) -> dict[ParticleId, int]:
     Raises
     ------
     InputError
-        Where the file is missing, lacks a column, or has a label that is no number or a particle twice.
+        Where the file is missing, lacks a column, labels nothing, or has a label that is no number or a particle twice.
     """
     rows = read_particle_table(path, required=("label",))
+    refuse_twice(path, (particle for particle, _ in rows))
+    if not rows:
+        raise InputError(f"{path}: labels no particle; give a table with a row for each")
     result: dict[ParticleId, int] = {}
     for number, (particle, row) in enumerate(rows, start=2):
         if not row["label"].strip().isdecimal():
             raise InputError(f"{path}, line {number}: label is {row['label']!r}; expected a whole number from 0")
-        if particle in result:
-            raise InputError(
-                f"{path}, line {number}: particle {particle[1]} of tomogram {particle[0]} occurs twice; keep one row"
-            )
         result[particle] = int(row["label"])
     return result
 

@@ -12,13 +12,13 @@ from napari_tomodrgn.particles.maps import read_map
 SAME_EXTENT = 0.01  # share by which two boxes may differ in Å
 
 
-def reference_map(path: Path, box: int, pixel_size: float) -> npt.NDArray[np.float32]:
+def reference_map(path: Path, box: int, pixel_size: float, *, is_mask: bool = False) -> npt.NDArray[np.float32]:
     """Return a map cropped in Fourier space to the box of the volumes, which has to be of the same extent in Å.
 
     Raises
     ------
     InputError
-        Where it can't be read, or is of another extent, or smaller in voxels.
+        Where it can't be read, or is of another extent, or smaller in voxels; where it is no mask and shows nothing.
     """
     found = read_map(path)
     own = found.pixel_size or pixel_size * box / found.box
@@ -28,6 +28,8 @@ def reference_map(path: Path, box: int, pixel_size: float) -> npt.NDArray[np.flo
             f"{path}: is {found.box} voxels of {own:.4g} Å, and the volumes are {box} voxels of {pixel_size:.4g} Å; "
             "pad, crop or resample it to the same extent"
         )
+    if not is_mask and not np.ptp(found.values):
+        raise InputError(f"{path}: has the same value in every voxel; give a map of something")
     return found.values if found.box == box else fourier_cropped(found.values, box)
 
 

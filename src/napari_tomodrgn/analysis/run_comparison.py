@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from napari_tomodrgn.analysis.analyze import check_finite
 from napari_tomodrgn.analysis.clusters import Method, cluster
 from napari_tomodrgn.analysis.folder import AnalysisFolder, method_of, read_labels
 from napari_tomodrgn.analysis.label_agreement import (
@@ -143,6 +144,13 @@ class RunComparison:
         a, b = (side.labelling is not None and side.labelling.method is not None for side in (self.a, self.b))
         return a, b
 
+    @property
+    def without_class(self) -> tuple[int, int]:
+        """How many of the shared particles have no class on either side, where there are classes."""
+        sides = ((self.a.labelling, self.rows_a), (self.b.labelling, self.rows_b))
+        a, b = (0 if own is None else int((own.codes[rows] == NO_CLASS).sum()) for own, rows in sides)
+        return a, b
+
     def classes(self) -> tuple[IntArray, IntArray]:
         """Return the classes (m,) on either side of the particles that have one on both."""
         assert self.a.labelling is not None
@@ -163,13 +171,15 @@ def read_side(path: Path, epoch: int | None = None, labels: Path | None = None) 
     Raises
     ------
     InputError
-        Where there is no such run, epoch or table, or the table labels none of the run's particles.
+        Where there is no such run, epoch or table, its latents are not finite, or the table labels none of the run's
+        particles.
     """
     run = Run.open(path)
     if not run.latent_dim:
         side = Side(run, epoch or (run.chosen_epoch if run.epochs else None), tuple(run.particle_set().ids), None)
     else:
         latents = run.latents(epoch)
+        check_finite(latents, run.path)
         side = Side(run, run.chosen_epoch if epoch is None else epoch, latents.ids, latents.z_mean)
     return side if labels is None else replace(side, labelling=_read_labelling(side, labels))
 

@@ -33,6 +33,7 @@ from napari_tomodrgn.files import atomic_path, refuse_existing
 from napari_tomodrgn.particles.data_options import DataOptions
 from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
 from napari_tomodrgn.particles.selection import Selection
+from napari_tomodrgn.particles.volume_series import tomogram_named
 from napari_tomodrgn.particles.writing import write_particles
 from napari_tomodrgn.runs.run import Run
 
@@ -133,7 +134,10 @@ def _labelling(options: SelectOptions, run: Run | None) -> _Labelling | None:
     if not options.needs_labels:
         return None
     if options.labels is not None:
-        return _Labelling(options.labels.stem.removeprefix("labels-"), options.labels, read_labels(options.labels))
+        path = options.labels
+        if run is not None and (options.epoch or run.document["chosen_epoch"] is not None or run.epochs):
+            path = AnalysisFolder(run.path, options.epoch or run.chosen_epoch).labels_meant(path)
+        return _Labelling(path.stem.removeprefix("labels-"), path, read_labels(path))
     if run is None:
         raise InputError(f"{options.particles}: is no run, so classes and the class column need --labels FILE.csv")
     if not run.latent_dim:
@@ -209,7 +213,9 @@ def _rules(options: SelectOptions, known: Known, labelling: _Labelling | None) -
     if options.clusters and labelling is not None:
         yield OfClasses(column=labelling.name, classes=_names(options.clusters, known.classes(labelling.name))).tree
     if options.tomograms:
-        yield OfClasses(column=TOMOGRAM, classes=tuple(options.tomograms)).tree
+        there = known.classes(TOMOGRAM).names
+        wanted = tuple(tomogram_named(there, name, "--tomograms") for name in options.tomograms)
+        yield OfClasses(column=TOMOGRAM, classes=wanted).tree
     for column, low, high in options.limits:
         yield Between(column=column, low=low, high=high).tree
     if options.drop_outliers is not None:

@@ -30,7 +30,9 @@ class SelectOptions(DataOptions):
     )
     clusters: list[int] = Field([], description="Classes to keep, as 0,2 or one an option.")
     labels: Path | None = Field(
-        None, description="Labels (.csv: tomogram, particle, label); default: the only ones of the run's epoch."
+        None,
+        description="Labels (.csv: tomogram, particle, label), or the name of one of the run's labellings, as "
+        "kmeans-20; default: the only ones of the run's epoch.",
     )
     epoch: int | None = Field(
         None, ge=1, description="Epoch of the run whose labels and latents are meant; default: the chosen one."

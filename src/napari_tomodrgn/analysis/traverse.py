@@ -161,6 +161,11 @@ def _along_component(options: TraverseOptions, run: Run, epoch: int, latents: La
             f"--component {options.component}: {len(latents)} latents of {run.latent_dim} dimensions have {most} "
             "principal components; ask for one of them"
         )
+    if not np.ptp(latents.z_mean, axis=0).any():
+        what = "one particle" if len(latents) == 1 else f"{len(latents)} particles with one and the same latent"
+        raise InputError(
+            f"{run.path}: has {what} at epoch {epoch}, so no way leads anywhere; take another epoch or run"
+        )
     path = along_component(latents.z_mean, options.component, (options.low, options.high))
     titled = LatentPath(path.corners, f"{path.name}, percentiles {options.low:g} to {options.high:g}")
     facts = {"component": options.component, "percentiles": [options.low, options.high]}
@@ -178,8 +183,7 @@ def _of_path(
     direct: bool,
 ) -> Traversal:
     """Return the places at even distances along a way of straight lines."""
-    if path.lengths[-1] == 0:
-        raise InputError(f"{path.name}: begins and ends at one latent; choose others")
+    _refuse_no_way(path)
     points = options.points or POINTS
     z = path.sampled(points)
     nearest, distance = nearest_particles(z, latents.z_mean)
@@ -198,6 +202,11 @@ def _of_path(
     )
 
 
+def _refuse_no_way(path: LatentPath) -> None:
+    if path.lengths[-1] == 0:
+        raise InputError(f"{path.name}: begins and ends at one latent; choose others")
+
+
 def _along_graph(
     anchors: Sequence[int], options: TraverseOptions, run: Run, epoch: int, latents: Latents, facts: dict[str, Any]
 ) -> Traversal:
@@ -210,6 +219,7 @@ def _along_graph(
             raise _apart(graph, start, end, options, run, latents)
         way += part[1:]
     path = through(latents.z_mean, way, f"by neighbours {_past(anchors, latents)}")
+    _refuse_no_way(path)
     facts |= {
         "neighbours": options.neighbours,
         "average_degree": graph.average_degree,
@@ -256,6 +266,11 @@ def _ordered(options: TraverseOptions, run: Run, epoch: int, latents: Latents) -
     rows = np.flatnonzero(among)
     if not len(rows):
         raise InputError(f"--order-by {column}: none of the particles has a value of it; choose another column")
+    if len(rows) > 1 and not np.ptp(values[rows]):
+        raise InputError(
+            f"--order-by {column}: is {values[rows[0]]:g} of all {len(rows)} particles, which gives no order; choose "
+            "another column"
+        )
     rows = rows[np.argsort(values[rows], kind="stable")]
     points = min(options.points or POINTS, len(rows))
     ranks = np.rint(np.linspace(0, len(rows) - 1, points)).astype(np.int64)
@@ -318,5 +333,6 @@ def _of_classes(options: TraverseOptions, folder: AnalysisFolder) -> list[Partic
     centres = read_centres(folder.centres(labels)).set_index("label")
     for label in options.classes:
         if label not in centres.index:
-            raise InputError(f"--classes: {labels} has no class {label}; it has 0 to {len(centres) - 1}")
+            has = f"0 to {len(centres) - 1}" if len(centres) > 1 else "class 0 only"
+            raise InputError(f"--classes: {labels} has no class {label}; it has {has}")
     return [(str(centres.at[label, "tomogram"]), str(centres.at[label, "particle"])) for label in options.classes]

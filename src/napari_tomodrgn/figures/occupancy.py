@@ -137,7 +137,7 @@ def _draw_tree(axes: Axes, tree: Any, leaves: int, side: str) -> None:
     else:
         axes.plot(height.T, across.T, **line)
         axes.set_ylim(leaves - 0.5, -0.5)
-        axes.set_xlim(float(height.max()) * 1.02, 0)
+        axes.set_xlim(float(height.max()) * 1.02 or 1.0, 0)  # rows that are all alike are joined at no height
 
 
 def _caption(occupancy: Occupancy, order: Order) -> list[str]:

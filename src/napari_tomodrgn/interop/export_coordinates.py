@@ -95,7 +95,7 @@ def _particles(options: CoordinatesOptions) -> tuple[ParticleSet, dict[ParticleI
     if options.selection is not None:
         particle_set = particle_set.select(sorted(Selection.load(options.selection).ids))
     if options.tomograms:
-        wanted = [name for asked in options.tomograms for name in tomograms_of(particle_set, asked)]
+        wanted = [name for asked in options.tomograms for name in tomograms_of(particle_set, asked, "--tomograms")]
         particle_set = particle_set.take(particle_set.particles["tomogram"].isin(wanted).to_numpy())
     return particle_set, labels
 

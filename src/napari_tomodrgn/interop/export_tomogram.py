@@ -1,6 +1,7 @@
 """The ``export tomogram`` command: a tomogram's grid filled with the volumes of its particles, and their classes."""
 
 import csv
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,8 +33,10 @@ from napari_tomodrgn.runs.run import Run
 
 WINDOW = (0.8, 0.9)  # of the half-box, as images are windowed
 MOST_CLASSES = 65534  # what a label volume can hold
+MOST_OUTSIDE = 0.5  # of the particles may lie outside the tomogram
 _REPLACES = ("*.mrc", "*_classes.csv")
 _SLABS_AT_ONCE = 1 << 24  # bytes looked at for a header's statistics
+log = logging.getLogger("napari_tomodrgn")
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ def export_tomogram(options: TomogramOptions) -> FilledTomogram:
     (placed,) = placed_particles(run, epoch, options.model_copy(update={"tomogram": name})).values()
     volumes = VolumesOf.of(run, epoch, options)
     grid = Grid.of(particle_set, name, file, volumes.pixel_size, options.pixel_size, options.binning)
+    _check_inside(placed, grid, str(run.path) if file is None else str(file.path))
     if placed.classes > MOST_CLASSES:
         raise InputError(f"--labels: has {placed.classes} classes; a label volume holds up to {MOST_CLASSES}")
     stem = file_name(name)
@@ -94,6 +98,21 @@ def export_tomogram(options: TomogramOptions) -> FilledTomogram:
         _write_table(folder / files[2], placed)
     density_path, classes_path, table = (options.outdir / each for each in files)
     return FilledTomogram(density_path, classes_path, table, len(placed))
+
+
+def _check_inside(placed: Placed, grid: Grid, where: str) -> None:
+    """Refuse a grid that most particles lie outside of: it is another tomogram's; warn of some."""
+    index = np.round(placed.position / grid.voxel)
+    outside = int((~np.all((index >= 0) & (index < np.array(grid.shape)), axis=1)).sum())
+    size = " x ".join(map(str, grid.shape[::-1]))
+    said = f"{outside} of {len(placed)} particles lie outside the tomogram's {size} voxels of {grid.voxel:.4g} Å"
+    if outside > MOST_OUTSIDE * len(placed):
+        raise InputError(
+            f"{where}: {said}; give the file of this tomogram with --tomogram-file, and --tomogram-pixel-size where "
+            "its header is wrong"
+        )
+    if outside:
+        log.warning("%s: %s", where, said)
 
 
 @dataclass(frozen=True)

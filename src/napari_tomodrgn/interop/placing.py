@@ -20,6 +20,7 @@ from napari_tomodrgn.interop.export_options import PlacedOptions
 from napari_tomodrgn.particles.geometry import euler_matrices
 from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
 from napari_tomodrgn.particles.selection import Selection
+from napari_tomodrgn.particles.volume_series import tomogram_named
 from napari_tomodrgn.runs.run import Run
 
 Floats = npt.NDArray[np.float64]
@@ -79,7 +80,7 @@ def labelling_of(run: Run, epoch: int, given: Path | None) -> tuple[Path, dict[P
             raise InputError(f"{run.path}: which classes? Give --labels FILE.csv, or one of {', '.join(names)}")
         path = folder.labels(names[0]) if names else None
     else:
-        path = folder.labels(str(given)) if str(given) in names else given
+        path = folder.labels_meant(given)
     return None if path is None else (path, read_labels(path))
 
 
@@ -143,7 +144,7 @@ def file_name(tomogram: str) -> str:
     return re.sub(r"[^\w.+-]+", "_", tomogram.removesuffix(".tomostar")) or "tomogram"
 
 
-def tomograms_of(particle_set: ParticleSet, asked: str | None) -> list[str]:
+def tomograms_of(particle_set: ParticleSet, asked: str | None, option: str = "--tomogram") -> list[str]:
     """Return the names of the tomograms that particles are in, or the one asked for.
 
     Raises
@@ -154,10 +155,7 @@ def tomograms_of(particle_set: ParticleSet, asked: str | None) -> list[str]:
     names = list(dict.fromkeys(particle_set.particles["tomogram"]))
     if asked is None:
         return names
-    alike = [name for name in names if asked in (name, name.removesuffix(".tomostar"))]
-    if len(alike) != 1:
-        raise InputError(f"--tomogram {asked}: there is no such tomogram; those there are: {', '.join(names[:20])}")
-    return alike
+    return [tomogram_named(names, asked, option)]
 
 
 def _latents(run: Run, epoch: int, particle_set: ParticleSet) -> npt.NDArray[np.float32]:

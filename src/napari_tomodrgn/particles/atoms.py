@@ -124,6 +124,8 @@ def _rows(path: Path) -> list[tuple[str, int, str, str, str, float, float, list[
 
     if not path.is_file():
         raise InputError(f"{path}: no such model; give the path of a PDB or mmCIF file")
+    if not path.stat().st_size:
+        raise InputError(f"{path}: is empty; give a PDB or mmCIF file with coordinates")
     try:
         structure = gemmi.read_structure(str(path))
     except (RuntimeError, ValueError, OSError, IndexError) as error:

@@ -69,6 +69,8 @@ def read_header(path: Path | str) -> MrcHeader:
         with open(path, "rb") as stream:
             raw = stream.read(HEADER_BYTES)
             size = os.fstat(stream.fileno()).st_size
+    except IsADirectoryError as error:
+        raise InputError(f"{path}: is a folder; give an MRC file") from error
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror}); check the path and its permissions") from error
     if len(raw) < HEADER_BYTES:

@@ -1,7 +1,7 @@
 """Tables (.csv) that name particles, one a line, by tomogram and name."""
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from napari_tomodrgn.errors import InputError
@@ -24,14 +24,22 @@ def read_particle_table(path: Path, required: Sequence[str] = ()) -> Iterator[tu
             yield from _rows(csv.DictReader(stream), path, ("tomogram", "particle", *required))
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such table; give a .csv with the columns tomogram and particle") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: is not a readable .csv table ({error})") from error
+    except IsADirectoryError as error:
+        raise InputError(f"{path}: is a folder; give a .csv with the columns tomogram and particle") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            f"{path}: is not a table of text; give a .csv with the columns tomogram and particle"
+        ) from error
+    except OSError as error:
+        raise InputError(f"{path}: can't be read ({error.strerror}); check the path and its permissions") from error
 
 
 def _rows(
     reader: "csv.DictReader[str]", path: Path, required: Sequence[str]
 ) -> Iterator[tuple[ParticleId, Mapping[str, str]]]:
     columns = reader.fieldnames or ()
+    if not columns:
+        raise InputError(f"{path}: is empty; give a .csv with the columns tomogram and particle")
     missing = [column for column in required if column not in columns]
     if missing:
         found = ", ".join(columns) or "none"
@@ -40,3 +48,15 @@ def _rows(
         if any(row[column] is None for column in required):
             raise InputError(f"{path}, line {number}: has fewer values than the {len(columns)} columns; complete it")
         yield (row["tomogram"], row["particle"]), row
+
+
+def refuse_twice(path: Path, ids: Iterable[ParticleId]) -> None:
+    """Raise one sentence where a table whose lines, after the first, are of these particles has one of them twice."""
+    seen: set[ParticleId] = set()
+    for number, particle in enumerate(ids, start=2):
+        if particle in seen:
+            tomogram, name = particle
+            raise InputError(
+                f"{path}, line {number}: particle {name} of tomogram {tomogram} occurs twice; keep one row"
+            )
+        seen.add(particle)

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -41,6 +42,24 @@ def tomogram_stem(name: str) -> str:
     for ending in (".tomostar", ".mrc", ".mrcs", ".rec", ".st"):
         name = name.removesuffix(ending)
     return _APX.sub("", name)
+
+
+def tomogram_named(names: Sequence[str], asked: str, option: str) -> str:
+    """Return the tomogram that a user means by its name, as it is written or without ``.tomostar`` and the like.
+
+    Raises
+    ------
+    InputError
+        Where there is none of that name, or several.
+    """
+    alike = [name for name in names if name == asked] or [
+        name for name in names if tomogram_stem(name) == tomogram_stem(asked)
+    ]
+    if len(alike) == 1:
+        return alike[0]
+    some = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+    found = f"{' and '.join(alike[:2])} are both called so" if alike else f"there is no such tomogram; there are {some}"
+    raise InputError(f"{option} {asked}: {found}; give the name as it is in the star")
 
 
 def join_volume_series(

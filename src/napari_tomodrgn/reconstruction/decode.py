@@ -22,6 +22,12 @@ MOST_KEPT = 1 << 28  # bytes of what the first layer says of the points
 EXACT = Compute(torch.device("cpu"), "off")
 
 
+def check_box(box: int | None, trained: int) -> None:
+    """Raise one sentence where volumes of a trained box can't be written in another."""
+    if box is not None and (box % 2 or not 2 <= box <= trained):
+        raise InputError(f"--box {box}: expected an even number of pixels up to the trained box, {trained}")
+
+
 @dataclass(frozen=True)
 class HalfGrid:
     """The points of a D³ rFFT grid (kz, ky in FFT order, kx >= 0) inside a radius, DC excluded.
@@ -82,9 +88,8 @@ class VolumeDecoder:
         InputError
             Where the box is odd or larger than the trained one.
         """
+        check_box(box, decoder.box)
         self.box = decoder.box if box is None else box
-        if self.box % 2 or not 2 <= self.box <= decoder.box:
-            raise InputError(f"--box {box}: expected an even number of pixels up to the trained box, {decoder.box}")
         self._decoder = decoder.to(compute.device).eval()
         self._weights, self._compute = DecoderWeights.of(decoder, compute.dtype), compute
         self._grid = half_grid(decoder.box, self.box)

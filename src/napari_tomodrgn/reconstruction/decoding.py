@@ -59,6 +59,11 @@ class RunDecoding:
         self.box = box or self._trained.box
         self.pixel_size = self._trained.pixel_size * self._trained.box / self.box
 
+    @property
+    def grid(self) -> tuple[int, float]:
+        """Voxels a side of the volumes, and Å of one."""
+        return self.box, self.pixel_size
+
     def volumes(self, z: npt.NDArray[np.float32] | None) -> Iterator[Volume]:
         r"""Yield a volume (d, d, d), z, y, x, for each of the latents (n, \|z\|), or the one without (``None``).
 

@@ -180,7 +180,9 @@ def rows_of_particles(ids: Iterable[ParticleId], latents: Latents, run: Path, so
     found = []
     for tomogram, name in ids:
         if (tomogram, name) not in row_of:
-            raise InputError(f"{source}: particle {name} of tomogram {tomogram} is not in the run {run}")
+            raise InputError(
+                f"{source}: names particle {name} of tomogram {tomogram}, which is not in the run {run}; name its own"
+            )
         found.append(row_of[tomogram, name])
     return found
 
@@ -200,11 +202,13 @@ def read_latent_table(path: Path, latent_dim: int) -> npt.NDArray[np.float32]:
         Where the file is missing or is no such table, or holds rows of another length or what is not finite.
     """
     try:
+        if path.is_file() and not path.stat().st_size:
+            raise ValueError("it is empty")
         if path.suffix == ".npy":
             values = np.load(path, allow_pickle=False)
         else:
             values = np.loadtxt(path, ndmin=2, delimiter="," if path.suffix == ".csv" else None)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path}: is not a table of latents ({error}); give numbers, one row a volume") from error
     z = np.atleast_2d(values).astype(np.float32)
     if z.ndim != 2 or z.shape[1] != latent_dim or not len(z):

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from napari_tomodrgn.analysis.analyze import check_finite
-from napari_tomodrgn.analysis.clusters import Clusters, cluster
+from napari_tomodrgn.analysis.clusters import Clusters, cluster, refuse_more_classes
 from napari_tomodrgn.analysis.comparison import common_mask
 from napari_tomodrgn.analysis.embeddings import umap_embedding
 from napari_tomodrgn.analysis.ensemble.options import EnsembleOptions
@@ -120,7 +120,7 @@ def find_ensemble(options: EnsembleOptions, scratch: Path) -> Ensemble:
     epoch = run.chosen_epoch if options.epoch is None else options.epoch
     check_finite(latents, run.path)
     if options.clusters > len(latents):
-        raise InputError(f"--clusters is {options.clusters} but there are only {len(latents)} particles; ask for fewer")
+        refuse_more_classes(latents.z_mean, options.clusters)
     if not np.ptp(latents.z_mean, axis=0).any():
         what = "one particle" if len(latents) == 1 else f"{len(latents)} particles with one and the same latent"
         raise InputError(f"{run.path}: has {what} at epoch {epoch}, so no volume differs; take another epoch or run")
@@ -128,7 +128,7 @@ def find_ensemble(options: EnsembleOptions, scratch: Path) -> Ensemble:
     mask, masked_by = _mask(options, decoding, latents)
     inside = np.flatnonzero(mask)
     weights = mask.ravel()[inside]
-    truth = None if options.reference is None else _map(options.reference, decoding).ravel()[inside]
+    truth = None if options.reference is None else reference_map(options.reference, *decoding.grid).ravel()[inside]
     _check_room(scratch, len(latents) * len(inside) * 4)
     path = scratch / SCRATCH
     try:
@@ -166,14 +166,10 @@ def write_ensemble(found: Ensemble, folder: Path) -> None:
         write_map(folder / f"pc_{number:02d}.mrc", found.volume(direction), found.pixel_size)
 
 
-def _map(path: Path, decoding: RunDecoding) -> npt.NDArray[np.float32]:
-    return reference_map(path, decoding.box, decoding.pixel_size)
-
-
 def _mask(options: EnsembleOptions, decoding: RunDecoding, latents: Latents) -> tuple[Mask, str]:
     """Return the mask (d, d, d), and where it is from: given, around some volumes, or the ball within the box."""
     if options.mask is not None:
-        given = np.clip(_map(options.mask, decoding), 0, 1)
+        given = np.clip(reference_map(options.mask, *decoding.grid, is_mask=True), 0, 1)
         if not given.any():
             raise InputError(f"{options.mask}: is nowhere above 0, so it masks everything; give another mask")
         return given, str(options.mask)

@@ -24,6 +24,7 @@ DOCUMENT, FLIPPED = "fit.json", "map-flipped.mrc"
 MOST_OUTSIDE = 0.5  # of the atoms
 TOO_CLOSE = 0.05  # of the shell correlations of both hands
 LEAST_CORRELATION = 0.3  # where the model is; real volumes with half of a model in them reach more
+LEAST_VOXELS = 2  # that a model has to be long
 LEAST_EXTENT = 0.25  # of the map's side: below that the search sees too little of a model
 log = logging.getLogger("napari_tomodrgn")
 
@@ -159,13 +160,18 @@ def _read_target(options: FitOptions) -> Map:
 
 
 def _check_extent(atoms: Atoms, target: Map, options: FitOptions) -> None:
-    """Warn of a model that is small in its map, and refuse one that can't be in it."""
+    """Warn of a model that is small in its map, and refuse one that can't be in it, or seen in it."""
     side = target.box * target.pixel_size
     extent = float(np.ptp(atoms.position, axis=0).max())
     if extent > 2 * side:
         raise InputError(
             f"{options.model}: is {extent:.0f} Å long, the map {side:.0f} Å; give the map's --pixel-size, or a "
             "map that shows the whole molecule"
+        )
+    if extent < LEAST_VOXELS * target.pixel_size:
+        raise InputError(
+            f"{options.model}: is {extent:.0f} Å long, and the voxels of {options.map} are {target.pixel_size:.4g} Å: "
+            "too coarse to show how it lies; give a finer map, or the --pixel-size that it has"
         )
     if options.search and extent < LEAST_EXTENT * side:
         log.warning(

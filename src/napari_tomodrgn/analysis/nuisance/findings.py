@@ -91,7 +91,10 @@ def find_nuisance(
     every = features_of(z)
     tested = [each for each in quantities if not reason_untested(each.values[rows])]
     effects, which = measured_effects(every[rows], own, [each.values[rows] for each in tested], permutations, seed)
-    p, adjusted = probabilities(effects)
+    alone = int(np.bincount(own).max()) < 2
+    p, adjusted = (
+        (np.append(np.nan, each) for each in probabilities(effects[:, 1:])) if alone else probabilities(effects)
+    )
     column = {each.name: number for number, each in enumerate(tested, start=1)}
 
     def found(name: str, unit: str, number: int, along: Array, which: int = -1) -> Finding:
@@ -100,9 +103,12 @@ def find_nuisance(
             name, unit, float(effects[0, number]), null, float(p[number]), float(adjusted[number]), along, which=which
         )
 
-    best = int(tomogram[rows[own == which][0]])
-    direction = ridge_direction(every, (tomogram == best)[:, None].astype(np.float64))
-    findings = [found(TOMOGRAM, "", 0, every @ direction, best)]
+    if alone:  # nothing of a tomogram could be learned from other particles of it
+        findings = [_untested(TOMOGRAM, "", "no tomogram has two particles", len(z))]
+    else:
+        best = int(tomogram[rows[own == which][0]])
+        direction = ridge_direction(every, (tomogram == best)[:, None].astype(np.float64))
+        findings = [found(TOMOGRAM, "", 0, every @ direction, best)]
     for each in quantities:
         if each.name not in column:
             findings.append(_untested(each.name, each.unit, reason_untested(each.values[rows]), len(z)))
@@ -175,6 +181,6 @@ def probabilities(effects: Array) -> tuple[Array, Array]:
     spread = effects.std(axis=0)
     score = (effects - effects.mean(axis=0)) / np.where(spread > 0, spread, 1)
     own = score[0] - 1e-9  # shuffles that leave all as it was count, whatever their rounding
-    largest = score[1:].max(axis=1)
+    largest = score[1:].max(axis=1, initial=-np.inf)
     p, adjusted = ((1 + (each >= own).sum(axis=0)) / len(effects) for each in (score[1:], largest[:, None]))
     return np.asarray(p), np.asarray(adjusted)

@@ -155,7 +155,7 @@ def nuisance(options: NuisanceOptions) -> Nuisance:
     Raises
     ------
     InputError
-        Where the run has no such latents, they are not finite, there is one tomogram, or output exists.
+        Where the run has no such latents, they are not finite or all the same, there is one tomogram, or output exists.
     """
     run = Run.open(options.run)
     latents = run.latents(options.epoch)
@@ -168,6 +168,11 @@ def nuisance(options: NuisanceOptions) -> Nuisance:
         raise InputError(
             f"{run.path}: all {len(z)} particles are in one tomogram ({names[0]}), and what latents follow is learned "
             "in some tomograms and asked in others; train on two or more"
+        )
+    if not np.ptp(z, axis=0).any():
+        raise InputError(
+            f"{run.path}: the latents of its {len(z)} particles are all the same, so they follow nothing; ask another "
+            "epoch with --epoch"
         )
     quantities = quantities_of(particle_set)
     findings = find_nuisance(z, tomogram, quantities, permutations=options.permutations, seed=options.seed)

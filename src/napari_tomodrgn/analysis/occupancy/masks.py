@@ -93,7 +93,8 @@ def model_regions(
     Raises
     ------
     InputError
-        Where atoms lie outside the box, a part isn't there, or a name stands for two parts.
+        Where atoms lie outside the box, the resolution is coarser than it, a part isn't there, or a name stands for two
+        parts.
     """
     outside = outside_box(atoms, frame.box, frame.pixel_size)
     if outside.any():
@@ -103,6 +104,10 @@ def model_regions(
             "give --fit"
         )
     resolution = 2 * frame.pixel_size if resolution is None else resolution
+    if resolution > frame.box * frame.pixel_size:
+        raise InputError(
+            f"--resolution {resolution:g}: is coarser than the maps of {frame} are large; give that of the maps, Å"
+        )
     whole = atom_density(atoms, frame.box, frame.pixel_size, resolution)
     regions = []
     for name, rows in named_parts(atoms, parts).items():

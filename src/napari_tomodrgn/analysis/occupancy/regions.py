@@ -10,8 +10,9 @@ from napari_tomodrgn.analysis.occupancy.masks import Frame, Region, Whole, model
 from napari_tomodrgn.analysis.occupancy.options import OccupancyOptions
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.atoms import model_files, read_atoms, without_waters
-from napari_tomodrgn.particles.maps import flip_hand, read_map
+from napari_tomodrgn.particles.maps import UNSET_PIXEL_SIZES, flip_hand, read_map
 
+SAME_PIXEL = 0.01  # share by which a mask's voxels may differ from the maps'
 SPHERE_EDGE = 1.0  # voxels over which a sphere's mask falls from 1 to 0
 
 
@@ -65,6 +66,14 @@ def _of_mask(path: Path, frame: Frame) -> Region:
     found = read_map(path)
     if found.box != frame.box:
         raise InputError(f"{path}: has {found.box}³ voxels, the maps have {frame}; make the mask on one of them")
+    if (
+        round(found.pixel_size, 6) not in UNSET_PIXEL_SIZES
+        and abs(found.pixel_size - frame.pixel_size) > SAME_PIXEL * frame.pixel_size
+    ):
+        raise InputError(
+            f"{path}: has voxels of {found.pixel_size:.4g} Å, the maps have {frame}; make the mask on one of them, or "
+            "write the right voxel size into its header"
+        )
     low, high = float(found.values.min()), float(found.values.max())
     if low < -1e-4 or high > 1 + 1e-4:
         raise InputError(f"{path}: has values from {low:.4g} to {high:.4g}; expected a mask, from 0 to 1")

@@ -92,6 +92,11 @@ def read_occupancy(path: Path) -> Occupancy:
     parts = [name for name in table.columns if name not in KEYS]
     if not keys or not parts or not len(table):
         raise InputError(f"{path}: has no rows of occupancies by volume or particle; {advice}")
+    again = np.flatnonzero(table.duplicated(keys))
+    if len(again):
+        row = int(again[0])
+        which = ", ".join(table[keys].iloc[row].astype(str).tolist())
+        raise InputError(f"{path}, line {row + 2}: {which} occurs twice; keep one row")
     values = np.stack([_numbers(table, name, path) for name in parts], axis=1)
     if not np.isfinite(values).all():
         row, column = (int(each[0]) for each in np.nonzero(~np.isfinite(values)))

@@ -14,6 +14,7 @@ from napari_tomodrgn.analysis.occupancy.options import OccupancyOptions
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.maps import known_pixel_size, read_map
 from napari_tomodrgn.particles.mrc_header import read_header
+from napari_tomodrgn.particles.particle_table import read_particle_table, refuse_twice
 from napari_tomodrgn.reconstruction.decoding import RunDecoding
 from napari_tomodrgn.reconstruction.volumes import VolumesOptions, rows_to_decode
 from napari_tomodrgn.runs import layout
@@ -90,6 +91,8 @@ def _of_run(options: OccupancyOptions) -> Source:
         if not listed.is_file():
             there = ", ".join(folder.labellings()) or "none"
             raise InputError(f"--centres {options.centres}: epoch {epoch} has no such labelling; there are: {there}")
+    if options.particles is not None and options.particles.suffix != ".json":
+        refuse_twice(options.particles, (particle for particle, _ in read_particle_table(options.particles)))
     rows = rows_to_decode(run, epoch, VolumesOptions(run=run.path, particles=listed, all=listed is None))
     columns = ["label", "tomogram", "particle"] if options.centres else ["tomogram", "particle"]
     decoding = RunDecoding(run, epoch, box=options.box, map_hand=options.map_hand, device=options.device)

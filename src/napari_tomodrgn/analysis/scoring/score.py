@@ -114,7 +114,8 @@ def score(options: ScoreOptions) -> Scores:
     run = Run.open(options.run)
     epoch = run.chosen_epoch if options.epoch is None else options.epoch
     folder = AnalysisFolder(run.path, epoch)
-    path, labelling = _labels(folder, options.labels)
+    path = folder.labels_meant(options.labels)
+    labelling = path.stem.removeprefix("labels-")
     target = folder.evidence(labelling)
     refuse_existing(target, options.overwrite)
     particle_set = run.particle_set(options.datadir)
@@ -126,19 +127,6 @@ def score(options: ScoreOptions) -> Scores:
     gains = gains_of(run, particle_set, labels, options.seed)
     figure = folder.figures(labelling) / "evidence"
     return Scores(labelling, target, figure, particle_set.ids, labels, classes, gains[:, :-1], gains[:, -1])
-
-
-def _labels(folder: AnalysisFolder, given: Path) -> tuple[Path, str]:
-    """Return the file of the labels and the name of the labelling."""
-    if str(given) in folder.labellings() or folder.labels(str(given)).is_file():
-        return folder.labels(str(given)), str(given)
-    if not given.is_file() and given.suffix != ".csv":
-        there = ", ".join(folder.labellings()) or "none"
-        raise InputError(
-            f"--labels {given}: is no labelling of epoch {folder.epoch} of {folder.run} (there are: {there}) and no "
-            "file; give one of them or a .csv"
-        )
-    return given, given.stem.removeprefix("labels-")
 
 
 def labels_of(particle_set: ParticleSet, path: Path) -> Codes:

@@ -83,17 +83,17 @@ def read_labelling(path: Path, ids: tuple[ParticleId, ...], *, some: bool = Fals
     return labelling_of(read_labels(path), ids, path, path.stem.removeprefix("labels-"), some=some)
 
 
-def labels_of_run(folder: AnalysisFolder, given: Path | None) -> Path | None:
+def labels_of_run(folder: AnalysisFolder, given: Path | None, option: str = "--labels") -> Path | None:
     """Return the labels that are meant of an epoch: a file, a labelling's name, or the only ones; else ``None``.
 
     Raises
     ------
     InputError
-        Where it isn't said which of several are meant.
+        Where it isn't said which of several are meant, or there are no such labels.
     """
-    names = folder.labellings()
     if given is not None:
-        return folder.labels(str(given)) if str(given) in names else given
+        return folder.labels_meant(given, option)
+    names = folder.labellings()
     if len(names) > 1:
         raise InputError(f"{folder.path}: which classes? give one of these with --labels: {', '.join(names)}")
     return folder.labels(names[0]) if names else None

@@ -113,6 +113,8 @@ def neighbors(options: NeighborsOptions) -> Neighbourhood:
         the output exists.
     """
     run = _opened_run(options)
+    if run is not None and options.epoch is not None and run.latent_dim:
+        run.latents(options.epoch)  # or it is said which epochs there are
     analysis = None if run is None else AnalysisFolder(run.path, options.epoch or run.chosen_epoch)
     labels = labels_of_run(analysis, options.labels) if analysis else options.labels
     particle_set = _particles(options, run)
@@ -123,7 +125,7 @@ def neighbors(options: NeighborsOptions) -> Neighbourhood:
     refuse_existing(folder, options.overwrite)
     beside = None
     if options.beside is not None:
-        path = labels_of_run(analysis, options.beside) if analysis else options.beside
+        path = labels_of_run(analysis, options.beside, "--beside") if analysis else options.beside
         assert path is not None
         beside = read_labelling(path, places.ids, some=some)
     _refuse_alone(places, particle_set.source.path)
@@ -185,10 +187,9 @@ def neighbourhood(
 
 def _refuse_alone(places: Places, path: Path) -> None:
     if places.sizes.max() < 2:
-        raise InputError(
-            f"{path}: each of the {len(places.tomograms)} tomograms holds one particle, so none has a neighbour; give "
-            "all particles of each tomogram"
-        )
+        count = len(places.tomograms)
+        held = f"each of the {count} tomograms holds one particle" if count > 1 else "there is one particle only"
+        raise InputError(f"{path}: {held}, so none has a neighbour; give all particles of each tomogram")
 
 
 def _opened_run(options: NeighborsOptions) -> Run | None:
@@ -242,7 +243,9 @@ def _segment_distance(options: NeighborsOptions, places: Places) -> Floats | Non
     for tomogram, path in enumerate(files):
         if path is not None:
             rows = places.rows_of(tomogram)
-            result[rows] = distance_to_segment(places.position[rows], read_label_volume(path), options.segment)
+            volume = read_label_volume(path)
+            volume.refuse_elsewhere(places.position[rows])
+            result[rows] = distance_to_segment(places.position[rows], volume, options.segment)
     return result
 
 
@@ -252,8 +255,11 @@ def _windows(options: NeighborsOptions, places: Places) -> Iterator[Window | Non
         return (hull(places.position[places.rows_of(tomogram)]) for tomogram in range(len(places.tomograms)))
     files = files_of_tomograms(options.window, places.tomograms, "--window")
     volumes = [None if path is None else read_label_volume(path) for path in files]
-    for volume in volumes:
-        if volume is not None and not any(section.any() for section in volume.values):
+    for tomogram, volume in enumerate(volumes):
+        if volume is None:
+            continue
+        volume.refuse_elsewhere(places.position[places.rows_of(tomogram)])
+        if not any(section.any() for section in volume.values):
             raise InputError(f"{volume.path}: is 0 everywhere; give a mask of where particles were looked for")
     return (None if each is None else mask_window(np.asarray(each.values) != 0, each.voxel) for each in volumes)
 

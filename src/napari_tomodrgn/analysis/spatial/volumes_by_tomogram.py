@@ -10,6 +10,7 @@ from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.mrc_header import read_header
 from napari_tomodrgn.particles.volume_series import tomogram_stem
 
+MOST_OUTSIDE = 0.5  # of the particles of a tomogram may lie outside a volume of it
 _SUFFIXES = (".mrc", ".rec", ".map", ".st")
 
 
@@ -31,6 +32,17 @@ class LabelVolume:
     values: npt.NDArray[np.generic]
     voxel: float
 
+    def refuse_elsewhere(self, position: npt.NDArray[np.floating]) -> None:
+        """Raise one sentence where most particles (n, 3), x, y, z in Å, lie outside: it is another tomogram's."""
+        place = np.round(position[:, ::-1] / self.voxel)
+        outside = ~np.all((place >= 0) & (place < np.array(self.values.shape)), axis=1)
+        if outside.mean() > MOST_OUTSIDE:
+            size = " x ".join(map(str, self.values.shape[::-1]))
+            raise InputError(
+                f"{self.path}: {int(outside.sum())} of {len(outside)} particles lie outside its {size} voxels of "
+                f"{self.voxel:.4g} Å; give the volume of this tomogram, with the right voxel size in its header"
+            )
+
     def filled(self, section: npt.NDArray[np.generic], segment: int | None) -> npt.NDArray[np.bool_]:
         """Return which voxels of a section have a label, or that one."""
         return np.asarray(section != 0 if segment is None else np.round(section.astype(np.float32)) == segment)
@@ -42,7 +54,7 @@ def read_label_volume(path: Path) -> LabelVolume:
     Raises
     ------
     InputError
-        Where it can't be read, or its voxels have no size or unequal sides.
+        Where it can't be read, its voxels have no size or unequal sides, or some are no numbers.
     """
     header = read_header(path)
     if header.axes not in ((0, 0, 0), (3, 2, 1)):
@@ -52,6 +64,8 @@ def read_label_volume(path: Path) -> LabelVolume:
         found = "none" if sides is None else " x ".join(f"{side:.4g}" for side in sides)
         raise InputError(f"{path}: expected voxels with one size in Å in its header, found {found}; set it there")
     values = np.memmap(path, header.dtype, "r", header.offset, header.shape)
+    if values.dtype.kind == "f" and not all(np.isfinite(section).all() for section in values):
+        raise InputError(f"{path}: has voxels that are NaN or infinite; write it again without them")
     return LabelVolume(path, values, float(np.mean(sides)))
 
 

@@ -33,7 +33,8 @@ class ValidateOptions(BaseModel):
     )
     labels: Path | None = Field(
         None,
-        description="Labels (.csv: tomogram, particle, label) of the classes; default: the only ones of the epoch.",
+        description="Labels (.csv: tomogram, particle, label) of the classes, or the name of one of the epoch's "
+        "labellings, as kmeans-20; default: the only ones of the epoch.",
         json_schema_extra=WHICH,
     )
     selection: Path | None = Field(None, description="Selection (.json) to validate.", json_schema_extra=WHICH)

@@ -1,5 +1,6 @@
 """What is validated: some particles, those that they are held against, and the latent whose volume is claimed."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,7 +124,10 @@ def _others(options: ValidateOptions, particle_set: ParticleSet, run: Run, chose
         raise InputError(
             f"--against {options.against}: expected classes, as 1,3, or the path of a selection that ends in .json"
         )
-    found = selection_of(_select_options(options, **rules), particle_set, run)
+    try:
+        found = selection_of(_select_options(options, **rules), particle_set, run)
+    except InputError as error:  # classes are asked for here by another option
+        raise InputError(re.sub("^--clusters", "--against", str(error))) from error
     return _mask(particle_set.ids, found.ids) & ~chosen
 
 
@@ -154,13 +158,16 @@ def _given_latent(text: str, dimensions: int) -> npt.NDArray[np.float32]:
     try:
         if Path(text).suffix == ".npy":
             values = np.load(text, allow_pickle=False)
-        elif Path(text).is_file():
+        elif Path(text).is_file() and Path(text).stat().st_size:
             values = np.loadtxt(text, ndmin=1, delimiter="," if text.endswith(".csv") else None)
         else:
             values = np.array([float(part) for part in text.split(",")])
         latent = np.asarray(values, dtype=np.float32).reshape(-1)
-    except (OSError, ValueError) as error:
-        raise InputError(f"--at {text}: is neither numbers separated by commas nor a file of them ({error})") from error
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(
+            f"--at {text}: is neither numbers separated by commas nor a file of them; give {dimensions} numbers, as "
+            "0.1,-2"
+        ) from error
     if len(latent) != dimensions or not np.isfinite(latent).all():
         raise InputError(f"--at {text}: holds {len(latent)} numbers; expected {dimensions} finite ones, one latent")
     return latent

@@ -43,6 +43,9 @@ def _facts(comparison: "RunComparison") -> dict[str, str]:
     else:
         changed, compared = int(found.changed.sum()), len(comparison.labelled)
         facts["changed class"] = f"{changed} of {compared} ({changed / compared:.1%}), under the best matching"
+        for name, own in zip("AB", comparison.without_class, strict=True):
+            if own:
+                facts[f"  no class in {name}"] = f"{own} of {shared}, which are left out"
         facts["Rand index"] = f"{found.ari:.3f} (adjusted for chance; mutual information {found.ami:.3f})"
         seeds = comparison.over_seeds
         if seeds is not None:

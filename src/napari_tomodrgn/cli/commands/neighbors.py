@@ -33,7 +33,8 @@ def _facts(found: "Neighbourhood") -> dict[str, str]:
     from napari_tomodrgn.analysis.spatial.tables import as_document, enrichment_table
 
     told = as_document(found)
-    facts = {"particles": f"{told['particles']} in {told['tomograms']} tomograms"}
+    tomograms = "one tomogram" if told["tomograms"] == 1 else f"{told['tomograms']} tomograms"
+    facts = {"particles": f"{told['particles']} in {tomograms}"}
     near = told["nearest_distance"]
     facts["nearest"] = f"{near['median']:.0f} Å (median; half of them {near['low']:.0f} to {near['high']:.0f})"
     if told["in_interval"]:
@@ -55,8 +56,10 @@ def _facts(found: "Neighbourhood") -> dict[str, str]:
         )
         table = enrichment_table(found).dropna(subset="p_adjusted").sort_values(["p_adjusted", "p"], kind="stable")
         for _, row in table.head(_MOST_PAIRS).iterrows():
+            # of one tomogram, or none drawn anew, there is no interval
+            interval = "" if row["low"] != row["low"] else f" ({row['low']:+.2f} to {row['high']:+.2f})"
             facts[f"  {row['class']} → {row['neighbour']}"] = (
-                f"log₂ {row['log2_ratio']:+.2f} ({row['low']:+.2f} to {row['high']:+.2f}), p {row['p']:.3g}, "
+                f"log₂ {row['log2_ratio']:+.2f}{interval}, p {row['p']:.3g}, "
                 f"family-wise {row['p_adjusted']:.3g}; {row['observed']} for {row['expected']:.1f}"
             )
     if told["chains"]:
