@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
-FIGURES = ("overview", "pca", "umap", "landscape", "classes", "composition", "volumes", "comparison")
+FIGURES = ("overview", "pca", "umap", "landscape", "classes", "composition", "volumes", "hierarchy", "comparison")
 WINDOW = (1400, 900)  # px
 
 

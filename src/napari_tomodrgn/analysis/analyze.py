@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from napari_tomodrgn.analysis.clusters import Clusters, Method, cluster
+from napari_tomodrgn.analysis.clusters import Clusters, Method, Order, cluster, dense_clusters
 from napari_tomodrgn.analysis.comparison import write_comparison
 from napari_tomodrgn.analysis.embeddings import principal_components, umap_embedding
 from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, write_centres, write_labels
@@ -35,8 +36,15 @@ class AnalyzeOptions(BaseModel):
 
     run: Path = Field(description="Run directory.", json_schema_extra={"argument": True})
     epoch: int | None = Field(None, ge=1, description="Epoch to analyse; default: the run's chosen one.")
-    clusters: int = Field(20, ge=1, description="Number of classes.")
-    method: Method = Field("kmeans", description="k-means, or a Gaussian mixture (gmm).")
+    clusters: int = Field(20, ge=1, description="Number of classes, for kmeans and gmm.")
+    method: Method = Field(
+        "kmeans",
+        description="k-means, a Gaussian mixture (gmm), or dense places and what lies in none of them (hdbscan).",
+    )
+    smallest: int = Field(50, ge=2, description="Fewest particles that make a class, for hdbscan.")
+    order: Order = Field(
+        "size", description="Number classes from the largest on, or so that neighbours in number lie near in latents."
+    )
     seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of clusters and UMAP.")
     umap: bool = Field(True, description="Make a UMAP of the latents.")
     neighbours: int = Field(15, ge=2, description="Neighbours a particle has in UMAP; cut to what the set has.")
@@ -54,8 +62,8 @@ class AnalyzeOptions(BaseModel):
 
     @property
     def labelling(self) -> str:
-        """The name of the classes in the run, ``METHOD-K``."""
-        return f"{self.method}-{self.clusters}"
+        """The name of the classes in the run, ``METHOD-K``; K is the fewest particles of a class for hdbscan."""
+        return f"{self.method}-{self.smallest if self.method == 'hdbscan' else self.clusters}"
 
 
 @dataclass(frozen=True)
@@ -95,7 +103,7 @@ def analyze(options: AnalyzeOptions) -> Analysis:
     check_finite(latents, run.path)
     if options.losses and (options.overwrite or not folder.losses.is_file()):
         _measure_losses(run, epoch, options.device)
-    clusters = cluster(latents.z_mean, options.clusters, method=options.method, seed=options.seed)
+    clusters = _classes(latents.z_mean, options)
     embedding = _known_embedding(folder, latents, options)
     is_new = embedding is None
     embedding = embedding or _new_embedding(latents, options)
@@ -105,7 +113,8 @@ def analyze(options: AnalyzeOptions) -> Analysis:
             embedding.save(whole.enter_context(atomic_path(folder.embedding)))
         _write(options, folder, latents, clusters, whole)
     volumes = folder.volumes(name) if options.volumes else None
-    log.info("Analysed %d particles of epoch %d in %d classes: %s", len(latents), epoch, options.clusters, folder.path)
+    count = len(clusters.centres)
+    log.info("Analysed %d particles of epoch %d in %d classes: %s", len(latents), epoch, count, folder.path)
     return Analysis(folder, name, embedding, clusters, volumes)
 
 
@@ -119,7 +128,7 @@ def _write(
     """
     name = options.labelling
     write_labels(whole.enter_context(atomic_path(folder.labels(name))), latents.ids, clusters.labels)
-    settings = {**options.model_dump(mode="json", exclude={"run", "overwrite", "losses"}), "epoch": folder.epoch}
+    settings = {**_settings(options, clusters), "epoch": folder.epoch}
     with atomic_open(whole.enter_context(atomic_path(folder.settings(name)))) as stream:
         json.dump(settings, stream, indent=1)
     centres = whole.enter_context(atomic_path(folder.centres(name)))
@@ -131,6 +140,21 @@ def _write(
     folder.labels(name).unlink(missing_ok=True)
     if not options.volumes:
         _remove_volumes(folder.volumes(name))
+
+
+def _classes(z: npt.NDArray[np.floating], options: AnalyzeOptions) -> Clusters:
+    if options.method == "hdbscan":
+        return dense_clusters(z, options.smallest, order=options.order)
+    return cluster(z, options.clusters, method=options.method, seed=options.seed, order=options.order)
+
+
+def _settings(options: AnalyzeOptions, clusters: Clusters) -> dict[str, Any]:
+    """Return how a labelling was made: what its method took, and what HDBSCAN found."""
+    left_out = {"run", "overwrite", "losses", *(() if options.method == "hdbscan" else ("smallest",))}
+    settings = options.model_dump(mode="json", exclude=left_out)
+    if options.method == "hdbscan":
+        settings |= {"clusters": len(clusters.centres) - (clusters.noise is not None), "noise": clusters.noise}
+    return settings
 
 
 def _measure_losses(run: Run, epoch: int, device: str) -> None:

@@ -51,8 +51,26 @@ class Content:
     @property
     def title(self) -> str:
         """How many classes there are, and by which method."""
-        method = {"kmeans": "k-means", "gmm": "Gaussian mixture"}[self.name.rsplit("-", 1)[0]]
-        return f"{self.classes} classes by {method}"
+        method = {"kmeans": "k-means", "gmm": "Gaussian mixture", "hdbscan": "HDBSCAN"}[self.name.rsplit("-", 1)[0]]
+        if self.noise is None:
+            return f"{self.classes} classes by {method}"
+        return f"{self.classes - 1} classes and noise by {method}"
+
+    @property
+    def how(self) -> str:
+        """What the classes hang on besides their number."""
+        if "smallest" in self.settings:
+            return f"{self.settings['smallest']} particles or more each"
+        return f"seed {self.settings['seed']}"
+
+    @property
+    def noise(self) -> int | None:
+        """The class of the particles that are in none by the method, ``None`` where there is no such."""
+        return self.settings.get("noise")
+
+    def class_name(self, label: int) -> str:
+        """Return what a class is called beside its colour."""
+        return "noise" if label == self.noise else str(label)
 
     @property
     def classes(self) -> int:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from napari_tomodrgn.figures.classes import draw_composition, draw_shares, draw_sizes
 from napari_tomodrgn.figures.comparison import draw_correlations, draw_fsc, draw_resolutions
 from napari_tomodrgn.figures.content import Content
+from napari_tomodrgn.figures.hierarchy import hierarchy_figure
 from napari_tomodrgn.figures.landscape import landscape_figure
 from napari_tomodrgn.figures.latents import draw_explained_variance, draw_pca, draw_umap
 from napari_tomodrgn.figures.style import new_figure
@@ -115,5 +116,6 @@ FIGURES: dict[str, Callable[[Content], Figure]] = {
     "classes": classes_figure,
     "composition": composition_figure,
     "volumes": volumes_figure,
+    "hierarchy": hierarchy_figure,
     "comparison": comparison_figure,
 }

@@ -26,6 +26,9 @@ CAPTIONS = {
     "all {particles} particles in {tomograms} tomograms, {title}. A class that fills one column only is a property "
     "of that tomogram until shown otherwise.",
     "volumes": "Volumes decoded at the class centres: central slices and projections, each view on one grey scale.",
+    "hierarchy": "Which classes are alike: a tree by average linkage of {likeness}, {title}, its leaves turned so that "
+    "neighbours are as alike as the tree lets them be, and the same numbers as a matrix in that order. A tree is drawn "
+    "of any classes, also of those that differ by noise alone.",
     "comparison": "How alike the class volumes are, {masked}: Fourier shell correlation with the largest class, the "
     "resolution down to which it stays above 0.5 for every pair (≤ where it does to the end), Pearson correlation.",
 }
@@ -87,6 +90,9 @@ def _section(folder: AnalysisFolder, content: Content) -> str:
         "particles": f"{len(content.labels):,}",
         "tomograms": len(content.composition),
         "title": content.title,
+        "likeness": "the distances of class centres in latent space"
+        if content.comparison is None
+        else f"one less the correlation of class volumes {masked}",
     }
     figures = [
         picture((pictures / f"{name}.png").read_bytes(), caption.format(**said))
@@ -116,7 +122,7 @@ def _class_table(folder: AnalysisFolder, content: Content) -> str:
         centre = content.centres.iloc[label]
         volume = folder.volumes(content.name) / f"vol_{label:03d}.mrc"
         cells = [
-            f'<td><i style="background:{colour}"></i> {label}</td>',
+            f'<td><i style="background:{colour}"></i> {content.class_name(label)}</td>',
             f'<td class="n">{content.sizes[label]}</td>',
             f'<td class="n">{content.sizes[label] / total:.1%}</td>',
             f"<td>{escape(str(centre['particle']))} in {escape(str(centre['tomogram']))}</td>",
