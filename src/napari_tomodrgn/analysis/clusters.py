@@ -52,8 +52,11 @@ def cluster(
     method: SeededMethod = "kmeans",
     seed: int = 0,
     order: Order = "size",
+    starts: int | None = None,
 ) -> Clusters:
     """Return ``clusters`` classes of latents by k-means or a Gaussian mixture, the same for the same seed.
+
+    The best of several starts is taken: ten of k-means, five of a mixture, where it isn't said how many.
 
     Raises
     ------
@@ -67,7 +70,7 @@ def cluster(
     if clusters > different:
         what = "particles" if different == len(values) else "particles with different latents"
         raise InputError(f"--clusters is {clusters} but there are only {different} {what}; ask for fewer classes")
-    raw, centres = _kmeans(values, clusters, seed) if method == "kmeans" else _mixture(values, clusters, seed)
+    raw, centres = (_kmeans if method == "kmeans" else _mixture)(values, clusters, seed, starts or _STARTS[method])
     return _numbered(values, raw, centres, order)
 
 
@@ -147,18 +150,18 @@ def _by_size(labels: IntArray, clusters: int) -> npt.NDArray[np.int64]:
     return np.lexsort((first_row, -sizes)).astype(np.int64)
 
 
-def _kmeans(z: FloatArray, clusters: int, seed: int) -> tuple[IntArray, FloatArray]:
+def _kmeans(z: FloatArray, clusters: int, seed: int, starts: int) -> tuple[IntArray, FloatArray]:
     from sklearn.cluster import KMeans
 
-    fitted = KMeans(clusters, n_init=_STARTS["kmeans"], random_state=seed).fit(z)
+    fitted = KMeans(clusters, n_init=starts, random_state=seed).fit(z)
     return fitted.labels_, fitted.cluster_centers_
 
 
-def _mixture(z: FloatArray, clusters: int, seed: int) -> tuple[IntArray, FloatArray]:
+def _mixture(z: FloatArray, clusters: int, seed: int, starts: int) -> tuple[IntArray, FloatArray]:
     """Fit full covariances where the particles can determine them, else diagonal ones."""
     from sklearn.mixture import GaussianMixture
 
     count, dimensions = z.shape
     covariance = "full" if count >= 10 * clusters * dimensions else "diag"
-    fitted = GaussianMixture(clusters, covariance_type=covariance, n_init=_STARTS["gmm"], random_state=seed).fit(z)
+    fitted = GaussianMixture(clusters, covariance_type=covariance, n_init=starts, random_state=seed).fit(z)
     return fitted.predict(z), fitted.means_

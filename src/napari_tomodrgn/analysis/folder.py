@@ -121,6 +121,10 @@ class AnalysisFolder:
         """Return the file of the settings that a labelling was made with."""
         return self.path / f"settings-{labelling}.json"
 
+    def seeds(self, labelling: str) -> Path:
+        """Return the table of how alike the classes of other seeds are, where they were found."""
+        return self.path / f"seeds-{labelling}.csv"
+
     def noise(self, labelling: str) -> int | None:
         """Return the label of the particles that are in no class by a labelling's method, ``None`` without such."""
         if not labelling.startswith("hdbscan-"):

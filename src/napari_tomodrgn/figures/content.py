@@ -12,6 +12,7 @@ import pandas as pd
 from napari_tomodrgn.analysis.comparison import Comparison, read_comparison
 from napari_tomodrgn.analysis.composition import composition
 from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, read_centres, read_labels
+from napari_tomodrgn.analysis.seed_agreement import SeedAgreement, read_agreements
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.maps import read_map
 from napari_tomodrgn.runs.run import Run
@@ -33,6 +34,8 @@ class Content:
         (K, d, d, d) float32, or ``None`` where no class volumes were decoded.
     comparison
         FSC and correlation of every pair of class volumes; ``None`` without volumes.
+    seeds
+        How alike the classes of other seeds are, a number of classes each; ``None`` where that was not asked.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Content:
     volumes: npt.NDArray[np.float32] | None
     pixel_size: float
     comparison: Comparison | None
+    seeds: tuple[SeedAgreement, ...] | None = None
 
     @property
     def title(self) -> str:
@@ -114,6 +118,7 @@ def read_content(folder: AnalysisFolder, labelling: str) -> Content:
         volumes=volumes,
         pixel_size=pixel_size,
         comparison=None if volumes is None else read_comparison(folder.volumes(labelling)),
+        seeds=tuple(read_agreements(seeds)) if (seeds := folder.seeds(labelling)).is_file() else None,
     )
 
 
