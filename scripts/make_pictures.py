@@ -149,6 +149,22 @@ def curves_of_maps() -> None:
         shutil.copy(written / "curves.png", PICTURES / "fsc-curves.png")
 
 
+def weights_of_tilts(folder: Path) -> None:
+    """Draw how much each frequency of 41 simulated tilt images counts."""
+    from napari_tomodrgn.analysis.inspection.weights import commonest_scheme, facts_of, tilt_weights
+    from napari_tomodrgn.figures.weights import write_weights_figure
+    from napari_tomodrgn.particles.reading import read_particles
+    from napari_tomodrgn.simulation.options import SimulateOptions
+    from napari_tomodrgn.simulation.simulate import simulate
+
+    star = simulate(SimulateOptions(outdir=folder / "tilts", particles=12, box=64, pixel_size=3.0, tilts=41))
+    particles = read_particles(star)
+    row, count = commonest_scheme(particles)
+    found = tilt_weights(particles, row)
+    write_weights_figure(folder / "weights", found, facts_of(particles, count), len(particles))
+    shutil.copy(folder / "weights.png", PICTURES / "inspect-weights.png")
+
+
 @contextmanager
 def screen() -> Iterator[None]:
     """Provide a screen: the one there is, or a virtual one."""
@@ -187,6 +203,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         demo_figures(Path(sys.argv[1]) if sys.argv[1:] else Path(folder) / "demo-run")
         filled_tomogram(Path(folder))
+        weights_of_tilts(Path(folder))
     neighbour_figures()
     curves_of_maps()
     with screen():
