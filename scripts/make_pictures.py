@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
-FIGURES = ("overview", "pca", "umap", "landscape", "classes", "composition", "volumes", "comparison")
+FIGURES = ("overview", "pca", "umap", "landscape", "classes", "composition", "volumes", "hierarchy", "comparison")
 WINDOW = (1400, 900)  # px
 
 
@@ -26,6 +26,20 @@ def demo_figures(demo_folder: Path) -> None:
     (overview,) = demo_folder.glob("run/analysis/*/figures/*/overview.png")
     for name in FIGURES:
         shutil.copy(overview.with_name(f"{name}.png"), PICTURES / f"demo-{name}.png")
+    with tempfile.TemporaryDirectory() as folder:
+        _over_seeds(demo_folder / "run", Path(folder))
+
+
+def _over_seeds(run: Path, folder: Path) -> None:
+    """Draw how alike the demo's classes are over a hundred seeds, on a copy of its run."""
+    from napari_tomodrgn.analysis.analyze import AnalyzeOptions, analyze
+    from napari_tomodrgn.figures.write import write_figures
+
+    copy = Path(shutil.copytree(run, folder / "run"))
+    options = {"umap": False, "volumes": False, "overwrite": True}
+    found = analyze(AnalyzeOptions(run=copy, clusters=4, seeds=100, **options))
+    write_figures(found.folder, found.labelling, overwrite=True)
+    shutil.copy(found.folder.figures(found.labelling) / "seeds.png", PICTURES / "demo-seeds.png")
 
 
 def filled_tomogram(folder: Path) -> None:
@@ -135,6 +149,22 @@ def curves_of_maps() -> None:
         shutil.copy(written / "curves.png", PICTURES / "fsc-curves.png")
 
 
+def weights_of_tilts(folder: Path) -> None:
+    """Draw how much each frequency of 41 simulated tilt images counts."""
+    from napari_tomodrgn.analysis.inspection.weights import commonest_scheme, facts_of, tilt_weights
+    from napari_tomodrgn.figures.weights import write_weights_figure
+    from napari_tomodrgn.particles.reading import read_particles
+    from napari_tomodrgn.simulation.options import SimulateOptions
+    from napari_tomodrgn.simulation.simulate import simulate
+
+    star = simulate(SimulateOptions(outdir=folder / "tilts", particles=12, box=64, pixel_size=3.0, tilts=41))
+    particles = read_particles(star)
+    row, count = commonest_scheme(particles)
+    found = tilt_weights(particles, row)
+    write_weights_figure(folder / "weights", found, facts_of(particles, count), len(particles))
+    shutil.copy(folder / "weights.png", PICTURES / "inspect-weights.png")
+
+
 @contextmanager
 def screen() -> Iterator[None]:
     """Provide a screen: the one there is, or a virtual one."""
@@ -173,6 +203,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         demo_figures(Path(sys.argv[1]) if sys.argv[1:] else Path(folder) / "demo-run")
         filled_tomogram(Path(folder))
+        weights_of_tilts(Path(folder))
     neighbour_figures()
     curves_of_maps()
     with screen():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_tomodrgn.analysis.clusters import ari, cluster, nearest_members
+from napari_tomodrgn.analysis.clusters import ari, cluster, dense_clusters, nearest_members
 from napari_tomodrgn.analysis.composition import composition
 from napari_tomodrgn.errors import InputError
 
@@ -39,6 +39,41 @@ def test_centres_are_stood_for_by_their_nearest_particle(blobs: tuple[np.ndarray
     distance = np.linalg.norm(latents[:, None] - found.centres, axis=2)
     assert found.nearest.tolist() == distance.argmin(axis=0).tolist()
     assert found.labels[found.nearest].tolist() == [0, 1, 2]
+
+
+def test_dense_places_are_found_and_the_rest_is_noise(blobs: tuple[np.ndarray, np.ndarray]) -> None:
+    latents, truth = blobs
+    far = np.array([[40.0, -30.0], [-50.0, 10.0], [30.0, 60.0], [-20.0, -70.0]])
+
+    found = dense_clusters(np.concatenate([latents, far]), 8)
+
+    assert found.noise == 3
+    assert (found.labels[90:] == 3).all()
+    placed = found.labels[:90] != 3
+    assert placed.mean() > 0.8
+    assert ari(found.labels[:90][placed], truth[placed]) == 1
+    sizes = found.sizes[:3].tolist()
+    assert sizes == sorted(sizes, reverse=True)
+    assert found.labels[found.nearest].tolist() == [0, 1, 2, 3]
+
+
+def test_where_all_is_dense_there_is_no_noise() -> None:
+    """Two squares of a grid: every particle has its neighbours as near as any other has."""
+    square = np.stack(np.meshgrid(np.arange(6.0), np.arange(6.0)), axis=-1).reshape(-1, 2)
+
+    found = dense_clusters(np.concatenate([square, square[:30] + 100]), 10)
+
+    assert found.noise is None
+    assert found.sizes.tolist() == [36, 30]
+
+
+@pytest.mark.parametrize(
+    ("smallest", "sentence"),
+    [(91, "--smallest is 91 but there are only 90 particles"), (60, "found no class of 60 particles or more among 90")],
+)
+def test_no_dense_place_is_refused(blobs: tuple[np.ndarray, np.ndarray], smallest: int, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        dense_clusters(blobs[0], smallest)
 
 
 def test_nearest_member_belongs_to_the_class_even_if_another_particle_is_nearer() -> None:

@@ -88,7 +88,7 @@ def test_the_report_needs_no_other_file_and_no_network(drawn: AnalysisFolder) ->
     page = Page(text)
 
     assert not page.open_tags
-    assert len(page.sources) == 8
+    assert len(page.sources) == 9
     assert all(f'id="{link[1:]}"' in text for link in page.links)
     assert all(source.startswith("data:image/png;base64,") for source in page.sources)
     assert "http:" not in text

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.patches import ConnectionPatch, Rectangle
+from scipy.spatial.distance import pdist, squareform
 
 from napari_tomodrgn.analysis.folder import AnalysisFolder
 from napari_tomodrgn.figures.classes import draw_shares
 from napari_tomodrgn.figures.content import Content, read_content
+from napari_tomodrgn.figures.hierarchy import hierarchy_figure
 from napari_tomodrgn.figures.landscape import (
     border_cells,
     caption,
@@ -135,3 +137,18 @@ def test_areas_of_the_composition_are_shares_of_all_particles(content: Content) 
     assert sum(each.get_width() * each.get_height() for each in axes.patches if each.get_x() < 100) == pytest.approx(
         1e4
     )
+
+
+@pytest.mark.parametrize("volumes", [True, False])
+def test_the_tree_stands_beside_its_matrix_in_one_order(plant: Planted, tmp_path: Path, volumes: bool) -> None:
+    content = read_content(plant(tmp_path, classes=6, volumes=volumes), "kmeans-6")
+
+    tree, matrix, _ = hierarchy_figure(content).axes
+
+    names = [int(text.get_text()) for text in matrix.get_yticklabels()]
+    assert names == [int(text.get_text()) for text in matrix.get_xticklabels()]
+    z = content.centres.filter(regex="^z").to_numpy()
+    alike = squareform(pdist(z)) if content.comparison is None else content.comparison.correlations
+    np.testing.assert_allclose(matrix.images[0].get_array(), alike[np.ix_(names, names)])
+    ends = {round(float(y), 6) for line in tree.lines for x, y in zip(*line.get_data(), strict=True) if x == 0}
+    assert ends >= set(range(6))  # a leaf beside every row

@@ -6,16 +6,25 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
-from napari_tomodrgn.analysis.clusters import Clusters, Method, cluster, refuse_more_classes
+from napari_tomodrgn.analysis.clusters import (
+    Clusters,
+    Method,
+    Order,
+    cluster,
+    dense_clusters,
+    refuse_more_classes,
+)
 from napari_tomodrgn.analysis.comparison import write_comparison
 from napari_tomodrgn.analysis.embeddings import principal_components, umap_embedding
 from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, write_centres, write_labels
 from napari_tomodrgn.analysis.losses import measure_losses
+from napari_tomodrgn.analysis.seed_agreement import SeedAgreement, numbers_about, seed_agreements, write_agreements
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_folder, atomic_open, atomic_path, refuse_existing
 from napari_tomodrgn.particles.maps import read_map
@@ -35,9 +44,23 @@ class AnalyzeOptions(BaseModel):
 
     run: Path = Field(description="Run directory.", json_schema_extra={"argument": True})
     epoch: int | None = Field(None, ge=1, description="Epoch to analyse; default: the run's chosen one.")
-    clusters: int = Field(20, ge=1, description="Number of classes.")
-    method: Method = Field("kmeans", description="k-means, or a Gaussian mixture (gmm).")
+    clusters: int = Field(20, ge=1, description="Number of classes, for kmeans and gmm.")
+    method: Method = Field(
+        "kmeans",
+        description="k-means, a Gaussian mixture (gmm), or dense places and what lies in none of them (hdbscan).",
+    )
+    smallest: int = Field(50, ge=2, description="Fewest particles that make a class, for hdbscan.")
+    order: Order = Field(
+        "size", description="Number classes from the largest on, or so that neighbours in number lie near in latents."
+    )
     seed: int = Field(0, ge=0, le=LARGEST_SEED, description="Seed of clusters and UMAP.")
+    seeds: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="Find the classes anew from this many other seeds, at half, once and twice as many classes, and "
+        "show how alike they come out; 100 of 20,000 particles take minutes.",
+    )
     umap: bool = Field(True, description="Make a UMAP of the latents.")
     neighbours: int = Field(15, ge=2, description="Neighbours a particle has in UMAP; cut to what the set has.")
     losses: bool = Field(
@@ -54,8 +77,8 @@ class AnalyzeOptions(BaseModel):
 
     @property
     def labelling(self) -> str:
-        """The name of the classes in the run, ``METHOD-K``."""
-        return f"{self.method}-{self.clusters}"
+        """The name of the classes in the run, ``METHOD-K``; K is the fewest particles of a class for hdbscan."""
+        return f"{self.method}-{self.smallest if self.method == 'hdbscan' else self.clusters}"
 
 
 @dataclass(frozen=True)
@@ -93,14 +116,17 @@ def analyze(options: AnalyzeOptions) -> Analysis:
     if options.volumes:
         run.checkpoint(epoch)
     check_finite(latents, run.path)
-    refuse_more_classes(latents.z_mean, options.clusters)
+    if options.method != "hdbscan":
+        refuse_more_classes(latents.z_mean, options.clusters)
     if options.volumes:
         from napari_tomodrgn.reconstruction.decode import check_box
 
         check_box(options.box, int(run.document["data"]["box"]))
     if options.losses and (options.overwrite or not folder.losses.is_file()):
         _measure_losses(run, epoch, options.device)
-    clusters = cluster(latents.z_mean, options.clusters, method=options.method, seed=options.seed)
+    _check_seeds(options)
+    clusters = _classes(latents.z_mean, options)
+    agreements = _agreements(latents.z_mean, clusters, options)
     embedding = _known_embedding(folder, latents, options)
     is_new = embedding is None
     embedding = embedding or _new_embedding(latents, options)
@@ -108,9 +134,14 @@ def analyze(options: AnalyzeOptions) -> Analysis:
         whole.callback(_remove_empty, folder.path, folder.volumes(name).parent)
         if is_new:
             embedding.save(whole.enter_context(atomic_path(folder.embedding)))
+        if agreements:
+            write_agreements(whole.enter_context(atomic_path(folder.seeds(name))), agreements)
+        else:
+            folder.seeds(name).unlink(missing_ok=True)  # those of classes that are replaced
         _write(options, folder, latents, clusters, whole)
     volumes = folder.volumes(name) if options.volumes else None
-    classes = "one class" if options.clusters == 1 else f"{options.clusters} classes"
+    count = len(clusters.centres)
+    classes = "one class" if count == 1 else f"{count} classes"
     log.info("Analysed %d particles of epoch %d in %s: %s", len(latents), epoch, classes, folder.path)
     return Analysis(folder, name, embedding, clusters, volumes)
 
@@ -125,7 +156,7 @@ def _write(
     """
     name = options.labelling
     write_labels(whole.enter_context(atomic_path(folder.labels(name))), latents.ids, clusters.labels)
-    settings = {**options.model_dump(mode="json", exclude={"run", "overwrite", "losses"}), "epoch": folder.epoch}
+    settings = {**_settings(options, clusters), "epoch": folder.epoch}
     with atomic_open(whole.enter_context(atomic_path(folder.settings(name)))) as stream:
         json.dump(settings, stream, indent=1)
     centres = whole.enter_context(atomic_path(folder.centres(name)))
@@ -137,6 +168,40 @@ def _write(
     folder.labels(name).unlink(missing_ok=True)
     if not options.volumes:
         _remove_volumes(folder.volumes(name))
+
+
+def _classes(z: npt.NDArray[np.floating], options: AnalyzeOptions) -> Clusters:
+    if options.method == "hdbscan":
+        return dense_clusters(z, options.smallest, order=options.order)
+    return cluster(z, options.clusters, method=options.method, seed=options.seed, order=options.order)
+
+
+def _check_seeds(options: AnalyzeOptions) -> None:
+    if options.seeds == 1:
+        raise InputError("--seeds is 1; give two or more, which can be compared with one another")
+    if options.seeds and options.method == "hdbscan":
+        raise InputError("--seeds: HDBSCAN has no seed, so it always finds the same; take --method kmeans or gmm")
+
+
+def _agreements(z: npt.NDArray[np.floating], clusters: Clusters, options: AnalyzeOptions) -> list[SeedAgreement]:
+    """Return how alike the classes of other seeds are, for each number of classes; none where none were asked for."""
+    if not options.seeds or options.method == "hdbscan":
+        return []
+    total = options.seeds * len(numbers_about(options.clusters, len(z)))
+    steps = seed_agreements(
+        z, clusters.labels, options.clusters, options.seeds, method=options.method, seed=options.seed
+    )
+    found = (step for step in track(steps, "clustering again", total=total, unit="clusterings"))
+    return [step for step in found if step is not None]
+
+
+def _settings(options: AnalyzeOptions, clusters: Clusters) -> dict[str, Any]:
+    """Return how a labelling was made: what its method took, and what HDBSCAN found."""
+    left_out = {"run", "overwrite", "losses", *(() if options.method == "hdbscan" else ("smallest",))}
+    settings = options.model_dump(mode="json", exclude=left_out)
+    if options.method == "hdbscan":
+        settings |= {"clusters": len(clusters.centres) - (clusters.noise is not None), "noise": clusters.noise}
+    return settings
 
 
 def _measure_losses(run: Run, epoch: int, device: str) -> None:

@@ -6,9 +6,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from napari_tomodrgn.analysis.hierarchy import hierarchy_of_centres
 from napari_tomodrgn.errors import InputError
 
-Method = Literal["kmeans", "gmm"]
+SeededMethod = Literal["kmeans", "gmm"]  # finds as many classes as it is asked for, others with another seed
+Method = Literal["kmeans", "gmm", "hdbscan"]
+Order = Literal["size", "likeness"]
 FloatArray = npt.NDArray[np.floating]
 IntArray = npt.NDArray[np.integer]
 
@@ -17,7 +20,7 @@ _STARTS = {"kmeans": 10, "gmm": 5}
 
 @dataclass(frozen=True)
 class Clusters:
-    """Classes ordered by size: class 0 is the largest.
+    """Classes ordered by size, class 0 is the largest; or by likeness.
 
     Attributes
     ----------
@@ -27,11 +30,14 @@ class Clusters:
         (K, z) float32, the mean latent of each class as the method found it.
     nearest
         (K,) int64, the row of the class's particle whose latent lies nearest to its centre.
+    noise
+        The number, K - 1, of the class of the particles that lie in no dense place; ``None`` where there are none.
     """
 
     labels: npt.NDArray[np.int64]
     centres: npt.NDArray[np.float32]
     nearest: npt.NDArray[np.int64]
+    noise: int | None = None
 
     @property
     def sizes(self) -> npt.NDArray[np.int64]:
@@ -43,10 +49,14 @@ def cluster(
     z: FloatArray,  # (N, z)
     clusters: int,
     *,
-    method: Method = "kmeans",
+    method: SeededMethod = "kmeans",
     seed: int = 0,
+    order: Order = "size",
+    starts: int | None = None,
 ) -> Clusters:
     """Return ``clusters`` classes of latents by k-means or a Gaussian mixture, the same for the same seed.
+
+    The best of several starts is taken: ten of k-means, five of a mixture, where it isn't said how many.
 
     Raises
     ------
@@ -57,12 +67,54 @@ def cluster(
     if clusters < 1:
         raise InputError(f"--clusters is {clusters}; ask for one class or more")
     refuse_more_classes(values, clusters)
-    raw, centres = _kmeans(values, clusters, seed) if method == "kmeans" else _mixture(values, clusters, seed)
-    order = _by_size(raw, clusters)
-    rank = np.empty(clusters, dtype=np.int64)
-    rank[order] = np.arange(clusters)
-    labels, centres = rank[raw], centres[order]
-    return Clusters(labels, centres.astype(np.float32), nearest_members(values, labels, centres))
+    raw, centres = (_kmeans if method == "kmeans" else _mixture)(values, clusters, seed, starts or _STARTS[method])
+    return _numbered(values, raw, centres, order)
+
+
+def dense_clusters(
+    z: FloatArray,  # (N, z)
+    smallest: int,
+    *,
+    order: Order = "size",
+) -> Clusters:
+    """Return the classes that HDBSCAN finds: places denser than what surrounds them, of ``smallest`` particles or more.
+
+    How many there are is found. Particles in none of them are a class of their own, the last (Campello, Moulavi and
+    Sander 2013). Time grows with the square of the number of particles.
+
+    Raises
+    ------
+    InputError
+        Where there are fewer particles than ``smallest``, or no dense place is found.
+    """
+    from sklearn.cluster import HDBSCAN
+
+    values = np.asarray(z, dtype=np.float64)
+    advice = "give a lower --smallest, or take --method kmeans"
+    if smallest > len(values):
+        raise InputError(f"--smallest is {smallest} but there are only {len(values)} particles; {advice}")
+    raw = HDBSCAN(min_cluster_size=smallest, copy=True).fit_predict(values)
+    count = int(raw.max()) + 1
+    if not count:
+        raise InputError(f"HDBSCAN found no class of {smallest} particles or more among {len(values)}; {advice}")
+    raw = np.where(raw < 0, count, raw)  # noise, and a few latents that it can't place
+    every = count + int((raw == count).any())
+    centres = np.stack([values[raw == number].mean(axis=0) for number in range(every)])
+    return _numbered(values, raw, centres, order, noise=every > count)
+
+
+def _numbered(z: FloatArray, raw: IntArray, centres: FloatArray, order: Order, *, noise: bool = False) -> Clusters:
+    """Return classes numbered by size or likeness; the last of the raw ones stays last where it is noise."""
+    count = len(centres) - noise
+    ranked = _by_size(raw[raw < count], count)
+    if order == "likeness":
+        ranked = ranked[hierarchy_of_centres(centres[ranked]).order]
+    ranked = np.concatenate([ranked, np.arange(count, len(centres))])
+    rank = np.empty(len(centres), dtype=np.int64)
+    rank[ranked] = np.arange(len(centres))
+    labels, centres = rank[raw], centres[ranked]
+    last = count if noise else None
+    return Clusters(labels, centres.astype(np.float32), nearest_members(z, labels, centres), last)
 
 
 def refuse_more_classes(z: FloatArray, clusters: int) -> None:
@@ -105,18 +157,18 @@ def _by_size(labels: IntArray, clusters: int) -> npt.NDArray[np.int64]:
     return np.lexsort((first_row, -sizes)).astype(np.int64)
 
 
-def _kmeans(z: FloatArray, clusters: int, seed: int) -> tuple[IntArray, FloatArray]:
+def _kmeans(z: FloatArray, clusters: int, seed: int, starts: int) -> tuple[IntArray, FloatArray]:
     from sklearn.cluster import KMeans
 
-    fitted = KMeans(clusters, n_init=_STARTS["kmeans"], random_state=seed).fit(z)
+    fitted = KMeans(clusters, n_init=starts, random_state=seed).fit(z)
     return fitted.labels_, fitted.cluster_centers_
 
 
-def _mixture(z: FloatArray, clusters: int, seed: int) -> tuple[IntArray, FloatArray]:
+def _mixture(z: FloatArray, clusters: int, seed: int, starts: int) -> tuple[IntArray, FloatArray]:
     """Fit full covariances where the particles can determine them, else diagonal ones."""
     from sklearn.mixture import GaussianMixture
 
     count, dimensions = z.shape
     covariance = "full" if count >= 10 * clusters * dimensions else "diag"
-    fitted = GaussianMixture(clusters, covariance_type=covariance, n_init=_STARTS["gmm"], random_state=seed).fit(z)
+    fitted = GaussianMixture(clusters, covariance_type=covariance, n_init=starts, random_state=seed).fit(z)
     return fitted.predict(z), fitted.means_

@@ -94,7 +94,8 @@ def columns_of_run(run: Run, epoch: int, ids: Sequence[ParticleId]) -> Columns:
         found |= _of_embedding(Embedding.load(folder.embedding), rows)
     latents = latents_of(found)
     for labelling in folder.labellings():
-        classes = found[labelling] = column_of_labels(read_labels(folder.labels(labelling)), ids)
+        classes = column_of_labels(read_labels(folder.labels(labelling)), ids, folder.noise(labelling))
+        found[labelling] = classes
         if latents is not None:
             found[f"{labelling} distance"] = Numbers(distance_to_centres(latents, classes))
     for labelling, path in folder.evidences().items():
@@ -127,10 +128,14 @@ def distance_to_centres(latents: npt.NDArray[np.float64], classes: Classes) -> n
     return distance
 
 
-def column_of_labels(labels: Mapping[ParticleId, int], ids: Sequence[ParticleId]) -> Classes:
-    """Return labels (from 0) as classes, in the order of ``ids``; particles without one have none."""
+def column_of_labels(labels: Mapping[ParticleId, int], ids: Sequence[ParticleId], noise: int | None = None) -> Classes:
+    """Return labels (from 0) as classes, in the order of ``ids``; particles without one have none.
+
+    ``noise`` is the label of those that are in no class by the method that gave the labels.
+    """
     codes = np.array([labels.get(particle, NONE) for particle in ids], dtype=np.int64)
-    return Classes(codes, tuple(f"class {label}" for label in range(int(codes.max(initial=NONE)) + 1)))
+    count = int(codes.max(initial=NONE)) + 1
+    return Classes(codes, tuple("noise" if label == noise else f"class {label}" for label in range(count)))
 
 
 def columns_known(particle_set: ParticleSet, run: Run | None, epoch: int | None) -> Columns:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from napari_tomodrgn.analysis.clusters import Method
+from napari_tomodrgn.analysis.clusters import SeededMethod
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_open
 from napari_tomodrgn.particles.particle_set import ParticleId
@@ -139,6 +139,20 @@ class AnalysisFolder:
         """Return the file of the settings that a labelling was made with."""
         return self.path / f"settings-{labelling}.json"
 
+    def seeds(self, labelling: str) -> Path:
+        """Return the table of how alike the classes of other seeds are, where they were found."""
+        return self.path / f"seeds-{labelling}.csv"
+
+    def noise(self, labelling: str) -> int | None:
+        """Return the label of the particles that are in no class by a labelling's method, ``None`` without such."""
+        if not labelling.startswith("hdbscan-"):
+            return None
+        try:
+            found = json.loads(self.settings(labelling).read_text(encoding="utf-8")).get("noise")
+        except (OSError, ValueError, AttributeError):  # labels alone were copied
+            return None
+        return found if isinstance(found, int) else None
+
     def figures(self, labelling: str) -> Path:
         """Return the folder of the figures of a labelling."""
         return self.path / "figures" / labelling
@@ -177,16 +191,16 @@ class AnalysisFolder:
         return found
 
     def labellings(self) -> list[str]:
-        """Return the labellings in the folder, ``METHOD-K``, by method and number of classes."""
+        """Return the labellings in the folder, ``METHOD-K``, by method and number (of classes, or that names them)."""
         found = (_LABELLING_FILE.fullmatch(path.name) for path in self.path.glob("labels-*.csv"))
         keys = sorted((match[1], int(match[2])) for match in found if match)
         return [f"{method}-{classes}" for method, classes in keys]
 
 
-def method_of(labelling: str) -> Method | None:
-    """Return the method that found the classes of a labelling, ``METHOD-K``; ``None`` where it is none of ours."""
+def method_of(labelling: str) -> SeededMethod | None:
+    """Return the method that found the K classes of a labelling, ``METHOD-K``; ``None`` where no other seed finds K."""
     method = labelling.rsplit("-", 1)[0]
-    return cast(Method, method) if method in get_args(Method) else None
+    return cast(SeededMethod, method) if method in get_args(SeededMethod) else None
 
 
 def write_labels(path: Path, ids: Sequence[ParticleId], labels: npt.NDArray[np.integer]) -> None:

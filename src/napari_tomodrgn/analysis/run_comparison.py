@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from napari_tomodrgn.analysis.analyze import check_finite
-from napari_tomodrgn.analysis.clusters import Method, cluster
+from napari_tomodrgn.analysis.clusters import SeededMethod, cluster
 from napari_tomodrgn.analysis.folder import AnalysisFolder, method_of, read_labels
 from napari_tomodrgn.analysis.label_agreement import (
     Agreement,
@@ -49,7 +49,7 @@ class Labelling:
     name: str
     codes: IntArray
     names: tuple[str, ...]
-    method: Method | None = None
+    method: SeededMethod | None = None
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def draw_composition(axes: Axes, content: Content) -> None:
     left = np.zeros(len(table))
     rows = np.arange(len(table))
     for label, colour in enumerate(class_colours(content.classes)):
-        axes.barh(rows, shares[:, label], left=left, color=colour, height=0.72, label=str(label))
+        axes.barh(rows, shares[:, label], left=left, color=colour, height=0.72, label=content.class_name(label))
         left += shares[:, label]
     names = [f"{name}  ({int(total)})" for name, total in zip(table.index, counts.sum(axis=1), strict=True)]
     axes.set_yticks(rows, [_shortened(name) for name in names])
@@ -69,7 +69,8 @@ def draw_shares(axes: Axes, content: Content) -> None:
             _ALL_AT, overall[label], _ALL_WIDE, below, align="edge", color=colour, edgecolor="white", linewidth=0.6
         )
         if overall[label] >= _LEAST_NAMED:
-            axes.text(_ALL_AT + _ALL_WIDE + 0.8, below + overall[label] / 2, str(label), va="center", fontsize=8)
+            middle = below + overall[label] / 2
+            axes.text(_ALL_AT + _ALL_WIDE + 0.8, middle, content.class_name(label), va="center", fontsize=8)
     names = [*content.composition.index, "all"]
     middles, widths = [*(left + width / 2), _ALL_AT + _ALL_WIDE / 2], [*width, _ALL_WIDE]
     for name, middle, wide in zip(names, middles, widths, strict=True):

@@ -12,6 +12,7 @@ import pandas as pd
 from napari_tomodrgn.analysis.comparison import Comparison, read_comparison
 from napari_tomodrgn.analysis.composition import composition
 from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, read_centres, read_labels
+from napari_tomodrgn.analysis.seed_agreement import SeedAgreement, read_agreements
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.maps import read_map
 from napari_tomodrgn.runs.run import Run
@@ -33,6 +34,8 @@ class Content:
         (K, d, d, d) float32, or ``None`` where no class volumes were decoded.
     comparison
         FSC and correlation of every pair of class volumes; ``None`` without volumes.
+    seeds
+        How alike the classes of other seeds are, a number of classes each; ``None`` where that was not asked.
     """
 
     name: str
@@ -47,12 +50,31 @@ class Content:
     volumes: npt.NDArray[np.float32] | None
     pixel_size: float
     comparison: Comparison | None
+    seeds: tuple[SeedAgreement, ...] | None = None
 
     @property
     def title(self) -> str:
         """How many classes there are, and by which method."""
-        method = {"kmeans": "k-means", "gmm": "Gaussian mixture"}[self.name.rsplit("-", 1)[0]]
-        return f"{self.classes} classes by {method}"
+        method = {"kmeans": "k-means", "gmm": "Gaussian mixture", "hdbscan": "HDBSCAN"}[self.name.rsplit("-", 1)[0]]
+        if self.noise is None:
+            return f"{self.classes} classes by {method}"
+        return f"{self.classes - 1} classes and noise by {method}"
+
+    @property
+    def how(self) -> str:
+        """What the classes hang on besides their number."""
+        if "smallest" in self.settings:
+            return f"{self.settings['smallest']} particles or more each"
+        return f"seed {self.settings['seed']}"
+
+    @property
+    def noise(self) -> int | None:
+        """The class of the particles that are in none by the method, ``None`` where there is no such."""
+        return self.settings.get("noise")
+
+    def class_name(self, label: int) -> str:
+        """Return what a class is called beside its colour."""
+        return "noise" if label == self.noise else str(label)
 
     @property
     def classes(self) -> int:
@@ -96,6 +118,7 @@ def read_content(folder: AnalysisFolder, labelling: str) -> Content:
         volumes=volumes,
         pixel_size=pixel_size,
         comparison=None if volumes is None else read_comparison(folder.volumes(labelling)),
+        seeds=tuple(read_agreements(seeds)) if (seeds := folder.seeds(labelling)).is_file() else None,
     )
 
 

@@ -42,6 +42,10 @@ FURTHER = (
         "Ward's linkage; a missing part keeps what its neighbours reach into its mask.",
     ),
     Further(
+        "Weights of tilt images", "inspect", "../../inspection/weights.png",
+        "Which frequencies of which tilt image count in a training with its defaults, and how much.",
+    ),
+    Further(
         "Maps", "fsc", "fsc/*/*.png",
         "Maps of any boxes and pixel sizes on one axis, against their half-maps or a reference. A map of larger voxels "
         "ends at its Nyquist, which says nothing of the particles.",

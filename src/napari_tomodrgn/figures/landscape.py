@@ -51,7 +51,7 @@ def caption(content: Content) -> str:
     text = (
         f"{len(content.labels):,} particles of epoch {content.epoch} by {by}: grey by how many lie in a hexagon "
         f"(logarithm). Points: the particles nearest to the centres of {content.title} "
-        f"(seed {content.settings['seed']})."
+        f"({content.how})."
     )
     if not shown:
         return text
@@ -113,7 +113,13 @@ def _draw_centres(axes: Axes, centres: Floats, content: Content) -> None:
     for label, (centre, colour) in enumerate(zip(centres, class_colours(content.classes), strict=True)):
         axes.plot(*centre, marker="o", markersize=6, color=colour, markeredgecolor=INK, markeredgewidth=0.8, zorder=6)
         text = axes.annotate(
-            str(label), centre, xytext=(4, 4), textcoords="offset points", fontsize=9, fontweight="bold", zorder=7
+            content.class_name(label),
+            centre,
+            xytext=(4, 4),
+            textcoords="offset points",
+            fontsize=9,
+            fontweight="bold",
+            zorder=7,
         )
         text.set_path_effects([patheffects.withStroke(linewidth=2.5, foreground="white")])
 
@@ -137,7 +143,7 @@ def _pin_volumes(figure: Figure, axes: Axes, centres: Floats, content: Content) 
         _draw_surface(own, volumes[label], density, reach, colours[label])
         if label == 0:
             _scale_bar(own, reach, content.pixel_size)
-        _frame(figure, frame, colours[label], f"{label}  ({content.sizes[label]:,})")
+        _frame(figure, frame, colours[label], f"{content.class_name(label)}  ({content.sizes[label]:,})")
         _lead(figure, at[label], frame, colours[label])
 
 

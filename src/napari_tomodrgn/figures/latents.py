@@ -62,13 +62,18 @@ def _draw_classes(axes: Axes, points: npt.NDArray[np.floating], content: Content
     x, y = points[order].T
     axes.scatter(x, y, s=size, c=colours[content.labels[order]].tolist(), alpha=0.85, linewidths=0, rasterized=True)
     for label, colour in enumerate(colours):
-        axes.scatter([], [], s=size, c=colour, label=str(label))
+        axes.scatter([], [], s=size, c=colour, label=content.class_name(label))
     for label, row in enumerate(content.centre_rows):
         axes.plot(
             *points[row], marker="o", markersize=4, markerfacecolor="white", markeredgecolor=INK, linestyle="none"
         )
         text = axes.annotate(
-            str(label), points[row], xytext=(4, 4), textcoords="offset points", fontsize=9, fontweight="bold"
+            content.class_name(label),
+            points[row],
+            xytext=(4, 4),
+            textcoords="offset points",
+            fontsize=9,
+            fontweight="bold",
         )
         text.set_path_effects([patheffects.withStroke(linewidth=2.5, foreground="white")])
     axes.margins(0.08)

@@ -18,6 +18,10 @@ UMAP = (
     "McInnes, L., Healy, J. & Melville, J. UMAP: uniform manifold approximation and projection for dimension "
     "reduction. arXiv:1802.03426 (2018)"
 )
+HDBSCAN = (
+    "Campello, R. J. G. B., Moulavi, D. & Sander, J. Density-based clustering based on hierarchical density estimates. "
+    "PAKDD 2013, LNCS 7819, 160–172 (2013)"
+)
 _SOURCES = {
     "warp": "a Warp/M star file",
     "cryosrpnt": "a cryoSRPNT star file",
@@ -39,7 +43,7 @@ _HEIGHT = {
 _POOLING = {"mean": "the mean", "max": "the maximum", "median": "the median", "attention": "attention"}
 _ENCODINGS = {"gaussian": "Gaussian random features of spread {sigma:g} × half the box"}
 NOTATION = " (nodes × hidden layers)"
-_METHODS = {"kmeans": "k-means", "gmm": "a Gaussian mixture model"}
+_METHODS = {"kmeans": "k-means", "gmm": "a Gaussian mixture model", "hdbscan": "HDBSCAN"}
 
 
 class _References:
@@ -252,8 +256,8 @@ def _held_out(run: Run) -> str:
 
 def _labelled(labellings: Sequence[Mapping[str, Any]], cite: _References) -> list[str]:
     sentences = [
-        f"Latents were divided into {each['clusters']} classes by {_METHODS.get(each['method'], each['method'])} (seed "
-        f"{each['seed']})"
+        f"Latents were divided into {each['clusters']} classes by {_METHODS.get(each['method'], each['method'])} "
+        f"({_found_with(each, cite)})"
         + (", and a volume was decoded at the particle nearest to each class's centre" if each.get("volumes") else "")
         + "."
         for each in labellings
@@ -263,6 +267,13 @@ def _labelled(labellings: Sequence[Mapping[str, Any]], cite: _References) -> lis
         how = f"{mapped['neighbours']} neighbours (seed {mapped['seed']})"
         sentences.append(f"A UMAP{cite(UMAP)} of the latents was made with {how}.")
     return sentences
+
+
+def _found_with(labelling: Mapping[str, Any], cite: _References) -> str:
+    if labelling["method"] != "hdbscan":
+        return f"seed {labelling['seed']}"
+    rest = "; what lies in no dense place was kept apart" if labelling.get("noise") is not None else ""
+    return f"{labelling['smallest']} particles or more each{rest}{cite(HDBSCAN)}"
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -9,8 +9,10 @@ from matplotlib.figure import Figure
 from napari_tomodrgn.figures.classes import draw_composition, draw_shares, draw_sizes
 from napari_tomodrgn.figures.comparison import draw_correlations, draw_fsc, draw_resolutions
 from napari_tomodrgn.figures.content import Content
+from napari_tomodrgn.figures.hierarchy import hierarchy_figure
 from napari_tomodrgn.figures.landscape import landscape_figure
 from napari_tomodrgn.figures.latents import draw_explained_variance, draw_pca, draw_umap
+from napari_tomodrgn.figures.seeds import seeds_figure
 from napari_tomodrgn.figures.style import new_figure
 from napari_tomodrgn.figures.training import draw_losses
 from napari_tomodrgn.figures.volumes import draw_volumes, montage_height
@@ -106,6 +108,14 @@ def overview_figure(content: Content) -> Figure:
     return figure
 
 
+OPTIONAL = {"seeds"}  # figures of what was asked for besides
+
+
+def figures_of(content: Content) -> dict[str, Callable[[Content], Figure]]:
+    """Return the figures of a labelling: those that all have, and those of what was asked for besides."""
+    return FIGURES | ({} if content.seeds is None else {"seeds": seeds_figure})
+
+
 FIGURES: dict[str, Callable[[Content], Figure]] = {
     "overview": overview_figure,
     "pca": pca_figure,
@@ -115,5 +125,6 @@ FIGURES: dict[str, Callable[[Content], Figure]] = {
     "classes": classes_figure,
     "composition": composition_figure,
     "volumes": volumes_figure,
+    "hierarchy": hierarchy_figure,
     "comparison": comparison_figure,
 }

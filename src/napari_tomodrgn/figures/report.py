@@ -10,6 +10,7 @@ from napari_tomodrgn.figures.further_sections import further_sections
 from napari_tomodrgn.figures.html import folded, page, picture, settings_table, table
 from napari_tomodrgn.figures.landscape import caption as landscape_caption
 from napari_tomodrgn.figures.run_sections import lineage, methods_section, training
+from napari_tomodrgn.figures.seeds import seeds_caption
 from napari_tomodrgn.figures.style import class_colours
 from napari_tomodrgn.files import atomic_open
 from napari_tomodrgn.runs.run import Run
@@ -26,6 +27,10 @@ CAPTIONS = {
     "all {particles} particles in {tomograms} tomograms, {title}. A class that fills one column only is a property "
     "of that tomogram until shown otherwise.",
     "volumes": "Volumes decoded at the class centres: central slices and projections, each view on one grey scale.",
+    "hierarchy": "Which classes are alike: a tree by average linkage of {likeness}, {title}, its leaves turned so that "
+    "neighbours are as alike as the tree lets them be, and the same numbers as a matrix in that order. A tree is drawn "
+    "of any classes, also of those that differ by noise alone.",
+    "seeds": "{seeds}",
     "comparison": "How alike the class volumes are, {masked}: Fourier shell correlation with the largest class, the "
     "resolution down to which it stays above 0.5 for every pair (≤ where it does to the end), Pearson correlation.",
 }
@@ -87,6 +92,10 @@ def _section(folder: AnalysisFolder, content: Content) -> str:
         "particles": f"{len(content.labels):,}",
         "tomograms": len(content.composition),
         "title": content.title,
+        "seeds": "" if content.seeds is None else seeds_caption(content),
+        "likeness": "the distances of class centres in latent space"
+        if content.comparison is None
+        else f"one less the correlation of class volumes {masked}",
     }
     figures = [
         picture((pictures / f"{name}.png").read_bytes(), caption.format(**said))
@@ -106,6 +115,8 @@ def _section(folder: AnalysisFolder, content: Content) -> str:
 def _is_shown(name: str, content: Content) -> bool:
     if name == "umap":
         return content.embedding.umap is not None
+    if name == "seeds":
+        return content.seeds is not None
     return content.volumes is not None if name in ("volumes", "comparison") else True
 
 
@@ -116,7 +127,7 @@ def _class_table(folder: AnalysisFolder, content: Content) -> str:
         centre = content.centres.iloc[label]
         volume = folder.volumes(content.name) / f"vol_{label:03d}.mrc"
         cells = [
-            f'<td><i style="background:{colour}"></i> {label}</td>',
+            f'<td><i style="background:{colour}"></i> {content.class_name(label)}</td>',
             f'<td class="n">{content.sizes[label]}</td>',
             f'<td class="n">{content.sizes[label] / total:.1%}</td>',
             f"<td>{escape(str(centre['particle']))} in {escape(str(centre['tomogram']))}</td>",

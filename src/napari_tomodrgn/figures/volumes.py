@@ -53,7 +53,7 @@ def draw_volumes(axes: Axes, content: Content, *, columns: int = 8, most: int | 
                 interpolation="bicubic",
             )
         axes.plot([left, left + 1], [top + 0.03] * 2, color=colours[label], linewidth=5, solid_capstyle="butt")
-        name = f"class {label}  ({content.sizes[label]})"
+        name = f"{'' if label == content.noise else 'class '}{content.class_name(label)}  ({content.sizes[label]})"
         axes.text(left + 0.5, top + 0.09, name, ha="center", va="bottom", fontsize=9, fontweight="bold")
         if column == 0:
             _name_views(axes, top)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from napari_tomodrgn.analysis.folder import AnalysisFolder
 from napari_tomodrgn.figures.content import Content, read_content
-from napari_tomodrgn.figures.pages import FIGURES
+from napari_tomodrgn.figures.pages import OPTIONAL, figures_of
 from napari_tomodrgn.figures.report import write_report
 from napari_tomodrgn.figures.style import save, styled
 from napari_tomodrgn.files import refuse_existing
@@ -48,19 +48,23 @@ def write_run_report(run: Run, epoch: int | None = None) -> Path:
     for name in folder.labellings():
         if folder.settings(name).is_file() and folder.centres(name).is_file():  # by `analyze`, not by hand
             contents.append(read_content(folder, name))
-            if _are_old(folder, name):
+            if _are_old(folder, contents[-1]):
                 _draw(folder, contents[-1])
     return write_report(folder, contents)
 
 
-def _are_old(folder: AnalysisFolder, labelling: str) -> bool:
+def _are_old(folder: AnalysisFolder, content: Content) -> bool:
     """Whether a labelling lacks a figure, or has figures older than its labels."""
-    pictures = [folder.figures(labelling) / f"{name}.png" for name in FIGURES]
-    written = folder.labels(labelling).stat().st_mtime
+    pictures = [folder.figures(content.name) / f"{name}.png" for name in figures_of(content)]
+    written = folder.labels(content.name).stat().st_mtime
     return any(not path.is_file() or path.stat().st_mtime < written for path in pictures)
 
 
 def _draw(folder: AnalysisFolder, content: Content) -> None:
+    drawn = figures_of(content)
+    for name in OPTIONAL - drawn.keys():
+        for old in folder.figures(content.name).glob(f"{name}.*"):  # of classes that were replaced
+            old.unlink()
     with styled():
-        for name, draw in FIGURES.items():
+        for name, draw in drawn.items():
             save(draw(content), folder.figures(content.name) / name, FORMATS.get(name, ("png", "svg")))

@@ -60,7 +60,9 @@ class Offered:
 
 
 OFFERED = (
-    Offered("analyze", "Classes and embedding", ("clusters", "method", "umap", "losses", "overwrite")),
+    Offered(
+        "analyze", "Classes and embedding", ("clusters", "method", "smallest", "seeds", "umap", "losses", "overwrite")
+    ),
     Offered("neighbors", "Neighbours in the tomogram", ("labels", "nearest", "radius", "null", "overwrite")),
     Offered("occupancy", "Occupancy of a model's parts", ("model", "fit", "parts", "sphere", "threshold", "overwrite")),
     Offered("nuisance", "What latents may follow", ("permutations", "volumes", "overwrite")),

@@ -22,20 +22,22 @@ from napari_tomodrgn.analysis.inspection.map_hand import check_map_hand
 from napari_tomodrgn.analysis.inspection.options import InspectOptions
 from napari_tomodrgn.analysis.inspection.poses import check_poses, check_tilt_hand
 from napari_tomodrgn.analysis.inspection.scale import check_pixel_size, check_voltage
+from napari_tomodrgn.analysis.inspection.weights import commonest_scheme, facts_of, tilt_weights, write_weights
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_open, make_folder, refuse_existing
 from napari_tomodrgn.particles.maps import UNSET_PIXEL_SIZES, Map, flip_hand, read_map, write_map
 from napari_tomodrgn.progress import track
 from napari_tomodrgn.reconstruction.backproject import backproject
 
-JSON, PICTURE, MAP = "inspect.json", "inspect.png", "inspect.mrc"
+JSON, PICTURE, MAP, WEIGHTS = "inspect.json", "inspect.png", "inspect.mrc", "weights.csv"
 
 
 def inspect(options: InspectOptions) -> dict[str, Any]:
     """Return the facts of a data set (keys of the trainer's dry run) and ``checks``, a list of plain dictionaries.
 
-    With ``outdir``, write the same as inspect.json, a page of pictures inspect.png and a quick backprojection
-    inspect.mrc, with ``map_hand`` applied. Nothing is ever changed in the data set or its settings.
+    With ``outdir``, write the same as inspect.json, a page of pictures inspect.png, a quick backprojection inspect.mrc,
+    with ``map_hand`` applied, and weights.csv, how much each frequency of each tilt image counts in a training. Nothing
+    is ever changed in the data set or its settings.
 
     Raises
     ------
@@ -43,7 +45,7 @@ def inspect(options: InspectOptions) -> dict[str, Any]:
         Where the particles, the reference or the model cannot be read, or the output exists.
     """
     if options.outdir is not None:
-        for name in (JSON, PICTURE, MAP):
+        for name in (JSON, PICTURE, MAP, WEIGHTS):
             refuse_existing(options.outdir / name, options.overwrite)
     if options.reference and options.model:
         raise InputError("--reference and --model were both given; give one of them")
@@ -52,9 +54,12 @@ def inspect(options: InspectOptions) -> dict[str, Any]:
     examination = Examination(particle_set, gather(particle_set, options.seed))
     quick = _quick_map(examination)
     checks = _checks(examination, quick, reference)
-    result = {**data_facts(particle_set), "checks": [check.as_dict() for check in checks]}
+    particle, count = commonest_scheme(particle_set)
+    weighting = facts_of(particle_set, count)
+    result = {**data_facts(particle_set), "weighting": weighting, "checks": [check.as_dict() for check in checks]}
     if options.outdir is not None:
         _write(options.outdir, result, examination, quick, checks)
+        write_weights(options.outdir / WEIGHTS, tilt_weights(particle_set, particle))
     return result
 
 

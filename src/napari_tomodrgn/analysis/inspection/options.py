@@ -12,7 +12,9 @@ class InspectOptions(DataOptions):
     """Check what is assumed about the images against the images: contrast, CTF, weights, poses, hands."""
 
     outdir: Path | None = Field(
-        None, description="Folder for inspect.json, inspect.png and a quick backprojection, inspect.mrc."
+        None,
+        description="Folder for inspect.json, inspect.png, a quick backprojection, inspect.mrc, and the weights of "
+        "tilt images, weights.csv and .png.",
     )
     reference: Path | None = Field(None, description="Map (MRC) of known hand to compare the backprojection with.")
     model: tuple[Path, ...] = Field(

@@ -14,6 +14,13 @@ def _run(options: InspectOptions, as_json: bool) -> None:
     from napari_tomodrgn.analysis.inspection.inspect import inspect
 
     result = inspect(options)
+    if options.outdir is not None:
+        from napari_tomodrgn.analysis.inspection.inspect import WEIGHTS
+        from napari_tomodrgn.analysis.inspection.weights import read_weights
+        from napari_tomodrgn.figures.weights import write_weights_figure
+
+        found = read_weights(options.outdir / WEIGHTS)
+        write_weights_figure(options.outdir / "weights", found, result["weighting"], result["particles"])
     if as_json:
         show_json(result)
         return
