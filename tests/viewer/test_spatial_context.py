@@ -18,6 +18,7 @@ from napari_tomodrgn.analysis.spatial.options import NeighborsOptions
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.figures.spatial import write_neighbours_folder
 from napari_tomodrgn.particles.particle_set import ParticleId
+from napari_tomodrgn.viewer.neighbour_distances import count_in_words, distance_curves, first_interval
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.spatial_context import NO_CHAINS, NO_RESULT, NO_RUN, NOTHING_FITS, SpatialContext
 
@@ -154,7 +155,7 @@ def test_particles_that_have_another_class_beside_them_are_selected(
 
 def test_the_null_and_the_caution_are_told(context: SpatialContext) -> None:
     """Half the box is 100 Å and links are 230 Å: nothing is nearer; in a box of 60 px they are in the images."""
-    assert "chance: labels dealt out anew within" in context.says
+    assert context.says.endswith("2 nearest counted, null: blocks")
     assert context.caution is None
     assert context.found is not None
 
@@ -171,6 +172,26 @@ def test_the_neighbour_in_the_images_is_warned_of(copied: Path) -> None:
     caution = context_of(copied).caution
     assert caution is not None
     assert caution.startswith("class was learned from images that contain the neighbour")
+
+
+def test_curves_and_counts_are_those_of_the_distances(context: SpatialContext, planted_run: PlantedRun) -> None:
+    """Against numpy's histogram of scipy's distances, rounded as tables are written."""
+    distance = np.vectorize(lambda own: float(f"{own:.6g}"))(nearest_by_scipy(context, 1)[1])
+    assert context.session.particle_set is not None
+    labels = np.array([planted_run.labels[each] for each in context.session.particle_set.ids])
+    curves = distance_curves(context)
+    assert [each.name for each in curves.series] == ["class 0", "class 1", "class 2"]
+    assert curves.ranges[0][0] == 200.0  # the box, below all distances
+    for code, series in enumerate(curves.series):
+        own = distance[labels == code, 0]
+        edges = series.x[::2]
+        np.testing.assert_allclose(series.y[1:-1:2], 100 * np.histogram(own, edges)[0] / len(own), atol=1e-9)
+    low, high = first_interval(context)
+    inside = (distance[:, 0] >= low) & (distance[:, 0] <= high)
+    assert 0.4 < inside.mean() < 0.6
+    words = count_in_words(context, low, high)
+    assert words.startswith(f"{inside.sum()} of 138 particles from ")
+    assert words.endswith(f"class 2 {(inside & (labels == 2)).sum()} of {(labels == 2).sum()}")
 
 
 # what is not there, or is not what it should be

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
@@ -22,7 +23,7 @@ from napari_tomodrgn.widgets.docks import ContextDock
 from napari_tomodrgn.widgets.spatial_context import ContextWidget
 
 from ..planted_run import PlantedRun
-from .mouse import LEFT, PLAIN, SHIFT
+from .mouse import LEFT, PLAIN, SHIFT, drag
 
 Link = tuple[ParticleId, ParticleId]
 
@@ -220,6 +221,72 @@ def test_rows_select_chains_and_chains_of_selected_particles_are_completed(windo
     last = page.table.model_.index(page.table.model_.rowCount() - 1, 0)
     page.table.doubleClicked.emit(last)
     assert context.session.tomogram == page.table.model_.data(page.table.model_.index(last.row(), 2))
+
+
+def test_an_interval_that_is_dragged_is_counted_and_selected(window: Window) -> None:
+    window.open(window.planted.path)
+    window.dock.setFloating(True)
+    window.dock.resize(600, 600)
+    page, context = window.widget.distances, window.links.context
+    window.widget.tabs.setCurrentWidget(page)
+    window.settle()
+    plot = page.plot
+    middle = plot.area.center().y()
+
+    def pixel(x: float) -> QPoint:
+        return QPoint(round(plot.pixel_of(x)), middle)
+
+    assert plot.mark_at == (200.0, "box: 200 Å")
+    before = plot.interval[1]
+    drag(plot, [pixel(plot.interval[0]), pixel(300.0), pixel(400.0)], let_go=False)
+    low, high = plot.interval
+    assert (low, high) == (pytest.approx(400, abs=5), before)
+    shown = {window.scene.rows[index] for index in window.scene.points.selected_data}  # type: ignore[union-attr]
+    assert shown == set(np.flatnonzero(context.between(low, high))) & set(window.scene.rows)
+    assert shown
+    QTest.mouseRelease(plot, LEFT, PLAIN, pixel(400.0))
+    assert not window.scene.points.selected_data  # type: ignore[union-attr]
+    assert not window.session.selected.any()
+    drag(plot, [pixel(700.0), pixel(600.0), pixel(520.0)])  # beside it: a new one
+    assert plot.interval == (pytest.approx(520, abs=5), pytest.approx(700, abs=5))
+    drag(plot, [pixel(600.0), pixel(500.0), pixel(480.0)])  # within it: all of it
+    low, high = plot.interval
+    assert (low, high) == (pytest.approx(400, abs=8), pytest.approx(580, abs=8))
+    page.low.setValue(450)
+    page.low.editingFinished.emit()
+    assert plot.interval[0] == 450
+    QTest.mouseClick(page.select_button, LEFT)
+    distance = context.found.distance  # type: ignore[union-attr]
+    expected = (distance >= 450) & (distance <= plot.interval[1])
+    assert (window.session.selected == expected).all()
+    assert page.count.text().startswith(f"{expected.sum()} of 138 particles from 450 to ")
+
+
+def test_a_cell_selects_particles_with_the_other_class_beside_them(window: Window) -> None:
+    window.open(window.planted.path)
+    window.dock.setFloating(True)
+    window.dock.resize(600, 600)
+    page, context = window.widget.enrichment, window.links.context
+    window.widget.tabs.setCurrentWidget(page)
+    window.settle()
+    model = page.table.model_
+    cell = model.index(2, 2)
+    own = context.found.enrichment  # type: ignore[union-attr]
+    assert own is not None
+    assert model.data(cell).startswith(f"{own.log2_ratio[2, 2]:+.2f}"[:4].replace("-", "−"))
+    assert "family-wise p = " in model.data(cell, Qt.ItemDataRole.ToolTipRole)
+    assert "blocks" in page.about.text()
+
+    QTest.mouseClick(page.table.viewport(), LEFT, PLAIN, page.table.visualRect(cell).center())
+
+    assert window.session.selected.any()
+    assert (np.flatnonzero(window.session.selected) == context.beside(2, 2)).all()
+    assert page.cell.text().startswith(f"{window.session.selected.sum()} particles of class 2 have class 2 beside them")
+    picture = page.table.viewport().grab().toImage()
+    place = page.table.visualRect(cell)
+    seen = picture.pixelColor(place.left() + 5, place.top() + 5)
+    red, green, blue, _ = matplotlib.colormaps["PuOr_r"]((own.log2_ratio[2, 2] / model.limit + 1) / 2)
+    np.testing.assert_allclose([seen.redF(), seen.greenF(), seen.blueF()], [red, green, blue], atol=0.02)
 
 
 def test_without_a_result_analyse_is_set_up_and_what_it_finds_is_shown(

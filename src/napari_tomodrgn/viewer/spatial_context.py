@@ -42,7 +42,7 @@ NOTHING_FITS = "No two particles fit the rule for chains: give a wider angle or 
 NULLS = {
     "tomogram": "labels dealt out anew within tomograms",
     "blocks": "labels dealt out anew within blocks of 8 to 15 particles, less what the classes about them foretell",
-}
+}  # what chance is
 
 
 class SpatialContext:
@@ -149,7 +149,7 @@ class SpatialContext:
             "no classes" if found.labels is None else f"classes {found.labels}",
         ]
         if found.enrichment is not None:
-            parts.append(f"{found.enrichment.nearest} nearest counted, chance: {NULLS[found.enrichment.null]}")
+            parts.append(f"{found.enrichment.nearest} nearest counted, null: {found.enrichment.null}")
         return "; ".join(parts)
 
     @property

@@ -11,6 +11,8 @@ from napari_tomodrgn.viewer.neighbour_links import NeighbourLinks
 from napari_tomodrgn.viewer.spatial_context import read_or_say
 from napari_tomodrgn.widgets.chain_page import ChainPage
 from napari_tomodrgn.widgets.choices import offer
+from napari_tomodrgn.widgets.distance_page import DistancePage
+from napari_tomodrgn.widgets.enrichment_page import EnrichmentPage
 from napari_tomodrgn.widgets.following import Follower
 from napari_tomodrgn.widgets.reading import Reading
 from napari_tomodrgn.widgets.telling import tell
@@ -56,13 +58,15 @@ class ContextWidget(QWidget):
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.reading = Reading()
-        self.chains = ChainPage(self.links, self)
+        self.chains, self.distances = ChainPage(self.links, self), DistancePage(self.links, self)
+        self.enrichment = EnrichmentPage(self.context, self)
         self.tabs = QTabWidget(self)
         self.colour_box = QComboBox()
         self.colour_box.setToolTip("What of neighbours gives particles their colour, in every view")
 
     def _arrange(self) -> None:
-        self.tabs.addTab(self.chains, "Chains")
+        for page, name in ((self.chains, "Chains"), (self.distances, "Distances"), (self.enrichment, "Enrichment")):
+            self.tabs.addTab(page, name)
         # or napari puts empty room below it
         self.tabs.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         which, colours = QHBoxLayout(), QHBoxLayout()
