@@ -87,7 +87,7 @@ def main() -> None:
         options = TraverseOptions(
             run=run, method="graph", classes=ends(folder), average_degree=EDGES, movie=True, overwrite=True
         )
-        way = save_traversal(traverse(options), options)
+        _, way = save_traversal(traverse(options), options)
         _, convergence = save_convergence(ConvergeOptions(run=run, overwrite=True))
         _, ensemble = save_ensemble(EnsembleOptions(run=run, clusters=CLASSES, overwrite=True))
         shutil.copy(ensemble / "ensemble.png", PICTURES / "ensemble.png")

@@ -1,6 +1,8 @@
 """Components of voxels against numpy's singular values of all of them, and an ensemble of a small real run."""
 
 import shutil
+import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 
 from napari_tomodrgn.analysis.clusters import cluster
 from napari_tomodrgn.analysis.columns import Classes, Numbers, columns_of_run
+from napari_tomodrgn.analysis.comparison import common_mask
 from napari_tomodrgn.analysis.ensemble.ensemble import find_ensemble
 from napari_tomodrgn.analysis.ensemble.options import EnsembleOptions
 from napari_tomodrgn.analysis.ensemble.voxels import batches_of, correlations, keep_voxels, voxel_components
@@ -93,7 +96,7 @@ def test_an_ensemble_is_numpys_of_the_volumes_command(copied: Run, tmp_path: Pat
     options = EnsembleOptions(run=copied.path, clusters=3, components=4)
     found, folder = save_ensemble(options)
 
-    volumes = write_volumes(VolumesOptions(run=copied.path, all=True, outdir=tmp_path / "all"))
+    volumes = write_volumes(VolumesOptions(run=copied.path, all=True, outdir=tmp_path / "all", amp="off"))
     maps = np.stack([read_map(path).values for path in sorted(volumes.glob("*.mrc"))]).astype(np.float64)
     mask = read_map(folder / "mask.mrc").values
     assert found.masked_by.startswith("the ball within the box")  # this decoder's blur leaves no room for a soft edge
@@ -123,7 +126,10 @@ def test_its_columns_and_classes_are_known_of_the_run(copied: Run) -> None:
 
 
 def test_a_reference_and_a_mask_are_taken(copied: Run, tmp_path: Path) -> None:
-    one = write_volumes(VolumesOptions(run=copied.path, all=True, outdir=tmp_path / "all", box=8)) / "vol_005.mrc"
+    one = (
+        write_volumes(VolumesOptions(run=copied.path, all=True, outdir=tmp_path / "all", box=8, amp="off"))
+        / "vol_005.mrc"
+    )
     mask = np.zeros((8, 8, 8), np.float32)
     mask[2:6, 2:6, 2:6] = 1
     write_map(tmp_path / "mask.mrc", mask, 24.0)
@@ -186,3 +192,26 @@ def test_latents_that_are_no_numbers_are_named(copied: Run) -> None:
 
     with pytest.raises(InputError, match="1 particles have latents that are not finite"):
         save_ensemble(EnsembleOptions(run=copied.path, epoch=2, clusters=2))
+
+
+def test_memory_does_not_grow_with_the_volumes(tmp_path: Path) -> None:
+    """Of the mask, what is kept, components and correlations: at its peak, of N and of 3 N volumes."""
+    inside, weights = np.arange(0, 12**3, 2), np.ones(12**3 // 2, np.float32)
+    batch = 60 * 8 * len(inside)
+    voxel_components(np.eye(4, dtype=np.float32), np.ones(4, np.float32), 2)  # what is imported first is no growth
+
+    def volumes(count: int) -> Iterator[np.ndarray]:
+        generator = np.random.default_rng(0)
+        return (generator.normal(size=(12, 12, 12)).astype(np.float32) for _ in range(count))
+
+    peaks = []
+    for count in (120, 360):
+        tracemalloc.start()
+        common_mask(volumes(count))
+        stored = keep_voxels(volumes(count), inside, count, tmp_path / "voxels")
+        components = voxel_components(stored, weights, 2, batch)
+        correlations(stored, components.mean, weights, batch)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+
+    assert abs(peaks[1] - peaks[0]) < 0.1 * 240 * 12**3 * 4  # bytes of the volumes that came along

@@ -13,6 +13,8 @@ from scipy.spatial.transform import Rotation
 from napari_tomodrgn.analysis.fitting.fit import ModelFit, fit, write_fit
 from napari_tomodrgn.analysis.fitting.options import FitOptions
 from napari_tomodrgn.analysis.fitting.placement import Placement, read_placement
+from napari_tomodrgn.analysis.occupancy.masks import Frame
+from napari_tomodrgn.analysis.occupancy.zones import zone_of_model
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.maps import flip_hand, read_map, write_map
 from napari_tomodrgn.particles.mrc_header import read_header
@@ -108,6 +110,22 @@ def test_what_is_written_says_where_the_model_is(four_chains: Path, small_fit: M
     np.testing.assert_allclose(placement.in_box(small_fit.atoms, BOX, PIXEL_SIZE).position, as_told, atol=1e-9)
     half = placement.in_box(small_fit.atoms, BOX // 2, 2 * PIXEL_SIZE)  # the same map in voxels twice as large
     np.testing.assert_allclose(half.position, as_told, atol=1e-9)
+
+
+def test_a_zone_by_what_is_written_lies_in_the_map_as_scipy_turns_it(
+    four_chains: Path, small_fit: ModelFit, tmp_path: Path
+) -> None:
+    write_fit(small_fit, tmp_path)
+    frame = Frame(BOX, PIXEL_SIZE)
+    as_read = zone_of_model([four_chains], frame, 9.0, edge=12.0, parts=("A,C",))
+
+    found = zone_of_model([four_chains], frame, 9.0, edge=12.0, parts=("A,C",), fit=tmp_path / "fit.json")
+
+    back, own = TURN.T[::-1, ::-1], positions_of(four_chains).mean(axis=0)  # z, y, x
+    offset = (own[::-1] - back @ CENTRE[::-1]) / PIXEL_SIZE
+    expected = ndimage.affine_transform(as_read, back, offset, order=1)
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.99
+    assert np.corrcoef(found.ravel(), as_read.ravel())[0, 1] < 0.7
 
 
 def test_from_near_by_no_search_is_needed(four_chains: Path, small_map: Path, tmp_path: Path) -> None:

@@ -7,9 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_tomodrgn.analysis.traverse import nearest_particles, traverse, write_traversal
+from napari_tomodrgn.analysis.occupancy.masks import Frame
+from napari_tomodrgn.analysis.occupancy.zones import zone
+from napari_tomodrgn.analysis.traversal_volumes import write_traversal
+from napari_tomodrgn.analysis.traverse import nearest_particles, traverse
 from napari_tomodrgn.analysis.traverse_options import TraverseOptions
 from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.particles.atoms import read_atoms
 from napari_tomodrgn.particles.maps import read_map
 from napari_tomodrgn.reconstruction.volumes import VolumesOptions, write_volumes
 from napari_tomodrgn.runs.run import Run
@@ -108,6 +112,25 @@ def test_volumes_are_those_of_the_volumes_command(run: Run, tmp_path: Path) -> N
         np.testing.assert_array_equal(read_map(folder / name).values, read_map(other / name).values)
     assert not np.array_equal(read_map(folder / "vol_000.mrc").values, read_map(folder / "vol_002.mrc").values)
     assert pd.read_csv(folder / "index.csv")["file"].tolist() == ["vol_000.mrc", "vol_001.mrc", "vol_002.mrc"]
+
+
+def test_a_zone_that_is_kept_and_the_same_one_removed_are_the_whole(
+    run: Run, four_chains: Path, tmp_path: Path
+) -> None:
+    written = {}
+    for asked in (None, "keep", "remove"):
+        near: dict[str, Any] = {"zone": asked, "model": four_chains, "parts": "A,B", "zone_radius": 14, "zone_edge": 20}
+        options = TraverseOptions(run=run.path, order_by="z0", points=2, **(near if asked else {}))
+        (tmp_path / str(asked)).mkdir()
+        document = write_traversal(traverse(options), options, tmp_path / str(asked))
+        written[asked] = [read_map(path).values for path in sorted((tmp_path / str(asked)).glob("vol_*.mrc"))]
+        assert document.get("zone") == asked
+
+    near_a = read_map(tmp_path / "keep" / "zone.mrc").values
+    np.testing.assert_array_equal(near_a, zone(read_atoms([four_chains]), Frame(16, 12.0), 14, edge=20, parts=("A,B",)))
+    for whole, kept, removed in zip(*written.values(), strict=True):
+        np.testing.assert_allclose(kept, whole * near_a, atol=1e-7)
+        np.testing.assert_allclose(kept + removed, whole, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
+import gemmi
 import numpy as np
 import pandas as pd
 import pytest
@@ -42,6 +44,41 @@ def test_a_way_past_classes_leaves_volumes_index_pictures_and_a_movie(cli: Cli, 
         assert movie.n_frames == 2 * len(index) - 2
 
 
+def test_zones_and_movies_of_particles_in_order_are_asked_for_in_one_command(
+    cli: Cli, path: Path, four_chains: Path
+) -> None:
+    folder = path.parent / "way"
+    order = ("--order-by", "z0", "--points", 2, "--no-figures", "--outdir", folder)
+    movie = (
+        "--movie",
+        "--movie-format",
+        "mp4",
+        "--movie-side",
+        64,
+        "--view",
+        "top",
+        "--view",
+        "30,-45,0",
+        "--level",
+        1,
+    )
+    zone = ("--zone", "keep", "--model", four_chains, "--parts", "A,C", "--zone-radius", 20)
+
+    outcome = cli("traverse", path, *order, *movie, *zone, "--json")
+
+    assert outcome.code == 0, outcome.stderr
+    printed = json.loads(outcome.stdout)
+    assert printed.pop("folder") == str(folder)
+    assert printed == json.loads((folder / "traversal.json").read_text())
+    assert (printed["zone"], printed["parts"], printed["zone_radius"]) == ("keep", ["A,C"], 20)
+    assert {"movie.mp4", "zone.mrc", "vol_001.mrc"} <= set(listing(folder))
+    read = subprocess.run(
+        ["ffprobe", "-loglevel", "error", "-count_frames", "-show_entries", "stream=width,height,nb_read_frames",
+         "-of", "csv=p=0", str(folder / "movie.mp4")], capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert read.strip() == "128,64,2"
+
+
 def test_latents_alone_need_no_decoder(cli: Cli, path: Path) -> None:
     shutil.rmtree(path / "checkpoints")
 
@@ -63,6 +100,18 @@ def test_a_way_that_is_there_stays_unless_told(cli: Cli, path: Path) -> None:
     assert {"vol_002.mrc"} <= set(listing(path / "volumes" / "epoch-0002" / "pc-1"))
 
 
+def test_a_model_outside_of_the_maps_is_told_and_nothing_is_written(cli: Cli, path: Path, four_chains: Path) -> None:
+    elsewhere = gemmi.read_structure(str(four_chains))
+    elsewhere[0].transform_pos_and_adp(gemmi.Transform(gemmi.Mat33(), gemmi.Vec3(-80, -80, -80)))
+    elsewhere.write_pdb(str(path.parent / "elsewhere.pdb"))
+    before = listing(path.parent)
+
+    outcome = cli("traverse", path, "--zone", "remove", "--model", path.parent / "elsewhere.pdb")
+
+    check(outcome, 2, ("atoms lie outside the maps of 16³ voxels of 12 Å", "fit the model first"))
+    assert listing(path.parent) == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -73,6 +122,11 @@ def test_a_way_that_is_there_stays_unless_told(cli: Cli, path: Path) -> None:
         (("--method", "graph", "--latents", "z.txt"), ("--latents: a graph joins particles",)),
         (("--box", "7"), ("--box 7", "even number")),
         (("--method", "direct", "--classes", "0,9"), ("--classes: kmeans-3 has no class 9; it has 0 to 2",)),
+        (("--movie", "--no-volumes"), ("--movie: is of volumes",)),
+        (("--movie", "--view", "aside"), ("--view", "expected front, back, left, right, top, bottom, or three")),
+        (("--zone", "keep"), ("--zone keep: near what? Give an atomic model (--model)",)),
+        (("--parts", "A"), ("--parts: is of a zone; say --zone keep or --zone remove",)),
+        (("--zone", "keep", "--model", "absent.pdb"), ("absent.pdb: no such model",)),
         (("--method", "direct", "--latents", "absent.npy"), ("absent.npy: is not a table of latents",)),
     ],
 )

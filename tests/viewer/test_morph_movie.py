@@ -1,12 +1,18 @@
 """Pictures of a morph: the volumes that are decoded along it, there and back, with a scale bar of the right length."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image, ImageSequence
 
 from napari_tomodrgn.analysis.latent_paths import along_component
+from napari_tomodrgn.analysis.traverse import traverse
+from napari_tomodrgn.analysis.traverse_options import TraverseOptions
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.figures.shaded import BACKGROUND, PLAIN, shaded
 from napari_tomodrgn.figures.surface_frames import INK, bar_length
+from napari_tomodrgn.figures.traversal import save_traversal
 from napari_tomodrgn.reconstruction.decode import decode_volumes
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.training.checkpoints import load_model
@@ -47,6 +53,26 @@ def test_pictures_are_of_the_volumes_along_the_way(panel: VolumePanel, analysed_
     wide = MorphMovie.of(panel, 64, labelled=False)
     assert wide.picture(0).shape == (*wide.size, 3) == (64, 85, 3)
     np.testing.assert_array_equal(wide.picture(0)[:, :64], frames[0])
+
+
+def test_traverse_makes_the_same_pictures_at_the_same_level(
+    panel: VolumePanel, analysed_run: Run, tmp_path: Path
+) -> None:
+    panel.set_path(along_component(panel.source().latents, 1))
+    morph = MorphMovie.of(panel, 128)
+    options = TraverseOptions(
+        run=analysed_run.path, points=3, outdir=tmp_path / "way", figures=False, movie=True, movie_side=128, level=1.0
+    )
+
+    document, folder = save_traversal(traverse(options), options)
+
+    assert document["surfaces_at"] == pytest.approx(panel.look(panel.source()).level, rel=1e-5)
+    with Image.open(folder / "movie.gif") as movie:
+        frames = [np.asarray(each.convert("RGB")).astype(int) for each in ImageSequence.Iterator(movie)]
+    for frame, share in zip(frames, (0, 0.5, 1, 0.5), strict=True):
+        apart = np.abs(frame - morph.picture(share)).max(axis=2)[16:-20]  # title above, caption below
+        assert np.quantile(apart, 0.99) < 24  # a GIF has 256 colours
+    assert np.abs(frames[0] - frames[2])[16:-20].mean() > 2
 
 
 def test_a_scale_bar_is_as_long_as_it_says(panel: VolumePanel) -> None:

@@ -1,7 +1,8 @@
 """How alike the volumes of a set are: correlation and Fourier shell correlation of every pair."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import combinations
 from pathlib import Path
 
@@ -56,10 +57,13 @@ class Comparison:
         return result
 
 
-def common_mask(volumes: Volumes) -> npt.NDArray[np.float32] | None:
-    """Return the paper's soft mask (D, D, D) around what any of the volumes shows; ``None`` where none fits the box."""
+def common_mask(volumes: Iterable[npt.NDArray[np.floating]]) -> npt.NDArray[np.float32] | None:
+    """Return the paper's soft mask (D, D, D) around what any of the volumes shows; ``None`` where none fits the box.
+
+    Volumes are looked at one after the other.
+    """
     try:
-        return soft_mask(np.max(np.stack(volumes), axis=0))
+        return soft_mask(reduce(np.maximum, volumes))
     except InputError:
         return None
 

@@ -1,6 +1,5 @@
 """The ``traverse`` command: volumes along a way through latent space, or of particles in the order of a column."""
 
-import json
 import logging
 import re
 from collections.abc import Sequence
@@ -21,27 +20,20 @@ from napari_tomodrgn.analysis.latent_graph import NeighbourGraph, degree_that_jo
 from napari_tomodrgn.analysis.latent_paths import LatentPath, along_component, through
 from napari_tomodrgn.analysis.traverse_options import POINTS, TraverseOptions
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.files import atomic_open
 from napari_tomodrgn.particles.particle_set import ParticleId
 from napari_tomodrgn.particles.particle_table import read_particle_table
 from napari_tomodrgn.reconstruction.volumes import (
-    SET_FILES,
-    VolumeRows,
-    VolumesOptions,
     latent_columns,
     listed_particles,
     read_latent_table,
     rows_of_particles,
     volumes_folder,
-    write_decoded,
 )
 from napari_tomodrgn.runs.latents import Latents
 from napari_tomodrgn.runs.run import Run
 
 log = logging.getLogger("napari_tomodrgn")
 
-LATENTS, INDEX, DOCUMENT = "latents.npy", "index.csv", "traversal.json"
-OWN_FILES = (*SET_FILES, LATENTS, DOCUMENT, "slices.png", "slices.svg", "way.png", "way.svg", "movie.gif")
 NO_PARTICLE = -1
 
 
@@ -146,29 +138,6 @@ def traverse(options: TraverseOptions) -> Traversal:
 def output_folder(traversal: Traversal, options: TraverseOptions) -> Path:
     """Return where a traversal is written."""
     return options.outdir or volumes_folder(traversal.run, traversal.epoch, options.name or traversal.name)
-
-
-def write_traversal(traversal: Traversal, options: TraverseOptions, folder: Path) -> None:
-    """Decode the volumes of a traversal into a folder that is there, with index.csv, latents.npy, traversal.json."""
-    index = traversal.index()
-    if options.volumes:
-        decoding = VolumesOptions(
-            run=options.run,
-            box=options.box,
-            low_pass=options.low_pass,
-            map_hand=options.map_hand,
-            device=options.device,
-            overwrite=True,
-        )
-        rows = VolumeRows(traversal.name, traversal.z, index)
-        write_decoded(traversal.run, traversal.epoch, rows, decoding, folder)
-    else:
-        with atomic_open(folder / INDEX) as stream:
-            index.to_csv(stream, index=False, lineterminator="\n")
-    with atomic_open(folder / LATENTS, "wb") as stream:
-        np.save(stream, traversal.z, allow_pickle=False)
-    with atomic_open(folder / DOCUMENT) as stream:
-        json.dump(traversal.document(), stream, indent=1)
 
 
 def nearest_particles(

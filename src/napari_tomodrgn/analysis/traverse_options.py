@@ -1,5 +1,6 @@
 """Options of ``traverse``."""
 
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,8 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from napari_tomodrgn.analysis.latent_graph import AVERAGE_DEGREE, NEIGHBOURS
 
 POINTS = 10
+OF_ZONE = ("model", "parts", "fit")
 WAYS = ("through", "anchors", "classes", "latents")
+MOVIE: dict[str, Any] = {"group": "Movie"}
+ZONE: dict[str, Any] = {"group": "Zone"}
+# (degrees about x, y, z) that bring a side to the front, where x is to the right and y up
+SIDES: dict[str, tuple[float, float, float]] = {
+    "front": (0, 0, 0), "back": (0, 180, 0), "left": (0, 90, 0), "right": (0, -90, 0), "top": (90, 0, 0),
+    "bottom": (-90, 0, 0),
+}  # fmt: skip
 Method = Literal["pc", "direct", "graph"]
+LevelUnit = Literal["sigma", "density"]
 
 
 class TraverseOptions(BaseModel):
@@ -73,7 +83,65 @@ class TraverseOptions(BaseModel):
     map_hand: Literal["auto", "keep", "flip"] = Field("auto", description="Flip z on writing; auto: as the run says.")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to decode.")
     figures: bool = Field(True, description="Draw a sheet of central slices, and the way in the latent space.")
-    movie: bool = Field(False, description="Write slices and projection as a movie (.gif), there and back.")
+    movie: bool = Field(
+        False, description="Write the volumes one after the other as a movie, there and back.", json_schema_extra=MOVIE
+    )
+    movie_of: Literal["surfaces", "slices"] = Field(
+        "surfaces", description="What it shows: shaded surfaces, or slices and the projection.", json_schema_extra=MOVIE
+    )
+    movie_format: Literal["gif", "mp4"] = Field(
+        "gif", description="Format of its file; mp4 needs the program ffmpeg.", json_schema_extra=MOVIE
+    )
+    movie_side: int = Field(
+        480, ge=32, le=4096, description="Side of each of its pictures, px; of slices half of it.",
+        json_schema_extra=MOVIE,
+    )  # fmt: skip
+    fps: int = Field(8, ge=1, le=50, description="Pictures a second.", json_schema_extra=MOVIE)
+    level: float = Field(
+        3.0,
+        allow_inf_nan=False,
+        description="The density that all surfaces lie at, in the --level-unit.",
+        json_schema_extra=MOVIE,
+    )
+    level_unit: LevelUnit = Field(
+        "sigma",
+        description="sigma: standard deviations above the mean of the volume of the particles' mean latent; density: "
+        "as the maps have it.",
+        json_schema_extra=MOVIE,
+    )
+    view: tuple[str, ...] = Field(
+        (),
+        description=f"Side that surfaces are seen from: {', '.join(SIDES)}, or X,Y,Z, degrees that they are turned by "
+        "about x, then y, then z; several are side by side. Default: front.",
+        json_schema_extra={**MOVIE, "metavar": "VIEW"},
+    )
+    zone: Literal["keep", "remove"] | None = Field(
+        None, description="Keep or remove the density near parts of a model.", json_schema_extra=ZONE
+    )
+    model: tuple[Path, ...] = Field(
+        (),
+        description="Atomic model (PDB or mmCIF) that lies in the maps, or --fit says how; repeat it for the files of "
+        "one model, or give their folder.",
+        json_schema_extra=ZONE,
+    )
+    parts: tuple[str, ...] = Field(
+        (),
+        description="Parts of the model that the zone is around: FILE:CHAIN, FILE or CHAIN, separated by commas. "
+        "Default: all of it.",
+        json_schema_extra={**ZONE, "metavar": "PARTS"},
+    )
+    fit: Path | None = Field(
+        None,
+        description="The fit.json of `fit`: how the model lies in the maps. Default: the model is in their frame.",
+        json_schema_extra=ZONE,
+    )
+    zone_radius: float = Field(
+        5.0, gt=0, description="The zone reaches to this distance from an atom, Å.", json_schema_extra=ZONE
+    )
+    zone_edge: float | None = Field(
+        None, ge=0, description="Width over which it falls to 0 beyond that, Å; default: 2 voxels.",
+        json_schema_extra=ZONE,
+    )  # fmt: skip
     overwrite: bool = Field(False, description="Replace a set of the same name.")
 
     @field_validator("through", mode="before")
@@ -91,6 +159,21 @@ class TraverseOptions(BaseModel):
                 raise ValueError("expected TOMOGRAM/PARTICLE for every particle")
         return values
 
+    @field_validator("model", "parts", "view", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        """Take several in one text, separated by semicolons, as a form has them."""
+        values = [value] if isinstance(value, str | Path) else value
+        pieces = [each.split(";") if isinstance(each, str) else [each] for each in values]
+        return [part.strip() if isinstance(part, str) else part for each in pieces for part in each if part]
+
+    @field_validator("view")
+    @classmethod
+    def _seen(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            angles_of(value)
+        return values
+
     @field_validator("classes", mode="before")
     @classmethod
     def _as_numbers(cls, value: Any) -> Any:
@@ -104,6 +187,18 @@ class TraverseOptions(BaseModel):
         if value is not None and (Path(value).name != value or value in (".", "..")):
             raise ValueError("expected a plain name; use --outdir for a folder elsewhere")
         return value
+
+    @model_validator(mode="after")
+    def _shown(self) -> "TraverseOptions":
+        for name in ("movie", "zone"):
+            if getattr(self, name) and not self.volumes:
+                raise ValueError(f"--{name}: is of volumes; leave --no-volumes out")
+        given = [name for name in OF_ZONE if getattr(self, name) not in (None, ())]
+        if self.zone is None and given:
+            raise ValueError(f"--{given[0].replace('_', '-')}: is of a zone; say --zone keep or --zone remove")
+        if self.zone is not None and not self.model:
+            raise ValueError(f"--zone {self.zone}: near what? Give an atomic model (--model)")
+        return self
 
     @model_validator(mode="after")
     def _belong_together(self) -> "TraverseOptions":
@@ -134,3 +229,21 @@ class TraverseOptions(BaseModel):
     def way(self) -> Method:
         """The method, also where none was named."""
         return self.method or "pc"
+
+    @property
+    def views(self) -> tuple[tuple[float, float, float], ...]:
+        """Degrees about x, then y, then z that volumes are turned by before they are seen, a view each."""
+        return tuple(angles_of(value) for value in self.view or ("front",))
+
+
+def angles_of(view: str) -> tuple[float, float, float]:
+    """Return the degrees about x, then y, then z of a view, or raise what is expected of it."""
+    if view in SIDES:
+        return SIDES[view]
+    try:
+        x, y, z = (float(part) for part in view.split(","))
+    except ValueError as error:
+        raise ValueError(f"expected {', '.join(SIDES)}, or three angles X,Y,Z in degrees as 30,-45,0") from error
+    if not all(map(math.isfinite, (x, y, z))):
+        raise ValueError("expected angles that are finite, in degrees")
+    return x, y, z

@@ -1,51 +1,51 @@
-"""Pictures of a way through latent space: the way among the particles, a sheet of its volumes, and a movie of them."""
+"""Pictures of a way through latent space: the way among the particles, and a sheet of its volumes."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image, ImageDraw, ImageFont
 
 from napari_tomodrgn.analysis.embeddings import principal_components
-from napari_tomodrgn.analysis.traverse import OWN_FILES, Traversal, output_folder, write_traversal
+from napari_tomodrgn.analysis.traversal_volumes import OWN_FILES, write_traversal
+from napari_tomodrgn.analysis.traverse import Traversal, output_folder
 from napari_tomodrgn.analysis.traverse_options import TraverseOptions
 from napari_tomodrgn.figures.style import INK, OKABE_ITO, PALE, SEQUENTIAL, new_figure, save, square, styled
+from napari_tomodrgn.figures.traversal_movie import check_traversal_movie, order_of, place_of, write_traversal_movie
 from napari_tomodrgn.figures.volumes import views
-from napari_tomodrgn.files import atomic_folder, atomic_path
+from napari_tomodrgn.files import atomic_folder
 from napari_tomodrgn.particles.maps import Map, read_map
 
 _ROWS = ("slice along z", "slice along y", "projection", "less the first")
 _DIVERGING = "PuOr_r"  # orange: more than at the beginning, purple: less
 _GREYS = (0.5, 99.8)  # percentiles that the greys span
 MOST_SHOWN = 12  # volumes on a sheet
-MOVIE_SIDE = 240  # px of each picture in it
-SECONDS_A_FRAME = 0.12
-
-Volumes = npt.NDArray[np.float32]
 
 
-def save_traversal(traversal: Traversal, options: TraverseOptions) -> Path:
-    """Write a traversal with its pictures as a folder that is whole or absent, and return it.
+def save_traversal(traversal: Traversal, options: TraverseOptions) -> tuple[dict[str, Any], Path]:
+    """Write a traversal with its pictures as a folder that is whole or absent; return what was found, and the folder.
 
     Raises
     ------
     InputError
-        Where the folder exists and may not be overwritten, or the volumes can't be decoded as asked.
+        Where the folder exists and may not be overwritten, or volumes or movie can't be made as asked.
     """
     target = output_folder(traversal, options)
+    movie = f"movie.{options.movie_format}"
+    if options.movie:
+        check_traversal_movie(target / movie, len(traversal.z), options)
     with atomic_folder(target, overwrite=options.overwrite, replaces=OWN_FILES) as folder:
-        write_traversal(traversal, options, folder)
-        maps = [read_map(path) for path in sorted(folder.glob("vol_*.mrc"))]
+        document = write_traversal(traversal, options, folder)
+        paths = sorted(folder.glob("vol_*.mrc"))
         if options.figures:
             with styled():
                 save(draw_way(traversal), folder / "way")
-                if maps:
-                    save(draw_sheet(traversal, maps), folder / "slices")
-        if options.movie and maps:
-            write_movie(folder / "movie.gif", traversal, maps)
-    return target
+                if paths:
+                    save(draw_sheet(traversal, paths), folder / "slices")
+        if options.movie:
+            write_traversal_movie(folder / movie, traversal, paths, options, document.get("surfaces_at"))
+    return document, target
 
 
 def draw_way(traversal: Traversal) -> Figure:
@@ -62,7 +62,7 @@ def draw_way(traversal: Traversal) -> Figure:
     if traversal.values is None:
         axes.plot(*way.T, color=INK, linewidth=1, zorder=2)
     shown = axes.scatter(
-        way[:, 0], way[:, 1], c=_order(traversal), cmap=SEQUENTIAL, s=26, edgecolors=INK, linewidths=0.5, zorder=3
+        way[:, 0], way[:, 1], c=order_of(traversal), cmap=SEQUENTIAL, s=26, edgecolors=INK, linewidths=0.5, zorder=3
     )
     name = "share of the way" if traversal.values is None else str(traversal.facts["column"])
     figure.colorbar(shown, ax=axes, label=name, shrink=0.8)
@@ -73,13 +73,14 @@ def draw_way(traversal: Traversal) -> Figure:
     return figure
 
 
-def draw_sheet(traversal: Traversal, maps: list[Map]) -> Figure:
+def draw_sheet(traversal: Traversal, paths: list[Path]) -> Figure:
     """Draw central slices, the projection, and how it differs from the first, of up to twelve of the volumes.
 
     One scale a row, so that the volumes may be compared.
     """
-    chosen = np.unique(np.rint(np.linspace(0, len(maps) - 1, min(MOST_SHOWN, len(maps)))).astype(int))
-    pictures = views(np.stack([maps[number].values for number in chosen]))[:3]
+    chosen = np.unique(np.rint(np.linspace(0, len(paths) - 1, min(MOST_SHOWN, len(paths)))).astype(int))
+    maps = [read_map(paths[number]) for number in chosen]
+    pictures = views(np.stack([each.values for each in maps]))[:3]
     pictures.append(pictures[2] - pictures[2][0])
     ranges = [tuple(np.percentile(each, _GREYS)) for each in pictures[:3]]
     furthest = max(float(np.abs(pictures[3]).max()), 1e-12)
@@ -100,63 +101,12 @@ def draw_sheet(traversal: Traversal, maps: list[Map]) -> Figure:
             axes.set_yticks([])
             axes.spines[:].set_visible(False)
             if row == 0:
-                axes.set_title(_caption(traversal, int(chosen[column])), loc="center", fontsize=8, fontweight="normal")
+                axes.set_title(place_of(traversal, int(chosen[column])), loc="center", fontsize=8, fontweight="normal")
         grid[row, 0].set_ylabel(name, fontsize=8)
     _scale_bar(grid[0, 0], maps[0])
-    left_out = f"; {len(chosen)} of {len(maps)} volumes" if len(chosen) < len(maps) else ""
+    left_out = f"; {len(chosen)} of {len(paths)} volumes" if len(chosen) < len(paths) else ""
     figure.suptitle(_title(traversal) + left_out, fontsize=9, fontweight="bold", ha="left", x=0.01)
     return figure
-
-
-def write_movie(path: Path, traversal: Traversal, maps: list[Map]) -> None:
-    """Write slices across z, y and x, and the projection, of the volumes one after the other, there and back, as GIF.
-
-    One grey scale for each kind of picture through the whole movie; rows of a picture go down, y goes up.
-    """
-    volumes = np.stack([each.values for each in maps])
-    middle = volumes.shape[-1] // 2
-    pictures = [volumes[:, middle], volumes[:, :, middle], volumes[..., middle], volumes.sum(axis=1)]
-    greys = [_grey(each) for each in pictures]
-    order = [*range(len(maps)), *range(len(maps) - 2, 0, -1)]
-    frames = [_frame([each[number] for each in greys], _caption(traversal, number)) for number in order]
-    with atomic_path(path) as temporary:
-        frames[0].save(
-            temporary,
-            save_all=True,
-            append_images=frames[1:],
-            duration=round(1000 * SECONDS_A_FRAME),
-            loop=0,
-            disposal=1,
-        )
-
-
-def _grey(pictures: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
-    low, high = np.percentile(pictures, _GREYS)
-    share: npt.NDArray[np.floating] = np.clip((pictures - low) / max(high - low, 1e-12), 0, 1)
-    return (255 * share).astype(np.uint8)
-
-
-def _frame(greys: list[npt.NDArray[np.uint8]], caption: str) -> Image.Image:
-    """Return one picture: the four side by side, and words below."""
-    strip = 24
-    frame = Image.new("L", (len(greys) * MOVIE_SIDE, MOVIE_SIDE + strip))
-    for number, grey in enumerate(greys):
-        picture = Image.fromarray(grey[::-1]).resize((MOVIE_SIDE, MOVIE_SIDE), Image.Resampling.BICUBIC)
-        frame.paste(picture, (number * MOVIE_SIDE, 0))
-    draw, font = ImageDraw.Draw(frame), ImageFont.load_default(14)
-    for number, name in enumerate(("slice z", "slice y", "slice x", "projection")):
-        draw.text((number * MOVIE_SIDE + MOVIE_SIDE // 2, MOVIE_SIDE + strip // 2), name, 160, font, anchor="mm")
-    draw.text((len(greys) * MOVIE_SIDE - 6, MOVIE_SIDE - 4), caption, 255, font, anchor="rb")
-    return frame
-
-
-def _order(traversal: Traversal) -> npt.NDArray[np.float64]:
-    return traversal.share if traversal.values is None else traversal.values
-
-
-def _caption(traversal: Traversal, number: int) -> str:
-    value = _order(traversal)[number]
-    return f"{value:.0%}" if traversal.values is None else f"{value:.4g}"
 
 
 def _title(traversal: Traversal) -> str:

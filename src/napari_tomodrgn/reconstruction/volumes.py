@@ -1,6 +1,6 @@
 """The ``volumes`` command: maps of latents, particles or class centres, with an index of what each one is."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,11 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_folder, atomic_open
-from napari_tomodrgn.particles.maps import flip_hand, write_map
+from napari_tomodrgn.particles.maps import write_map
 from napari_tomodrgn.particles.particle_set import ParticleId
 from napari_tomodrgn.particles.particle_table import read_particle_table
 from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.progress import track
+from napari_tomodrgn.reconstruction.decoding import Amp, MapHand, RunDecoding, Volume
 from napari_tomodrgn.runs.latents import Latents
 from napari_tomodrgn.runs.run import Run
 
@@ -40,12 +41,10 @@ class VolumesOptions(BaseModel):
     outdir: Path | None = Field(None, description="Folder to write instead of one inside the run.")
     box: int | None = Field(None, gt=0, description="Smaller even box, cropped in Fourier space (coarser pixels).")
     low_pass: float | None = Field(None, gt=0, description="Remove everything beyond this resolution, Å.")
-    map_hand: Literal["auto", "keep", "flip"] = Field("auto", description="Flip z on writing; auto: as the run says.")
+    map_hand: MapHand = Field("auto", description="Flip z on writing; auto: as the run says.")
     invert: bool = Field(False, description="Write protein dark instead of bright.")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to decode.")
-    amp: Literal["auto", "off", "fp16", "bf16"] = Field(
-        "auto", description="Precision of the products: auto as in training; off is float32."
-    )
+    amp: Amp = Field("auto", description="Precision of the products: auto as in training; off is float32.")
     overwrite: bool = Field(False, description="Replace a set of the same name.")
 
 
@@ -82,6 +81,21 @@ def volumes_folder(run: Run, epoch: int, name: str) -> Path:
     return run.path / "volumes" / f"epoch-{epoch:04d}" / name
 
 
+def decoding_of(run: Run, epoch: int, options: VolumesOptions) -> RunDecoding:
+    """Return the decoder that the options ask for: box, hand, device, precision."""
+    box, map_hand, device, amp = options.box, options.map_hand, options.device, options.amp
+    return RunDecoding(run, epoch, box=box, map_hand=map_hand, device=device, amp=amp)
+
+
+def decoded(decoding: RunDecoding, z: npt.NDArray[np.float32] | None, options: VolumesOptions) -> Iterator[Volume]:
+    """Yield the volumes of latents as the options say: without what is beyond the low-pass, and in their colour."""
+    from napari_tomodrgn.reconstruction.decode import low_pass_volume
+
+    for volume in decoding.volumes(z):
+        found = low_pass_volume(volume, decoding.pixel_size, options.low_pass) if options.low_pass else volume
+        yield -found if options.invert else found
+
+
 def write_decoded(run: Run, epoch: int, rows: VolumeRows, options: VolumesOptions, folder: Path) -> None:
     """Decode volumes as the options say (box, low-pass, hand, colour, device) and write them as a folder.
 
@@ -90,25 +104,9 @@ def write_decoded(run: Run, epoch: int, rows: VolumeRows, options: VolumesOption
     InputError
         Where the run lacks the epoch, the latents or the box don't fit, or the folder exists.
     """
-    from napari_tomodrgn.reconstruction.decode import decode_volumes, low_pass_volume
-    from napari_tomodrgn.training.checkpoints import load_model
-    from napari_tomodrgn.training.device import choose_compute
-
-    compute = choose_compute(options.device, options.amp)
-    trained = load_model(run, epoch, compute.device)
-    box = options.box or trained.box
-    pixel_size = trained.pixel_size * trained.box / box
-    hand = run.document["data"]["forward_model"]["map_hand"] if options.map_hand == "auto" else options.map_hand
-
-    def finished(volume: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        volume = low_pass_volume(volume, pixel_size, options.low_pass) if options.low_pass else volume
-        volume = flip_hand(volume) if hand == "flip" else volume
-        return -volume if options.invert else volume
-
-    decoded = decode_volumes(
-        trained.model.decoder, rows.z, standard_deviation=trained.standard_deviation, box=box, compute=compute
-    )
-    write_volume_set(folder, map(finished, decoded), rows.index, pixel_size, overwrite=options.overwrite)
+    decoding = decoding_of(run, epoch, options)
+    volumes = decoded(decoding, rows.z, options)
+    write_volume_set(folder, volumes, rows.index, decoding.pixel_size, overwrite=options.overwrite)
 
 
 def write_volume_set(

@@ -11,9 +11,10 @@ import pandas as pd
 from napari_tomodrgn.analysis.comparison import THRESHOLD, common_mask
 from napari_tomodrgn.analysis.convergence.options import ConvergeOptions
 from napari_tomodrgn.analysis.reference import reference_map
-from napari_tomodrgn.particles.maps import flip_hand, write_map
+from napari_tomodrgn.particles.maps import write_map
 from napari_tomodrgn.particles.particle_set import ParticleId
 from napari_tomodrgn.progress import track
+from napari_tomodrgn.reconstruction.decoding import RunDecoding
 from napari_tomodrgn.reconstruction.fsc import correlation, fsc, resolution_at
 from napari_tomodrgn.runs.run import Run
 
@@ -102,8 +103,7 @@ def follow(
     InputError
         Where a checkpoint can't be read, the box doesn't fit, or the reference is of another extent.
     """
-    decode = _Decoding(run, options)
-    last, pixel_size = decode.at(epochs[-1], latents)
+    last, pixel_size = _decoded(run, epochs[-1], latents, options)
     mask = common_mask(last)
     truth = None if options.reference is None else reference_map(options.reference, len(last[0]), pixel_size)
     shape = len(epochs), len(latents)
@@ -111,7 +111,7 @@ def follow(
     slices = np.empty((*shape, *last[0].shape[1:]), np.float32)
     before: Volumes | None = None
     for i, epoch in enumerate(track(epochs, "Following volumes", unit="epochs")):
-        volumes = last if epoch == epochs[-1] else decode.at(epoch, latents)[0]
+        volumes = last if epoch == epochs[-1] else _decoded(run, epoch, latents, options)[0]
         for j, volume in enumerate(volumes):
             slices[i, j] = volume[len(volume) // 2]
             if before is not None:
@@ -132,26 +132,9 @@ def follow(
     )  # fmt: skip
 
 
-class _Decoding:
-    """Volumes of any epoch of a run, in the hand in which they are written."""
-
-    def __init__(self, run: Run, options: ConvergeOptions) -> None:
-        from napari_tomodrgn.training.device import choose_compute
-
-        self._run, self._box = run, options.box
-        self._compute = choose_compute(options.device, "off")  # early differences drown in half precision's rounding
-        self._flip = run.document["data"]["forward_model"]["map_hand"] == "flip"
-
-    def at(self, epoch: int, latents: Sequence[Latent]) -> tuple[Volumes, float]:
-        """Return the volumes of latents at an epoch, and their pixel size in Å."""
-        from napari_tomodrgn.reconstruction.decode import decode_volumes
-        from napari_tomodrgn.training.checkpoints import load_model
-
-        trained = load_model(self._run, epoch, self._compute.device)
-        z = None if latents[0].z is None else np.stack([each.z[epoch] for each in latents if each.z is not None])
-        box = self._box or trained.box
-        decoded = decode_volumes(
-            trained.model.decoder, z, standard_deviation=trained.standard_deviation, box=box, compute=self._compute
-        )
-        volumes = [flip_hand(each) if self._flip else each for each in decoded]
-        return volumes, trained.pixel_size * trained.box / box
+def _decoded(run: Run, epoch: int, latents: Sequence[Latent], options: ConvergeOptions) -> tuple[Volumes, float]:
+    """Return the volumes of latents at an epoch, and their pixel size in Å."""
+    # early differences drown in half precision's rounding
+    decoding = RunDecoding(run, epoch, box=options.box, device=options.device, amp="off")
+    z = None if latents[0].z is None else np.stack([each.z[epoch] for each in latents if each.z is not None])
+    return list(decoding.volumes(z)), decoding.pixel_size

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,8 @@ from napari_tomodrgn.analysis.folder import AnalysisFolder
 from napari_tomodrgn.analysis.reference import reference_map
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_open
-from napari_tomodrgn.particles.maps import flip_hand, write_map
+from napari_tomodrgn.particles.maps import write_map
+from napari_tomodrgn.reconstruction.decoding import RunDecoding
 from napari_tomodrgn.runs.latents import Latents
 from napari_tomodrgn.runs.run import Run
 
@@ -124,7 +124,7 @@ def find_ensemble(options: EnsembleOptions, scratch: Path) -> Ensemble:
     if not np.ptp(latents.z_mean, axis=0).any():
         what = "one particle" if len(latents) == 1 else f"{len(latents)} particles with one and the same latent"
         raise InputError(f"{run.path}: has {what} at epoch {epoch}, so no volume differs; take another epoch or run")
-    decoding = _Decoding(run, epoch, options)
+    decoding = RunDecoding(run, epoch, box=options.box, device=options.device, amp=options.amp)
     mask, masked_by = _mask(options, decoding, latents)
     inside = np.flatnonzero(mask)
     weights = mask.ravel()[inside]
@@ -166,38 +166,11 @@ def write_ensemble(found: Ensemble, folder: Path) -> None:
         write_map(folder / f"pc_{number:02d}.mrc", found.volume(direction), found.pixel_size)
 
 
-class _Decoding:
-    """Volumes of latents of one epoch, in the hand in which they are written."""
-
-    def __init__(self, run: Run, epoch: int, options: EnsembleOptions) -> None:
-        from napari_tomodrgn.training.checkpoints import load_model
-        from napari_tomodrgn.training.device import choose_compute
-
-        self._compute = choose_compute(options.device, "auto")
-        self._trained = load_model(run, epoch, self._compute.device)
-        self._flip = run.document["data"]["forward_model"]["map_hand"] == "flip"
-        self.box = options.box or self._trained.box
-        self.pixel_size = self._trained.pixel_size * self._trained.box / self.box
-
-    def volumes(self, z: npt.NDArray[np.float32]) -> Iterator[npt.NDArray[np.float32]]:
-        """Yield the volumes of latents, one after the other."""
-        from napari_tomodrgn.reconstruction.decode import decode_volumes
-
-        decoded = decode_volumes(
-            self._trained.model.decoder,
-            z,
-            standard_deviation=self._trained.standard_deviation,
-            box=self.box,
-            compute=self._compute,
-        )
-        return (flip_hand(each) if self._flip else each for each in decoded)
-
-
-def _map(path: Path, decoding: _Decoding) -> npt.NDArray[np.float32]:
+def _map(path: Path, decoding: RunDecoding) -> npt.NDArray[np.float32]:
     return reference_map(path, decoding.box, decoding.pixel_size)
 
 
-def _mask(options: EnsembleOptions, decoding: _Decoding, latents: Latents) -> tuple[Mask, str]:
+def _mask(options: EnsembleOptions, decoding: RunDecoding, latents: Latents) -> tuple[Mask, str]:
     """Return the mask (d, d, d), and where it is from: given, around some volumes, or the ball within the box."""
     if options.mask is not None:
         given = np.clip(_map(options.mask, decoding), 0, 1)
@@ -206,7 +179,7 @@ def _mask(options: EnsembleOptions, decoding: _Decoding, latents: Latents) -> tu
         return given, str(options.mask)
     count = min(MASKED_BY, len(latents))
     rows = np.random.default_rng(options.seed).choice(len(latents), count, replace=False)
-    mask = common_mask(list(decoding.volumes(latents.z_mean[np.sort(rows)])))
+    mask = common_mask(decoding.volumes(latents.z_mean[np.sort(rows)]))
     if mask is not None:
         return mask, f"around what any of {count} volumes shows"
     steps = np.arange(decoding.box) - decoding.box // 2

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from napari_tomodrgn.reconstruction.decoding import Amp
 from napari_tomodrgn.seeds import LARGEST_SEED
 
 
@@ -33,6 +34,9 @@ class EnsembleOptions(BaseModel):
         None, description="Name of the result, its folder RUN/analysis/epoch-NNNN/ensemble/NAME; default: voxels-K."
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to decode.")
+    amp: Amp = Field(
+        "off", description="Precision of the products: off is float32, which keeps small differences; auto is faster."
+    )
     figures: bool = Field(True, description="Draw a figure, PNG and SVG.")
     overwrite: bool = Field(False, description="Replace a result of the same name.")
 

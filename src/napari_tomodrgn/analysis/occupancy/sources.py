@@ -12,8 +12,9 @@ from napari_tomodrgn.analysis.folder import AnalysisFolder, read_centres
 from napari_tomodrgn.analysis.occupancy.masks import Frame
 from napari_tomodrgn.analysis.occupancy.options import OccupancyOptions
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.particles.maps import flip_hand, known_pixel_size, read_map
+from napari_tomodrgn.particles.maps import known_pixel_size, read_map
 from napari_tomodrgn.particles.mrc_header import read_header
+from napari_tomodrgn.reconstruction.decoding import RunDecoding
 from napari_tomodrgn.reconstruction.volumes import VolumesOptions, rows_to_decode
 from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.run import Run
@@ -77,10 +78,6 @@ def open_source(options: OccupancyOptions) -> Source:
 
 
 def _of_run(options: OccupancyOptions) -> Source:
-    from napari_tomodrgn.reconstruction.decode import decode_volumes
-    from napari_tomodrgn.training.checkpoints import load_model
-    from napari_tomodrgn.training.device import choose_compute
-
     run = Run.open(options.run)
     epoch = run.chosen_epoch if options.epoch is None else options.epoch
     run.checkpoint(epoch)
@@ -95,21 +92,11 @@ def _of_run(options: OccupancyOptions) -> Source:
             raise InputError(f"--centres {options.centres}: epoch {epoch} has no such labelling; there are: {there}")
     rows = rows_to_decode(run, epoch, VolumesOptions(run=run.path, particles=listed, all=listed is None))
     columns = ["label", "tomogram", "particle"] if options.centres else ["tomogram", "particle"]
-    compute = choose_compute(options.device, "auto")
-    trained = load_model(run, epoch, compute.device)
-    box = options.box or trained.box
-    hand = run.document["data"]["forward_model"]["map_hand"] if options.map_hand == "auto" else options.map_hand
-
-    def volumes() -> Iterator[Volume]:
-        decoded = decode_volumes(
-            trained.model.decoder, rows.z, standard_deviation=trained.standard_deviation, box=box, compute=compute
-        )
-        return map(flip_hand, decoded) if hand == "flip" else decoded
-
+    decoding = RunDecoding(run, epoch, box=options.box, map_hand=options.map_hand, device=options.device)
     if options.centres is not None:
         rows.index["label"] = read_centres(listed)["label"].astype(str) if listed is not None else ""
-    frame = Frame(box, trained.pixel_size * trained.box / box)
-    return Source(rows.index[columns], frame, (0.0, 0.0, 0.0), volumes, folder)
+    frame = Frame(decoding.box, decoding.pixel_size)
+    return Source(rows.index[columns], frame, (0.0, 0.0, 0.0), lambda: decoding.volumes(rows.z), folder)
 
 
 def _of_folder(path: Path, pixel_size: float | None) -> Source:

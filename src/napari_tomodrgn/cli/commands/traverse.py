@@ -13,9 +13,9 @@ def _run(options: TraverseOptions, as_json: bool) -> None:
     refuse_existing(output_folder(traversal, options), options.overwrite)
     from napari_tomodrgn.figures.traversal import save_traversal
 
-    folder = save_traversal(traversal, options)
+    document, folder = save_traversal(traversal, options)
     if as_json:
-        show_json({**traversal.document(), "folder": folder})
+        show_json({**document, "folder": folder})
         return
     show_written(folder)
 
