@@ -107,7 +107,7 @@ def test_all_particles_have_what_the_command_says(measuring: Measuring, analysed
     assert (session.run.path / place).read_bytes() == (copy / place).read_bytes()
     assert session.coloured_by == f"sphere sphere {z:g} 96 84 30"
     assert isinstance(session.columns[session.coloured_by], Numbers)
-    assert measuring.free_name("sphere") == "spherea"
+    assert measuring.free_name("sphere") == "sphereb"
 
 
 def test_what_can_not_be_measured_is_said_and_nothing_is_written(measuring: Measuring, tmp_path: Path) -> None:

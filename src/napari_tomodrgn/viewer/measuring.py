@@ -52,7 +52,7 @@ class Measuring:
         """Return a name that no table has yet; names are of letters only."""
         taken = self.panel.names()
         return next(
-            each for each in (first, *(first + letter for letter in string.ascii_lowercase)) if each not in taken
+            each for each in (first, *(first + letter for letter in string.ascii_lowercase[1:])) if each not in taken
         )
 
     def options(self, name: str, *, centres: str = "", mask: Path | None = None) -> OccupancyOptions:

@@ -15,8 +15,10 @@ from qtpy.QtWidgets import (
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.viewer.all_volumes import AllVolumes
+from napari_tomodrgn.viewer.drawn_sphere import DrawnSphere
 from napari_tomodrgn.viewer.measuring import Measuring
 from napari_tomodrgn.viewer.notifications import show_error
+from napari_tomodrgn.viewer.occupancy_panel import OccupancyPanel
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.volume_panel import Pin, VolumePanel
 from napari_tomodrgn.widgets.following import follow_at_once
@@ -37,12 +39,13 @@ class Volumes(QWidget):
         session: Session,
         panel: VolumePanel,
         placed: AllVolumes,
-        measuring: Measuring,
+        measuring: Measuring | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setObjectName("volumes")
         self.session, self.panel = session, panel
+        measuring = Measuring(OccupancyPanel(session), DrawnSphere()) if measuring is None else measuring
         self.drawn, self.measuring = measuring.drawn, MeasuringBox(measuring)
         self.view, self.look, self.morph = VolumeView(), VolumeLook(panel), Morph(session, panel)
         self.placing = Placing(session, placed)
@@ -118,7 +121,11 @@ class Volumes(QWidget):
         self._show_sphere()
 
     def _show_sphere(self) -> None:
-        self.sphere_button.setChecked(self.drawn.sphere is not None)
+        """Show that there is a sphere; what it takes to measure has the room of what is done with volumes else."""
+        there = self.drawn.sphere is not None
+        for part in (self.morph, self.placing):
+            part.setVisible(not there)
+        self.sphere_button.setChecked(there)
         self.view.update()
 
     def _draw_soon(self) -> None:
