@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from make_check_pictures import make_run
 from make_pictures import PICTURES, screen
 from pictured_window import PicturedWindow
 
 TURN = (-25.0, 30.0, 20.0)  # of the camera, degrees
 PICTURED_EPOCHS = 12  # of the training that is shown
 TRAIN_PX = 480
+SPHERE = {"z": 0.68, "y": 0.5, "x": 0.5, "radius": 0.13}  # shares of the box: where three of four states have a part
+VIEWED_FROM = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])  # z upwards
 VALIDATE_PX = 640
 
 
@@ -193,6 +196,48 @@ class Tutorial(PicturedWindow):
         volumes.morph.along.setValue(150)
         self.picture("morph")
 
+    def occupancy(self) -> None:
+        """Show a threshold on what is within a sphere, and the sphere in the volume that is looked at."""
+        volumes, findings, session = self.widgets["Volumes"], self.widgets["Findings"], self.session
+        self.show("Latent space")
+        self.show("Volumes")
+        session.look_at(int(session.rows_here[0]))
+        volumes.sphere_button.click()
+        for axis, share in SPHERE.items():
+            volumes.measuring.boxes[axis].setValue(share * volumes.panel.trained_extent)
+        volumes.view.set_turn(VIEWED_FROM)
+        volumes.measuring.measure_button.click()
+        while volumes.measuring.measuring.works or volumes.measuring.reading.busy:
+            self.settle(0.1)
+        self.picture("sphere")
+        volumes.sphere_button.click()
+        self.show("Findings")
+        findings.occupancy.by_labels.click()
+        self.picture("occupancy")
+        findings.occupancy.by_occupancy.click()
+        findings.occupancy.panel.end()
+        session.colour_by("kmeans-4")
+        self.show("Volumes")
+
+    def alarms(self, run: Path) -> None:
+        """Show what latents follow in another run, and the volumes at both ends."""
+        from napari_tomodrgn.analysis.nuisance.nuisance import nuisance
+        from napari_tomodrgn.analysis.nuisance.options import NuisanceOptions
+        from napari_tomodrgn.figures.nuisance import save_nuisance
+
+        save_nuisance(nuisance(NuisanceOptions(run=run, overwrite=True, figures=False)))
+        findings = self.widgets["Findings"]
+        self.viewer.dims.ndisplay = 2
+        self.session.open_run(run)
+        self.settle()
+        self.viewer.reset_view()
+        self.show("Latent space")
+        self.show("Findings")
+        findings.tabs.setCurrentWidget(findings.alarms)
+        alarm = next(each for each in findings.alarms.panel.asked if each.alarm and each.name != "tomogram")
+        findings.alarms.panel.choose(alarm.name)
+        self.picture("alarms")
+
     def inspect(self) -> None:
         """Show the tilt images of a particle beside the projections of its volume."""
         inspect, session = self.widgets["Inspect"], self.session
@@ -315,11 +360,12 @@ def main() -> None:
         tutorial = Tutorial(Path(folder))
         steps: list[Callable[[], None]] = [tutorial.workspace, tutorial.linked, tutorial.curate, tutorial.review]
         steps += [tutorial.orientations, tutorial.volumes, tutorial.emphasis, tutorial.two_labellings]
-        steps += [tutorial.gallery, tutorial.difference, tutorial.morph]
+        steps += [tutorial.gallery, tutorial.difference, tutorial.morph, tutorial.occupancy]
         steps += [tutorial.inspect, tutorial.average, tutorial.movie, tutorial.compare]
         steps += [tutorial.validate, tutorial.train]
         for step in steps:
             step()
+        tutorial.alarms(make_run(Path(folder) / "checks").path)
         tutorial.close()
 
 

@@ -12,7 +12,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_tomodrgn.analysis.columns import Classes
+from napari_tomodrgn.analysis.columns import Classes, Numbers
 from napari_tomodrgn.analysis.folder import AnalysisFolder, read_labels
 from napari_tomodrgn.analysis.nuisance.nuisance import nuisance
 from napari_tomodrgn.analysis.nuisance.options import NuisanceOptions
@@ -25,10 +25,10 @@ from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.viewer.colouring import palette
 from napari_tomodrgn.viewer.current import scene_of, session_of
 from napari_tomodrgn.widgets import telling
-from napari_tomodrgn.widgets.docks import FindingsDock, LatentSpaceDock
+from napari_tomodrgn.widgets.docks import FindingsDock, LatentSpaceDock, VolumesDock
 from napari_tomodrgn.widgets.histogram import Histogram
 
-from .mouse import drag
+from .mouse import drag, turn_wheel
 
 LEFT, NO = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 SPHERES = ("96,96,96,50", "60,96,96,30")
@@ -217,3 +217,54 @@ def test_an_alarm_is_shown_in_every_view_with_the_volumes_at_its_ends(
     qtbot.mouseClick(page.by_direction, LEFT)
     assert session.coloured_by == "along tomogram"
     assert told == []
+
+
+def test_a_sphere_is_drawn_into_the_volume_and_measured(window: Window, qtbot: Any, told: list[str]) -> None:
+    volumes, session = VolumesDock(window.viewer), window.session
+    window.viewer.window.add_dock_widget(volumes, name="Volumes", area="right")
+    window.settle()
+    qtbot.mouseClick(volumes.sphere_button, LEFT)
+    window.settle()
+    assert volumes.view.caption == "mean of all latents"
+    extent = 16 * 12.0
+    box, view = volumes.measuring, volumes.view
+    assert box.isVisible()
+    assert box.boxes["x"].value() == extent / 2
+
+    middle, side = view.square.center().toPoint(), view.square.width()
+    drag(view, [middle, middle + QPoint(4, 0), middle + QPoint(10, -6)])
+    per_px = extent / side
+    assert box.boxes["x"].value() == pytest.approx(extent / 2 + 10 * per_px, abs=0.3)
+    assert box.boxes["y"].value() == pytest.approx(extent / 2 + 6 * per_px, abs=0.3)
+    assert box.boxes["z"].value() == extent / 2
+    np.testing.assert_array_equal(view.turn, np.eye(3))  # the volume stayed as it was
+    before = box.boxes["radius"].value()
+    turn_wheel(view, middle + QPoint(10, -6), 3)
+    assert box.boxes["radius"].value() == pytest.approx(before * 1.08**3, abs=0.5)
+    for axis, value in (("x", 84.0), ("y", 96.0), ("z", 60.0), ("radius", 40.0)):
+        box.boxes[axis].setValue(value)
+    circle = view.overlay.circle(view.square, view.turn)  # type: ignore[union-attr]
+    assert circle is not None
+    assert circle.center().x() == pytest.approx(middle.x() - 12 / per_px, abs=1.5)
+    assert circle.width() == pytest.approx(80 / per_px, abs=0.5)
+
+    box.of.setCurrentText("centres of kmeans-3")
+    assert session.run is not None
+    expected = box.measuring.options("sphere", centres="kmeans-3")
+    qtbot.mouseClick(box.measure_button, LEFT)
+    assert box.cancel_button.isVisible()
+    qtbot.waitUntil(lambda: not box.measuring.works and not box.reading.busy, timeout=120_000)
+    window.settle()
+
+    assert told == []
+    classes = session.columns["kmeans-3"]
+    column = session.columns[str(session.coloured_by)]
+    assert isinstance(classes, Classes)
+    assert isinstance(column, Numbers)
+    values = occupancy(expected.model_copy(update={"overwrite": True})).occupancy.values[:, 0]
+    np.testing.assert_allclose(column.values, values[classes.codes], rtol=1e-4)
+    np.testing.assert_allclose(window.points, session.colouring.rgba[window.scene.rows], atol=1e-6)
+    assert window.findings.occupancy.tables.currentText() == "sphere"
+    qtbot.mouseClick(volumes.sphere_button, LEFT)
+    assert not box.isVisible()
+    volumes.close_down()

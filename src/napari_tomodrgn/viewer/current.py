@@ -6,6 +6,8 @@ from weakref import WeakKeyDictionary
 from napari_tomodrgn.viewer.alarms_panel import AlarmsPanel
 from napari_tomodrgn.viewer.array_cache import ArrayCache, cache_folder
 from napari_tomodrgn.viewer.command_panel import CommandPanel
+from napari_tomodrgn.viewer.drawn_sphere import DrawnSphere
+from napari_tomodrgn.viewer.measuring import Measuring
 from napari_tomodrgn.viewer.neighbour_links import NeighbourLinks
 from napari_tomodrgn.viewer.occupancy_panel import OccupancyPanel
 from napari_tomodrgn.viewer.preferences import preferences
@@ -27,6 +29,7 @@ _COMMANDS: "WeakKeyDictionary[napari.Viewer, CommandPanel]" = WeakKeyDictionary(
 _VALIDATIONS: "WeakKeyDictionary[napari.Viewer, ValidationPanel]" = WeakKeyDictionary()
 _LINKS: "WeakKeyDictionary[napari.Viewer, NeighbourLinks]" = WeakKeyDictionary()
 _OCCUPANCIES: "WeakKeyDictionary[napari.Viewer, OccupancyPanel]" = WeakKeyDictionary()
+_MEASURING: "WeakKeyDictionary[napari.Viewer, Measuring]" = WeakKeyDictionary()
 _ALARMS: "WeakKeyDictionary[napari.Viewer, AlarmsPanel]" = WeakKeyDictionary()
 
 
@@ -97,6 +100,14 @@ def occupancies_of(viewer: "napari.Viewer") -> OccupancyPanel:
     if viewer not in _OCCUPANCIES:
         _OCCUPANCIES[viewer] = OccupancyPanel(session_of(viewer))
     return _OCCUPANCIES[viewer]
+
+
+def measuring_of(viewer: "napari.Viewer") -> Measuring:
+    """Return what measures spheres and masks for a viewer; the sphere stays when its widget is closed."""
+    viewer = _behind(viewer)
+    if viewer not in _MEASURING:
+        _MEASURING[viewer] = Measuring(occupancies_of(viewer), DrawnSphere())
+    return _MEASURING[viewer]
 
 
 def alarms_of(viewer: "napari.Viewer") -> AlarmsPanel:

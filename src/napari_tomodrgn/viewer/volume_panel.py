@@ -178,6 +178,21 @@ class VolumePanel:
             raise InputError(f"particle {name} of tomogram {tomogram}: has no latent in this run, so it has no volume")
         self._look(source.latents[row], f"{name} · {tomogram}", moving=False, particle=row)
 
+    def look_at_mean(self) -> None:
+        """Look at the volume of the mean latent.
+
+        Raises
+        ------
+        InputError
+            As of :meth:`source`.
+        """
+        self._look(mean_latent(self.source()), "mean of all latents", moving=False)
+
+    @property
+    def looks(self) -> bool:
+        """Whether there is a volume to see."""
+        return self._latent is not None or self._difference
+
     def set_path(self, path: LatentPath) -> None:
         """Choose a way through latent space.
 

@@ -115,8 +115,7 @@ class AlarmsPage(QWidget):
                 if each.ends is None:
                     item.setFlags(Qt.ItemFlag.NoItemFlags)
                 self.list.addItem(item)
-        if panel.chosen is None:
-            self.list.setCurrentRow(-1)
+        self.list.setCurrentRow(-1 if panel.chosen is None else panel.asked.index(panel.chosen))
         self.list.blockSignals(blocked)
         self.by_quantity.setChecked(panel.colours == "quantity")
         self.by_direction.setChecked(panel.colours == "direction")

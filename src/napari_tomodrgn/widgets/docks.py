@@ -8,6 +8,7 @@ from napari_tomodrgn.viewer.current import (
     alarms_of,
     commands_of,
     links_of,
+    measuring_of,
     occupancies_of,
     panel_of,
     scene_of,
@@ -74,7 +75,7 @@ class VolumesDock(Volumes):
         scene_of(napari_viewer)
         session, panel = session_of(napari_viewer), panel_of(napari_viewer)
         viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
-        super().__init__(session, panel, AllVolumes(viewer, session, panel))
+        super().__init__(session, panel, AllVolumes(viewer, session, panel), measuring_of(napari_viewer))
 
 
 class GalleryDock(Gallery):

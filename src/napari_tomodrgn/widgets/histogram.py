@@ -13,7 +13,7 @@ from napari_tomodrgn.viewer.frame import Frame
 from napari_tomodrgn.widgets.scatter_axes import draw_axes, plot_area
 
 REACH = 9.0  # px: how far from a line it may be taken hold of
-THUMBNAIL = QSize(72, 26)
+THUMBNAIL = QSize(56, 26)
 Colour = tuple[float, float, float, float]
 
 

@@ -33,7 +33,7 @@ from napari_tomodrgn.widgets.reading import Reading
 from napari_tomodrgn.widgets.telling import tell
 
 BINS, FEW_BINS = 60, 24
-NOTHING = "No occupancies yet: measure a sphere below, or a model's parts in Analyse ▸ Occupancy of a model's parts"
+NOTHING = "No occupancies yet: measure a sphere (Volumes ▸ Sphere), or a model (Analyse ▸ Occupancy of a model's parts)"
 SIDES: dict[Side, str] = {"below": "Select below", "between": "Select between", "above": "Select above"}
 
 
@@ -56,6 +56,8 @@ class OccupancyPage(QWidget):
         self.parts = QListWidget()
         self.parts.setIconSize(THUMBNAIL)
         self.parts.setUniformItemSizes(True)
+        self.parts.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.parts.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.parts.setToolTip("Click: look at a part. Tick several: a label for each combination of their thresholds")
         self.histogram = Histogram("histogram")
         self.histogram.message = NOTHING
@@ -98,7 +100,7 @@ class OccupancyPage(QWidget):
         splitter.addWidget(self.parts)
         splitter.addWidget(self.histogram)
         splitter.setStretchFactor(1, 1)
-        splitter.setSizes([160, 320])
+        splitter.setSizes([200, 320])
         self.layout_ = QVBoxLayout(self)
         self.layout_.setContentsMargins(4, 4, 4, 4)
         self.layout_.addLayout(first)

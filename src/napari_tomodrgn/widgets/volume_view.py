@@ -3,16 +3,18 @@
 from typing import Any
 
 from psygnal import Signal
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QPoint, QRect, QRectF, Qt
 from qtpy.QtGui import QColor, QImage, QPainter, QPixmap
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_tomodrgn.figures.shaded import BACKGROUND, FRONT, PLAIN, Colour, Matrix, Picture
 from napari_tomodrgn.viewer.treatment import Volume
 from napari_tomodrgn.viewer.volume_picture import Shown, beside_slices, surface_picture
+from napari_tomodrgn.widgets.sphere_overlay import SphereOverlay
 from napari_tomodrgn.widgets.turning import Turning
 
 LARGEST_PX, TURNING_PX = 256, 128  # of the surface's picture before it is stretched, and while it is turned
+TEXT_PX = 18  # below it
 
 
 def image_of(picture: Picture) -> QImage:
@@ -40,6 +42,7 @@ class VolumeView(QWidget):
         self._clean: Shown | None = None  # without dust
         self._pixmap: QPixmap | None = None
         self._turning = Turning()
+        self.overlay: SphereOverlay | None = None
 
     @property
     def volume(self) -> Volume | None:
@@ -77,6 +80,19 @@ class VolumeView(QWidget):
         surface = surface_picture(self._clean, self.turn, self.colour, scale)
         return beside_slices(surface, self.shown.volume) if self.slices else surface
 
+    @property
+    def square(self) -> QRectF:
+        """Where in the widget the surface is drawn, without the slices beside it."""
+        if self._pixmap is None:
+            return QRectF()
+        fitted = self._pixmap.size().scaled(self._room().size(), Qt.AspectRatioMode.KeepAspectRatio)
+        room = self._room()
+        left, top = (room.width() - fitted.width()) // 2, (room.height() - fitted.height()) // 2
+        return QRectF(left, top, fitted.height(), fitted.height())
+
+    def _room(self) -> QRect:
+        return self.rect().adjusted(0, 0, 0, -TEXT_PX if self.caption else 0)
+
     def _draw(self) -> None:
         picture = self.picture()
         self._pixmap = None if picture is None else QPixmap.fromImage(image_of(picture))
@@ -87,13 +103,14 @@ class VolumeView(QWidget):
         painter = QPainter(self)
         painter.fillRect(self.rect(), QColor.fromRgbF(*BACKGROUND))
         if self._pixmap is not None:
-            text = 18 if self.caption else 0
-            room = self.rect().adjusted(0, 0, 0, -text)
+            room = self._room()
             fitted = self._pixmap.scaled(
                 room.size(), Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
             )
             corner = QPoint((room.width() - fitted.width()) // 2, (room.height() - fitted.height()) // 2)
             painter.drawPixmap(corner, fitted)
+            if self.overlay is not None:
+                self.overlay.draw(painter, self.square, self.turn)
         painter.setPen(QColor(225, 225, 225))
         if self.caption:
             painter.drawText(
@@ -110,19 +127,29 @@ class VolumeView(QWidget):
         painter.end()
 
     def mousePressEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Begin to turn the volume."""
-        self._turning.begin(event)
+        """Begin to turn the volume, or to move the sphere in it."""
+        if self.overlay is None or not self.overlay.begin(event, self.square, self.turn):
+            self._turning.begin(event)
 
     def mouseMoveEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Turn the volume with the mouse."""
-        if self._turning.active:
+        """Turn the volume with the mouse, or move the sphere."""
+        if self.overlay is not None and self.overlay.active:
+            self.overlay.drag(event, self.square, self.turn)
+        elif self._turning.active:
             self.set_turn(self._turning.turned(self.turn, event))
 
     def mouseReleaseEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """End to turn the volume, and draw it in full."""
+        """End to turn the volume, and draw it in full; let go of the sphere."""
+        if self.overlay is not None:
+            self.overlay.end()
         if self._turning.active:
             self._turning.end()
             self._draw()
+
+    def wheelEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Make the sphere under the mouse larger or smaller."""
+        if self.overlay is None or not self.overlay.turn_wheel(event, self.square, self.turn):
+            super().wheelEvent(event)
 
     def mouseDoubleClickEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         """Look from the front again."""

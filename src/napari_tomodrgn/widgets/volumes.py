@@ -15,12 +15,17 @@ from qtpy.QtWidgets import (
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.viewer.all_volumes import AllVolumes
+from napari_tomodrgn.viewer.drawn_sphere import DrawnSphere
+from napari_tomodrgn.viewer.measuring import Measuring
 from napari_tomodrgn.viewer.notifications import show_error
+from napari_tomodrgn.viewer.occupancy_panel import OccupancyPanel
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.volume_panel import Pin, VolumePanel
 from napari_tomodrgn.widgets.following import follow_at_once
+from napari_tomodrgn.widgets.measuring import MeasuringBox
 from napari_tomodrgn.widgets.morph import Morph
 from napari_tomodrgn.widgets.placing import Placing
+from napari_tomodrgn.widgets.sphere_overlay import SphereOverlay
 from napari_tomodrgn.widgets.telling import tell
 from napari_tomodrgn.widgets.volume_look import VolumeLook
 from napari_tomodrgn.widgets.volume_view import VolumeView
@@ -29,13 +34,23 @@ from napari_tomodrgn.widgets.volume_view import VolumeView
 class Volumes(QWidget):
     """The dock widget."""
 
-    def __init__(self, session: Session, panel: VolumePanel, placed: AllVolumes, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        panel: VolumePanel,
+        placed: AllVolumes,
+        measuring: Measuring | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("volumes")
         self.session, self.panel = session, panel
+        measuring = Measuring(OccupancyPanel(session), DrawnSphere()) if measuring is None else measuring
+        self.drawn, self.measuring = measuring.drawn, MeasuringBox(measuring)
         self.view, self.look, self.morph = VolumeView(), VolumeLook(panel), Morph(session, panel)
         self.placing = Placing(session, placed)
         self.view.set_turn(panel.turn)
+        self.view.overlay = SphereOverlay(self.drawn)
         self._drawing = QTimer(self)  # what changes within one turn of the event loop is drawn once
         self._drawing.setSingleShot(True)
         self._drawing.setInterval(0)
@@ -43,13 +58,14 @@ class Volumes(QWidget):
         box = QVBoxLayout(self)
         box.setContentsMargins(4, 4, 4, 4)
         box.addWidget(self.view, 1)
-        for part in (self.look, self._comparison(), self.morph, self.placing):
+        for part in (self.look, self._comparison(), self.measuring, self.morph, self.placing):
             box.addWidget(part)
         for signal, method in (
             (session.particle_changed, self._take_particle),
             (session.colouring_changed, self._draw_soon),
             (panel.changed, self._draw_soon),
             (self.view.turned, self._take_turn),
+            (self.drawn.changed, self._show_sphere),
         ):
             follow_at_once(self, signal, method)
         self._draw_soon()
@@ -77,8 +93,13 @@ class Volumes(QWidget):
         self.save_button = QPushButton("Save MRC …")
         self.save_button.setToolTip("With its pixel size; a particle's own volume stands where the particle is")
         self.save_button.clicked.connect(self._ask_save)
+        self.sphere_button = QPushButton("Sphere")
+        self.sphere_button.setCheckable(True)
+        self.sphere_button.setToolTip("Draw a sphere into the volume, and measure how much all volumes have within it")
+        self.sphere_button.clicked.connect(self._draw_sphere)
         row.addWidget(self.difference)
         row.addStretch(1)
+        row.addWidget(self.sphere_button)
         row.addWidget(self.save_button)
         return part
 
@@ -91,6 +112,21 @@ class Volumes(QWidget):
 
     def _show_difference(self) -> None:
         tell(self.panel.show_difference)
+
+    def _draw_sphere(self, there: bool) -> None:
+        if not there:
+            self.drawn.end()
+        elif self.panel.looks or tell(self.panel.look_at_mean):
+            self.drawn.begin(self.panel.trained_extent)
+        self._show_sphere()
+
+    def _show_sphere(self) -> None:
+        """Show that there is a sphere; what it takes to measure has the room of what is done with volumes else."""
+        there = self.drawn.sphere is not None
+        for part in (self.morph, self.placing):
+            part.setVisible(not there)
+        self.sphere_button.setChecked(there)
+        self.view.update()
 
     def _draw_soon(self) -> None:
         self._drawing.start()
@@ -119,6 +155,7 @@ class Volumes(QWidget):
     def close_down(self) -> None:
         """End what is under way."""
         self.placing.close_down()
+        self.measuring.close_down()
         self.morph.stop()
 
     def closeEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
