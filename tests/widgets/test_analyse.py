@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_tomodrgn.analysis.analyze import AnalyzeOptions, analyze
 from napari_tomodrgn.analysis.columns import Classes
-from napari_tomodrgn.analysis.folder import read_labels
+from napari_tomodrgn.analysis.folder import AnalysisFolder, read_centres, read_labels
 from napari_tomodrgn.cli import main as programs
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.viewer.command_panel import CommandPanel
@@ -103,6 +103,70 @@ def test_other_commands_write_what_they_write_on_the_command_line(
         programs.main([command, str(copy), *words, "--no-figures", "--quiet"])
     assert ending.value.code == 0
     assert (opened / place).read_text() == (copy / place).read_text()
+
+
+EPOCH = "{run}/analysis/epoch-0002"
+
+
+@pytest.mark.parametrize(
+    ("command", "texts", "words", "table"),
+    [
+        (
+            "neighbors",
+            {"permutations": "99", "figures": "off"},
+            "{run} --labels kmeans-3 --permutations 99 --no-figures",
+            f"{EPOCH}/neighbours/kmeans-3/neighbours.csv",
+        ),
+        (
+            "fit",
+            {"model": "{model}", "search": "off", "figures": "off"},
+            f"{{model}} {{volume}} --outdir {EPOCH}/fit --no-search --no-figures",
+            f"{EPOCH}/fit/four-fitted.pdb",
+        ),
+        (
+            "compare",
+            {"run_b": "{other}", "seeds": "1", "figures": "off"},
+            f"{{run}} {{other}} --seeds 1 --outdir {EPOCH}/comparison --no-figures",
+            f"{EPOCH}/comparison/confusion.csv",
+        ),
+        (
+            "export coordinates",
+            {"output": "{run}/places.tbl", "tomograms": "001,002"},
+            "{run} --output {run}/places.tbl --tomograms 001 --tomograms 002",
+            "{run}/places.tbl",
+        ),
+    ],
+    ids=lambda each: each if isinstance(each, str) and "{" not in each else "",
+)
+def test_what_is_suggested_is_what_the_command_line_takes(
+    widget: Analyse,
+    qtbot: Any,
+    analysed_run: Run,
+    four_chains: Path,
+    tmp_path: Path,
+    command: str,
+    texts: dict[str, str],
+    words: str,
+    table: str,
+) -> None:
+    """The run, its epoch, its classes, the volume of the largest class, and where files go, are filled in."""
+    opened, copy = (Path(shutil.copytree(analysed_run.path, tmp_path / name)) for name in ("opened", "copy"))
+    sizes = read_centres(AnalysisFolder(copy, 2).centres("kmeans-3"))["particles"].to_numpy()
+    volume = copy / f"volumes/epoch-0002/kmeans-3/vol_{sizes.argmax():03d}.mrc"
+    given = {"model": four_chains, "other": analysed_run.path, "volume": volume}
+    widget.session.open_run(opened)
+    widget.session.colour_by("kmeans-3")
+    widget.panel.choose(command)
+    widget.panel.values.take({name: text.format(run=opened, **given) for name, text in texts.items()})
+
+    run(widget, qtbot)
+
+    assert widget.panel.ended is not None
+    assert widget.panel.ended.startswith(f"{command}: done"), widget.panel.log
+    with pytest.raises(SystemExit) as ending:
+        programs.main([*command.split(), *words.format(run=copy, **given).split(), "--quiet"])
+    assert ending.value.code == 0
+    assert Path(table.format(run=opened)).read_text() == Path(table.format(run=copy)).read_text()
 
 
 def test_what_can_not_be_done_is_said_in_the_command_lines_words(widget: Analyse, qtbot: Any, told: list[str]) -> None:

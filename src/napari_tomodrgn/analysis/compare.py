@@ -43,10 +43,10 @@ class CompareOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    run_a: Path = Field(description="Run directory.", json_schema_extra={"argument": True})
+    run_a: Path = Field(description="Run directory.", json_schema_extra={"argument": True, "folder": True})
     run_b: Path = Field(
         description="The run to compare it with; the same one, for two of its epochs or labellings.",
-        json_schema_extra={"argument": True},
+        json_schema_extra={"argument": True, "folder": True},
     )
     epoch_a: int | None = Field(None, ge=1, description="Epoch of RUN_A; default: its chosen one.")
     epoch_b: int | None = Field(None, ge=1, description="Epoch of RUN_B; default: its chosen one.")

@@ -18,7 +18,7 @@ from napari_tomodrgn.cli.options import (
     option_name,
 )
 
-Kind = Literal["flag", "choice", "whole number", "text", "file", "folder"]
+Kind = Literal["flag", "choice", "whole number", "text", "file", "new file", "folder"]
 ON, OFF, NONE = "on", "off", ""
 PLAIN_HEADING = "Training"
 
@@ -104,7 +104,7 @@ def _kind(field: FieldInfo) -> Kind:
     if is_flag(field):
         return "flag"
     if kinds == (Path,):
-        return "folder" if extra_of(field, "folder") else "file"
+        return "folder" if extra_of(field, "folder") else "new file" if extra_of(field, "new") else "file"
     if _words(field):
         return "choice"
     # where no number may be given there is no number to begin with

@@ -1,9 +1,9 @@
 """Options of the ``export`` commands."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class PlacedOptions(BaseModel):
@@ -70,7 +70,7 @@ class CoordinatesOptions(BaseModel):
     particles: Path = Field(
         description="Run directory, star file or optimisation set.", json_schema_extra={"argument": True}
     )
-    output: Path = Field(description="File to write.")
+    output: Path = Field(description="File to write.", json_schema_extra={"new": True})
     format: Literal["auto", "csv", "relion", "warp", "dynamo"] = Field(
         "auto",
         description="csv in Å, a star of RELION or Warp, a table of Dynamo; auto: by its name.",
@@ -78,7 +78,7 @@ class CoordinatesOptions(BaseModel):
     pixel_size: float | None = Field(
         None, gt=0, description="Å per pixel of the coordinates; default: those of the tilt series, else of the images."
     )
-    tomograms: list[str] = Field([], description="Tomograms to write, one an option; default: all.")
+    tomograms: list[str] = Field([], description="Tomograms to write, as A,B or one an option; default: all.")
     selection: Path | None = Field(None, description="Selection (JSON) of the particles to write; default: all.")
     labels: Path | None = Field(
         None,
@@ -90,3 +90,10 @@ class CoordinatesOptions(BaseModel):
         None, description="Star with one row a particle that gives image series their coordinates in the tomogram."
     )
     overwrite: bool = Field(False, description="Replace a file of that name.")
+
+    @field_validator("tomograms", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        """Take ``A,B`` as well as a list."""
+        values = [value] if isinstance(value, str) else value
+        return [part for each in values for part in (each.split(",") if isinstance(each, str) else [each])]

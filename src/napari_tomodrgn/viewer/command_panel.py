@@ -14,10 +14,11 @@ from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.viewer.child_command import ChildCommand
 from napari_tomodrgn.viewer.option_values import OptionValues, sentences_of
 from napari_tomodrgn.viewer.session import Session
+from napari_tomodrgn.viewer.suggested_options import labels_of, suggested
 
 MOST_LOG = 200_000  # characters of the log that are kept
 MOST_PICTURES = 60
-RUN, RUN_OR_STAR = "run", "particles"  # options that say where a command works
+WHERE = ("run", "particles", "run_a")  # options that say on which run a command works
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,11 @@ class Offered:
         return str(self._found[0])
 
     @property
+    def where(self) -> str | None:
+        """The option that says on which run it works, ``None`` where it needs none."""
+        return next((name for name in WHERE if name in self.command.model.model_fields), None)
+
+    @property
     def _found(self) -> tuple[str, Command]:
         name, _, of_group = self.name.partition(" ")
         module = import_module(f"napari_tomodrgn.cli.commands.{name.replace('-', '_')}")
@@ -65,19 +71,30 @@ OFFERED = (
     ),
     Offered("neighbors", "Neighbours in the tomogram", ("labels", "nearest", "radius", "null", "overwrite")),
     Offered("occupancy", "Occupancy of a model's parts", ("model", "fit", "parts", "sphere", "threshold", "overwrite")),
+    Offered("fit", "Model into a volume", ("model", "map", "outdir", "hand", "overwrite")),
     Offered("nuisance", "What latents may follow", ("permutations", "volumes", "overwrite")),
     Offered("score", "Evidence for each particle's class", ("labels", "datadir", "overwrite")),
     Offered("calibrate", "Are the latents' widths right?", ("datadir", "overwrite")),
     Offered("export tomogram", "Tomogram filled with volumes", ("outdir", "tomogram", "labels", "pixel_size")),
     Offered("export chimerax", "Scene for ChimeraX", ("outdir", "tomogram", "labels", "class_centres")),
+    Offered("export coordinates", "Coordinates for other programs", ("output", "format", "tomograms", "labels")),
     Offered("traverse", "Volumes along a way", ("method", "order_by", "classes", "points", "movie", "overwrite")),
     Offered("converge", "Convergence, epoch by epoch", ("clusters", "reference", "volumes", "overwrite")),
     Offered("ensemble", "Components of all volumes", ("clusters", "components", "mask", "reference", "overwrite")),
+    Offered("compare", "Comparison with a run, as files", ("run_b", "labels_a", "labels_b", "outdir", "overwrite")),
 )
+IMPORT = Offered("import-tomodrgn", "A run of tomoDRGN", ("folder", "outdir", "star", "volume_series", "overwrite"))
 
 
 class CommandPanel:
     """Runs commands on the open run as child processes.
+
+    Parameters
+    ----------
+    session
+        Knows the run.
+    commands
+        Those that are offered.
 
     Attributes
     ----------
@@ -98,8 +115,8 @@ class CommandPanel:
     changed = Signal()
     chosen_changed = Signal()
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
+    def __init__(self, session: Session, commands: tuple[Offered, ...] = OFFERED) -> None:
+        self.session, self.commands = session, commands
         self._values: dict[str, OptionValues] = {}
         self.child: ChildCommand | None = None
         self.log = ""
@@ -108,12 +125,12 @@ class CommandPanel:
         self._began = 0.0
         self._run: Path | None = None
         self.running = ""
-        self._labels = ""  # the table that was suggested last
-        self.offered = OFFERED[0]
+        self._suggested: dict[str, dict[str, str]] = {}  # what was suggested last, by command
+        self.offered = commands[0]
         self.values = self._values_of(self.offered)
         session.data_changed.connect(self.suggest)
         session.epochs_changed.connect(self.suggest)
-        session.colouring_changed.connect(self._suggest_labels)
+        session.colouring_changed.connect(self._suggest_found)
         self.suggest()
 
     def choose(self, name: str) -> None:
@@ -124,9 +141,11 @@ class CommandPanel:
         InputError
             Where it is not offered.
         """
-        found = next((each for each in OFFERED if each.name == name), None)
+        found = next((each for each in self.commands if each.name == name), None)
         if found is None:
-            raise InputError(f"{name}: is not offered here; choose one of: {', '.join(each.name for each in OFFERED)}")
+            raise InputError(
+                f"{name}: is not offered here; choose one of: {', '.join(each.name for each in self.commands)}"
+            )
         self.offered, self.values = found, self._values_of(found)
         self.suggest()
         self.chosen_changed.emit()
@@ -138,22 +157,24 @@ class CommandPanel:
 
     def suggest(self) -> None:
         """Set the run and the epoch to those that are open, whatever was set before."""
-        run, epoch = self.session.run, self.session.epoch
-        if run is not None:
-            where = RUN if RUN in self.values.fields else RUN_OR_STAR
-            self.values.take({where: str(run.path), "epoch": "" if epoch is None else str(epoch)})
-            self._suggest_labels()
+        run, epoch, where = self.session.run, self.session.epoch, self.offered.where
+        if run is not None and where is not None:
+            at = "epoch_a" if where == "run_a" else "epoch"
+            self.values.take({where: str(run.path), at: "" if epoch is None else str(epoch)})
+        self._suggest_found()
 
-    def _suggest_labels(self) -> None:
-        """Suggest the classes that particles are coloured by, where a command asks for some and nobody chose others."""
+    def _suggest_found(self) -> None:
+        """Suggest what was found in the run, as the classes that are seen, where nobody chose otherwise."""
         run, epoch, coloured_by = self.session.run, self.session.epoch, self.session.coloured_by
-        if run is None or epoch is None or "labels" not in self.values.fields:
+        if run is None or epoch is None:
             return
-        folder = AnalysisFolder(run.path, epoch)
-        table = folder.labels(coloured_by) if coloured_by in folder.labellings() else None
-        if self.values["labels"] in ("", self._labels):
-            self._labels = "" if table is None else str(table)
-            self.values.set("labels", self._labels)
+        found = suggested(self.offered.name, run.path, epoch, coloured_by)
+        if "labels" in self.values.fields:
+            found["labels"] = labels_of(run.path, epoch, coloured_by)
+        before = self._suggested.get(self.offered.name, {})
+        free = {name for name in found if self.values[name] in ("", before.get(name))}
+        self._suggested[self.offered.name] = {name: text for name, text in found.items() if name in free}
+        self.values.take(self._suggested[self.offered.name])
 
     # the process
 
@@ -176,7 +197,7 @@ class CommandPanel:
             raise InputError(f"{self.running}: is going on; wait until it has ended, or cancel it")
         words = self.values.words()
         options = self.values.options()
-        self._began, self._run = time.time(), getattr(options, RUN, None) or getattr(options, RUN_OR_STAR, None)
+        self._began, self._run = time.time(), getattr(options, self.offered.where or "", None)
         self.running = self.offered.name
         self.child, self.log, self.ended, self.written = ChildCommand([*words, "--quiet"]), "", None, ()
         self.changed.emit()

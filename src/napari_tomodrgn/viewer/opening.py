@@ -9,6 +9,7 @@ from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
 from napari_tomodrgn.particles.reading import read_particles
 from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.run import Run
+from napari_tomodrgn.viewer.importing import is_of_tomodrgn
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ def read_any(path: Path) -> Opened:
     InputError
         Where it can't be read.
     """
+    if is_of_tomodrgn(path):
+        raise InputError(f"{path}: was written by tomoDRGN; open it in the Dataset widget, which imports it first")
     return read_run(path) if path.name == layout.DOCUMENT or path.is_dir() else read_star(path)
 
 

@@ -10,6 +10,7 @@ from napari_tomodrgn.cli.option_fields import OptionField, fields_of
 from napari_tomodrgn.cli.options import checked, words_of
 from napari_tomodrgn.errors import InputError
 
+FILES = ("file", "new file", "folder")
 PREFIX = "napari-tomodrgn: error: "  # of a command's sentences
 
 
@@ -132,7 +133,7 @@ class OptionValues:
         for name, field in self.fields.items():
             value = self._texts[name]
             if (field.written and first == field.written) or (
-                value and field.kind in ("file", "folder") and sentence.startswith(f"{value}:")
+                value and field.kind in FILES and sentence.startswith(f"{value}:")
             ):
                 return name
         return None

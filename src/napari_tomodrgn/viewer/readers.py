@@ -4,15 +4,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.reading import read_particles
 from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.run import Run
-from napari_tomodrgn.viewer.current import scene_in_use
+from napari_tomodrgn.viewer.current import current_viewer, scene_in_use
+from napari_tomodrgn.viewer.importing import is_of_tomodrgn
 from napari_tomodrgn.viewer.layers import RUN, STAR, LayerData, image_layer, particle_layers
 from napari_tomodrgn.viewer.mrc_volume import SUFFIXES, contrast_limits, open_mrc
+from napari_tomodrgn.viewer.scene import Scene
 
 MOST_TOMOGRAMS = 32  # layers that napari still takes quickly
 
+PLUGIN, DATASET = "napari-tomodrgn", "Dataset"
 NO_LAYER: Any = (None,)  # what napari takes for a file that was read and brings no layer
 
 Paths = str | list[str]
@@ -25,9 +29,11 @@ def get_star_reader(path: Paths) -> Reader | None:
 
 
 def get_run_reader(path: Paths) -> Reader | None:
-    """Return a reader of runs (the directory, or its run.json), if that is what was given."""
+    """Return a reader of runs (the directory, or its run.json; or one of tomoDRGN), if that is what was given."""
     return _reader_of_each(
-        path, lambda each: each.name == layout.DOCUMENT or (each / layout.DOCUMENT).is_file(), read_run
+        path,
+        lambda each: each.name == layout.DOCUMENT or (each / layout.DOCUMENT).is_file() or is_of_tomodrgn(each),
+        read_run,
     )
 
 
@@ -69,12 +75,27 @@ def read_run(path: Path) -> list[LayerData]:
     In a window where one of the plugin's widgets is open the run is opened there, and no further layer is added.
     """
     scene = scene_in_use()
+    if is_of_tomodrgn(path):
+        _have_imported(path, scene)
+        return [NO_LAYER]
     if scene is not None:
         if not scene.want(path):
             scene.session.open_run(path)
         return [NO_LAYER]
     run = Run.open(path)
     return _first_tomograms(particle_layers(run.particle_set(), metadata={RUN: str(run.path)}), run.path)
+
+
+def _have_imported(path: Path, scene: Scene | None) -> None:
+    """Let the Dataset widget import a run of tomoDRGN; it is opened where it isn't open yet."""
+    viewer = current_viewer()
+    if viewer is not None and (scene is None or not len(scene.file_wanted)):
+        viewer.window.add_plugin_dock_widget(PLUGIN, DATASET)
+        scene = scene_in_use()
+    if scene is None or not scene.want(path):
+        raise InputError(
+            f"{path}: was written by tomoDRGN; make a run of it by `napari-tomodrgn import-tomodrgn` first"
+        )
 
 
 def _first_tomograms(layers: list[LayerData], path: Path) -> list[LayerData]:

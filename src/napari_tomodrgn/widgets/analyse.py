@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_tomodrgn.analysis.columns import Classes
 from napari_tomodrgn.cli.exits import PROGRAM
-from napari_tomodrgn.viewer.command_panel import OFFERED, CommandPanel
+from napari_tomodrgn.viewer.command_panel import CommandPanel
 from napari_tomodrgn.viewer.notifications import show_error
 from napari_tomodrgn.viewer.opening import Opened, read_anew
 from napari_tomodrgn.viewer.session import PLAIN
@@ -50,7 +50,7 @@ class Analyse(QWidget):
 
     def _make_controls(self) -> None:
         self.commands = QComboBox()
-        for each in OFFERED:
+        for each in self.panel.commands:
             self.commands.addItem(each.title, each.name)
         self.commands.setToolTip("What is to be found out; each is a command of the same name")
         self.about = QLabel()

@@ -5,6 +5,7 @@ from pathlib import Path
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QLabel, QPushButton, QSpinBox, QWidget
 
+from napari_tomodrgn.analysis.compare import SEEDS
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.viewer.class_labels import is_named
 from napari_tomodrgn.viewer.comparing import Asked, ask, epochs_of, labellings, labellings_of, runs_beside
@@ -14,7 +15,6 @@ from napari_tomodrgn.widgets.following import Follower
 from napari_tomodrgn.widgets.telling import tell
 
 THIS_RUN, OTHER_RUN, NONE = "this run", "another run …", "none"
-SEEDS = 5
 
 
 class CompareChoice(QWidget):

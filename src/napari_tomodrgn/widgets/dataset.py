@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLabel, QPushBut
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.runs import layout
+from napari_tomodrgn.viewer.importing import folder_of, imported_before, is_of_tomodrgn
 from napari_tomodrgn.viewer.layers import tomogram_label
 from napari_tomodrgn.viewer.live_epoch import Before, read_epoch, show_epoch
 from napari_tomodrgn.viewer.notifications import show_error
@@ -21,6 +22,7 @@ from napari_tomodrgn.viewer.volume_panel import VolumePanel
 from napari_tomodrgn.viewer.volume_source import VolumeSource
 from napari_tomodrgn.widgets.autosave import Autosave
 from napari_tomodrgn.widgets.following import follow_at_once
+from napari_tomodrgn.widgets.import_dialog import ImportDialog
 from napari_tomodrgn.widgets.reading import Reading
 from napari_tomodrgn.widgets.report_button import ReportButton
 from napari_tomodrgn.widgets.telling import tell
@@ -36,6 +38,7 @@ class Dataset(QWidget):
         super().__init__(parent)
         self.setObjectName("dataset")
         self.session, self.scene, self.tomograms, self.volumes = session, scene, scene.tomograms, volumes
+        self.importing: ImportDialog | None = None  # the one that was shown last
         self.autosave = Autosave(session, scene, self)
         self._make_controls()
         self._arrange()
@@ -46,7 +49,7 @@ class Dataset(QWidget):
         self.open_star_button = QPushButton("Open star …")
         self.open_star_button.setToolTip("Particles of a star file or optimisation set")
         self.open_run_button = QPushButton("Open run …")
-        self.open_run_button.setToolTip("The folder that a training wrote")
+        self.open_run_button.setToolTip("The folder that a training wrote; one of tomoDRGN's is imported first")
         self.again_button = QPushButton("Read again")
         self.again_button.setToolTip("Look for epochs and analyses that were not there before")
         self.save_button, self.load_button = QPushButton("Save session …"), QPushButton("Open session …")
@@ -115,7 +118,15 @@ class Dataset(QWidget):
             follow_at_once(self, signal, method)
 
     def open(self, path: Path) -> None:
-        """Open a star file or a run, once it is read, or say why that can't be done."""
+        """Open a star file or a run, once it is read, or say why that can't be done; import one of tomoDRGN first."""
+        if is_of_tomodrgn(path):
+            folder = folder_of(path)
+            before = imported_before(folder)
+            if before is None:
+                self.importing = ImportDialog(self.session, folder, self.open, self)
+                self.importing.open()
+                return
+            path = before
         self.reading.read(path.name, partial(_read, path, self.volumes), self._show_opened)
 
     def _show_opened(self, read: tuple[Opened, VolumeSource | None]) -> None:

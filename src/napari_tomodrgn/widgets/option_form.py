@@ -13,6 +13,11 @@ from napari_tomodrgn.widgets.following import follow_at_once
 
 LARGEST_WHOLE = 2**31 - 1  # of Qt's spin boxes
 UNSET = "as it suits"  # neither on nor off
+FILE_MODES = {
+    "file": FileDialogMode.EXISTING_FILE,
+    "new file": FileDialogMode.OPTIONAL_FILE,
+    "folder": FileDialogMode.EXISTING_DIRECTORY,
+}
 ValueWidget = CheckBox | ComboBox | FileEdit | LineEdit | SpinBox
 
 
@@ -25,11 +30,8 @@ def widget_for(field: OptionField) -> ValueWidget:
     if field.kind == "whole number":
         low = 0 if field.low is None else field.low
         return SpinBox(min=low, max=LARGEST_WHOLE if field.high is None else min(field.high, LARGEST_WHOLE))
-    if field.kind in ("file", "folder"):
-        folder = field.kind == "folder"
-        path = FileEdit(
-            mode=FileDialogMode.EXISTING_DIRECTORY if folder else FileDialogMode.EXISTING_FILE, nullable=True
-        )
+    if field.kind in FILE_MODES:
+        path = FileEdit(mode=FILE_MODES[field.kind], nullable=True)
         path.choose_btn.text = "…"
         path.choose_btn.native.setMaximumWidth(32)
         return path

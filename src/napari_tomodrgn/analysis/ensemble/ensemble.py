@@ -101,7 +101,9 @@ class Ensemble:
             "explained_variance": self.components.explained_variance.tolist(),
             "reference": self.reference,
             "cc": {"median": float(np.median(self.cc)), "least": float(self.cc.min()), "most": float(self.cc.max())},
-            "settings": self.options.model_dump(mode="json", exclude={"figures", "overwrite", "device", "run"}),
+            "settings": self.options.model_dump(
+                mode="json", exclude={"figures", "overwrite", "device", "run", "epoch"}
+            ),
         }
 
 

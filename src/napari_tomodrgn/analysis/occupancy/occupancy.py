@@ -67,7 +67,7 @@ def occupancy(options: OccupancyOptions) -> Result:
     names = tuple(region.name for region in regions)
     target = labelling_of(options, names, thresholds, source.folder, folder)
     found = measure_occupancy(source, regions, whole, options.normalise, options.expected)
-    found.facts.update(_settings(options))
+    found.facts.update(_settings(options, source))
     return Result(found, folder, None if target is None else target.of(found))
 
 
@@ -86,10 +86,11 @@ def _labelled_again(options: OccupancyOptions) -> Result:
     return Result(found, None, target.of(found))
 
 
-def _settings(options: OccupancyOptions) -> dict[str, object]:
-    """Return the options that say how something was measured, as values that JSON holds."""
+def _settings(options: OccupancyOptions, source: Source) -> dict[str, object]:
+    """Return the options that say how something was measured, as values that JSON holds, and the epoch that was."""
     names = {"run", "model", "parts", "fit", "mask", "sphere", "resolution", "enclosed", "epoch", "centres"}
-    return options.model_dump(mode="json", include=names)
+    epoch = None if source.folder is None else source.folder.epoch
+    return {**options.model_dump(mode="json", include=names), "epoch": epoch}
 
 
 def measure_occupancy(

@@ -131,7 +131,7 @@ def neighbors(options: NeighborsOptions) -> Neighbourhood:
     _refuse_alone(places, particle_set.source.path)
     diameter = particle_set.box * particle_set.pixel_size
     return neighbourhood(
-        options,
+        options if analysis is None else options.model_copy(update={"epoch": analysis.epoch}),
         places,
         labelling,
         beside,

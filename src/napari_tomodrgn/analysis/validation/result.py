@@ -120,7 +120,7 @@ class Validation:
                 "averages_of_others": self.choices,
             },
             "resolution_of_backprojection_angstrom": self.maps.resolution,
-            "settings": self.options.model_dump(mode="json", exclude={"run", "overwrite"}),
+            "settings": self.options.model_dump(mode="json", exclude={"run", "epoch", "overwrite"}),
         }
 
     def write(self, folder: Path) -> None:

@@ -1,0 +1,90 @@
+"""Every command, as it is written in a terminal; the form of the same command is filled with the same values."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sets import MODEL, RUN, DataSet
+
+from napari_tomodrgn.cli.option_fields import OFF, ON
+from napari_tomodrgn.viewer.command_panel import OFFERED, Offered
+
+LABELS = "kmeans-3"
+FOLDERS = ("export chimerax", "export tomogram")
+
+
+@dataclass(frozen=True)
+class Call:
+    """A command on a copy of a run.
+
+    Attributes
+    ----------
+    command
+        As on the command line.
+    words
+        Its options.
+    on_run
+        Whether its first argument is the run, which the window fills in.
+    """
+
+    command: str
+    words: tuple[str, ...]
+    on_run: bool = True
+
+    def in_terminal(self, run: Path) -> list[str]:
+        """Return the words of the command line."""
+        return [*self.command.split(), *((str(run),) if self.on_run else ()), *self.words]
+
+    @property
+    def offered(self) -> Offered:
+        """The command in the Analyse widget."""
+        return next(each for each in OFFERED if each.name == self.command)
+
+    def in_form(self) -> dict[str, str]:
+        """Return the texts of the form's fields."""
+        fields, texts = self.offered.command.model.model_fields, dict[str, str]()
+        arguments = [name for name, own in fields.items() if "argument" in str(own.json_schema_extra)]
+        left = iter(arguments[1:] if self.on_run else arguments)
+        words = list(self.words)
+        while words:
+            word = words.pop(0)
+            if not word.startswith("--"):
+                texts[next(left)] = word
+                continue
+            name = word[2:].replace("-", "_")
+            if name.removeprefix("no_") in fields and (not words or words[0].startswith("--")):
+                texts[name.removeprefix("no_")] = OFF if name.startswith("no_") else ON
+            else:
+                texts[name] = ";".join(filter(None, (texts.get(name, ""), words.pop(0))))
+        return texts
+
+
+def calls(of: DataSet, copy: Path) -> Iterator[Call]:
+    """Yield the commands of the Analyse widget in an order in which each finds what it needs."""
+    out, epoch = copy / "exported", copy / RUN / "analysis" / "epoch-0003"
+    fitted = of.fitted or copy / RUN / "volumes" / "epoch-0003" / LABELS / "vol_000.mrc"
+    model = [word for path in MODEL for word in ("--model", str(path))]
+    sphere = ",".join(f"{each:g}" for each in (*[of.half_box] * 3, 60))
+    yield Call("analyze", ("--clusters", "3", "--no-umap", "--losses"))
+    yield Call("neighbors", ("--labels", LABELS, "--permutations", "199", "--chain-direction", "peak"))
+    yield Call("fit", (str(MODEL[0].parent), str(fitted), "--outdir", str(epoch / "fit")), on_run=False)
+    yield Call("occupancy", (*model, "--fit", str(epoch / "fit" / "fit.json"), "--parts", "prots1", *of.measured))
+    yield Call(
+        "occupancy", ("--sphere", sphere, "--name", "sphere", "--threshold", f"sphere {sphere}=0.1".replace(",", " "))
+    )
+    yield Call("nuisance", ("--permutations", "99", "--volumes"))
+    yield Call("score", ("--labels", LABELS))
+    yield Call("calibrate", ())
+    yield Call("traverse", ("--points", "3", "--movie"))
+    yield Call(
+        "traverse",
+        ("--method", "graph", "--labels", LABELS, "--classes", "0,2", "--average-degree", "20", "--name", "graph"),
+    )
+    yield Call("converge", ("--clusters", "3"))
+    yield Call("ensemble", ("--clusters", "3", "--components", "3"))
+    yield Call("compare", (str(copy / "other"), "--outdir", str(epoch / "comparison")))
+    placed = ("--tomogram", of.tomogram, "--labels", LABELS)
+    yield Call("export chimerax", ("--outdir", str(out / "chimerax"), *placed))
+    yield Call("export tomogram", ("--outdir", str(out / "tomogram"), *placed, "--binning", "2"))
+    for suffix in ("csv", "star", "tbl"):
+        yield Call("export coordinates", ("--output", str(out / f"coordinates.{suffix}"), "--labels", LABELS))
