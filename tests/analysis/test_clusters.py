@@ -96,8 +96,10 @@ def test_more_clusters_than_particles_is_refused() -> None:
 
 
 def test_more_clusters_than_different_latents_is_refused() -> None:
-    with pytest.raises(InputError, match="only 1 particles with different latents"):
+    with pytest.raises(InputError, match="all 6 particles have the same latent"):
         cluster(np.ones((6, 2)), 2)
+    with pytest.raises(InputError, match="the 6 particles have only 2 different latents"):
+        cluster(np.repeat([[0.0, 1.0], [2.0, 3.0]], 3, axis=0), 3)
 
 
 @pytest.mark.parametrize(

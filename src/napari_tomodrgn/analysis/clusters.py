@@ -122,9 +122,13 @@ def refuse_more_classes(z: FloatArray, clusters: int) -> None:
     different = len(np.unique(z, axis=0))
     if clusters <= different:
         return
-    which = "" if different == len(z) else " with different latents"
-    there = f"is only one particle{which}" if different == 1 else f"are only {different} particles{which}"
-    raise InputError(f"--clusters is {clusters} but there {there}; ask for fewer classes")
+    if different == len(z):
+        there = "there is only one particle" if different == 1 else f"there are only {different} particles"
+    else:
+        there = f"the {len(z)} particles have only {different} different latents"
+        if different == 1:
+            there = f"all {len(z)} particles have the same latent"
+    raise InputError(f"--clusters is {clusters} but {there}; ask for fewer classes")
 
 
 def nearest_members(
