@@ -155,7 +155,7 @@ def test_particles_that_have_another_class_beside_them_are_selected(
 
 def test_the_null_is_told(context: SpatialContext) -> None:
     assert context.found is not None
-    assert context.says.endswith(f"2 nearest counted, null: {context.found.document['enrichment']['null']}")
+    assert context.says.endswith(f"the 2 nearest counted, null: {context.found.document['enrichment']['null']}")
 
 
 def test_curves_and_counts_are_those_of_the_distances(context: SpatialContext, planted_run: PlantedRun) -> None:
