@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from context_pictures import context_pictures
 from make_check_pictures import make_run
 from make_pictures import PICTURES, screen
 from pictured_window import PicturedWindow
@@ -367,6 +368,7 @@ def main() -> None:
             step()
         tutorial.alarms(make_run(Path(folder) / "checks").path)
         tutorial.close()
+        context_pictures(Path(folder) / "dimers")
 
 
 if __name__ == "__main__":

@@ -153,25 +153,9 @@ def test_particles_that_have_another_class_beside_them_are_selected(
     assert observed.tolist() == counted
 
 
-def test_the_null_and_the_caution_are_told(context: SpatialContext) -> None:
-    """Half the box is 100 Å and links are 230 Å: nothing is nearer; in a box of 60 px they are in the images."""
-    assert context.says.endswith("2 nearest counted, null: blocks")
-    assert context.caution is None
+def test_the_null_is_told(context: SpatialContext) -> None:
     assert context.found is not None
-
-
-def test_the_neighbour_in_the_images_is_warned_of(copied: Path) -> None:
-    document = json.loads((copied / "run.json").read_text())
-    document["data"] |= {"box": 60, "open_with": {"box": 60}}
-    (copied / "run.json").write_text(json.dumps(document))
-    write_neighbours_folder(
-        neighbors(NeighborsOptions(particles=copied, permutations=99, replicates=0, overwrite=True)),
-        figures=False,
-        overwrite=True,
-    )
-    caution = context_of(copied).caution
-    assert caution is not None
-    assert caution.startswith("class was learned from images that contain the neighbour")
+    assert context.says.endswith(f"the 2 nearest counted, null: {context.found.document['enrichment']['null']}")
 
 
 def test_curves_and_counts_are_those_of_the_distances(context: SpatialContext, planted_run: PlantedRun) -> None:
@@ -263,17 +247,16 @@ def test_classes_that_were_made_anew_are_not_taken_for_those_of_the_result(copie
 
 def test_without_a_run_a_result_or_chains_the_next_step_is_said(copied: Path) -> None:
     assert SpatialContext(Session()).says == NO_RUN
+    shutil.rmtree(copied / "analysis" / "epoch-0001" / "neighbours")
+    context = context_of(copied)
+    assert (context.says, context.names) == (NO_RESULT, ())
     rule = {"chain_direction": "0,0,1", "chain_angle": 0.01}
-    for more, why in (({}, NO_CHAINS), (rule, NOTHING_FITS)):
-        shutil.rmtree(copied / "analysis" / "epoch-0001" / "neighbours")
-        context = context_of(copied)
-        assert (context.says, context.names) == (NO_RESULT, ())
-        options = NeighborsOptions(particles=copied, permutations=99, replicates=0, **more)
-        write_neighbours_folder(neighbors(options), figures=False)
-        context.refresh()
-        context.read()
-        assert context.why_no_chains == why
-        assert not len(context.chains_of_selected())
+    found = neighbors(NeighborsOptions(particles=copied, permutations=99, replicates=0, **rule))
+    write_neighbours_folder(found, figures=False)
+    context.refresh()
+    context.read()
+    assert context.why_no_chains == NOTHING_FITS
+    assert not len(context.chains_of_selected())
 
 
 def test_of_one_tomogram_it_is_said_that_there_are_no_intervals(copied: Path) -> None:
@@ -294,10 +277,15 @@ def test_of_one_tomogram_it_is_said_that_there_are_no_intervals(copied: Path) ->
 
 
 def test_a_result_made_anew_is_read_again_and_another_run_forgets_it(copied: Path, planted_run: PlantedRun) -> None:
+    """Links are 230 Å: in boxes of 600 Å the neighbours are in the images, in those of 200 Å they are not."""
     context = context_of(copied)
     before = context.found
     context.refresh()
     assert context.found is before
+    assert context.caution is None
+    document = json.loads((copied / "run.json").read_text())
+    document["data"] |= {"box": 60, "open_with": {"box": 60}}
+    (copied / "run.json").write_text(json.dumps(document))
     options = NeighborsOptions(particles=copied, nearest=1, permutations=99, replicates=0, overwrite=True)
     write_neighbours_folder(neighbors(options), figures=False, overwrite=True)
     context.refresh()
@@ -305,6 +293,9 @@ def test_a_result_made_anew_is_read_again_and_another_run_forgets_it(copied: Pat
     context.read()
     assert context.found is not None
     assert context.found.rank.max() == 1
+    assert context.caution is not None
+    assert context.caution.startswith("class was learned from images that contain the neighbour")
+    assert context.why_no_chains == NO_CHAINS
     context.session.open_run(planted_run.path)
     assert context.found is None
     context.read()

@@ -118,6 +118,8 @@ def test_chains_are_lines_between_their_particles_in_every_tomogram(window: Wind
     assert list(window.viewer.layers) == layers
     assert [str(unit) for unit in window.viewer.layers["chains"].units] == ["angstrom"] * 3
     assert window.viewer.layers.selection.active.name == "particles"
+    window.session.open_tomogram(window.session.tomograms[0])
+    lines_have_the_colours_of_rows_or_of_lengths(window)
 
     window.session.colour_by("kmeans-3")
     window.session.paint_class("kmeans-3", 2, (0.0, 0.0, 0.0, 0.0))  # that of all chains
@@ -135,8 +137,7 @@ def test_chains_are_lines_between_their_particles_in_every_tomogram(window: Wind
     assert window.drawn_lines() == window.planted_lines()
 
 
-def test_colours_of_lines_are_those_of_rows_and_may_say_how_long_chains_are(window: Window) -> None:
-    window.open(window.planted.path)
+def lines_have_the_colours_of_rows_or_of_lengths(window: Window) -> None:
     page, model = window.widget.chains, window.widget.chains.table.model_
     colours = {tuple(each) for each in np.round(window.viewer.layers["chains"].edge_color, 3).tolist()}
     assert len(colours) == len(window.planted.lengths)
@@ -163,31 +164,29 @@ def window_ids(window: Window) -> Callable[[Any], list[ParticleId]]:
     return lambda edge: [ids[row] for row in edge]
 
 
-@pytest.mark.parametrize("dimensions", [2, 3])
-def test_a_click_on_a_line_selects_its_chain(window: Window, dimensions: int) -> None:
+def test_a_click_on_a_line_selects_its_chain(window: Window) -> None:
     window.open(window.planted.path)
     viewer = window.scene.viewer
-    viewer.dims.ndisplay = dimensions
     canvas = viewer.window._qt_viewer.canvas.native
-    middle = QPoint(canvas.width() // 2, canvas.height() // 2)
     link = lone_link(window)
     first, last = (window.place_of(end) for end in link)
     centre = (first + last) / 2
-    viewer.dims.set_point(0, float(first[0]))
-    viewer.scene.camera.center = (float(first[0]), *map(float, centre[1:]))
-    viewer.scene.camera.zoom = 0.5
-    window.settle()
-
-    QTest.mouseClick(canvas, LEFT, PLAIN, middle)
-    window.settle()
-
-    assert window.selected() == window.chain_with(link[0])
-    assert len(window.marked_rows()) == 1
-    shown = {window.scene.rows[index] for index in window.scene.points.selected_data}  # type: ignore[union-attr]
-    assert shown == set(np.flatnonzero(window.session.selected))
-    before = window.selected()
-    QTest.mouseClick(canvas, LEFT, PLAIN, QPoint(4, 4))  # where nothing is
-    assert window.selected() == before
+    for dimensions in (2, 3):
+        viewer.dims.ndisplay = dimensions
+        viewer.dims.set_point(0, float(first[0]))
+        viewer.scene.camera.center = (float(first[0]), *map(float, centre[1:]))
+        viewer.scene.camera.zoom = 0.5
+        window.settle()
+        QTest.mouseClick(canvas, LEFT, PLAIN, QPoint(canvas.width() // 2, canvas.height() // 2))
+        window.settle()
+        assert window.selected() == window.chain_with(link[0])
+        assert len(window.marked_rows()) == 1
+        shown = {window.scene.rows[index] for index in window.scene.points.selected_data}  # type: ignore[union-attr]
+        assert shown == set(np.flatnonzero(window.session.selected))
+        QTest.mouseClick(canvas, LEFT, PLAIN, QPoint(4, 4))  # where nothing is
+        assert window.selected() == window.chain_with(link[0])
+        window.session.undo()
+        assert not window.selected()
 
 
 def test_rows_select_chains_and_chains_of_selected_particles_are_completed(window: Window) -> None:
@@ -223,10 +222,15 @@ def test_rows_select_chains_and_chains_of_selected_particles_are_completed(windo
     assert context.session.tomogram == page.table.model_.data(page.table.model_.index(last.row(), 2))
 
 
-def test_an_interval_that_is_dragged_is_counted_and_selected(window: Window) -> None:
+def test_intervals_and_cells_select_what_they_count(window: Window) -> None:
     window.open(window.planted.path)
     window.dock.setFloating(True)
     window.dock.resize(600, 600)
+    an_interval_that_is_dragged(window)
+    a_cell_that_is_clicked(window)
+
+
+def an_interval_that_is_dragged(window: Window) -> None:
     page, context = window.widget.distances, window.links.context
     window.widget.tabs.setCurrentWidget(page)
     window.settle()
@@ -262,10 +266,7 @@ def test_an_interval_that_is_dragged_is_counted_and_selected(window: Window) -> 
     assert page.count.text().startswith(f"{expected.sum()} of 138 particles from 450 to ")
 
 
-def test_a_cell_selects_particles_with_the_other_class_beside_them(window: Window) -> None:
-    window.open(window.planted.path)
-    window.dock.setFloating(True)
-    window.dock.resize(600, 600)
+def a_cell_that_is_clicked(window: Window) -> None:
     page, context = window.widget.enrichment, window.links.context
     window.widget.tabs.setCurrentWidget(page)
     window.settle()

@@ -149,7 +149,7 @@ class SpatialContext:
             "no classes" if found.labels is None else f"classes {found.labels}",
         ]
         if found.enrichment is not None:
-            parts.append(f"{found.enrichment.nearest} nearest counted, null: {found.enrichment.null}")
+            parts.append(f"{found.enrichment.counted} counted, null: {found.enrichment.null}")
         return "; ".join(parts)
 
     @property
@@ -264,8 +264,8 @@ class SpatialContext:
         """
         rows = self.beside(a, b)
         if self.found is not None and self.found.enrichment is not None:
-            names, nearest = self.found.names, self.found.enrichment.nearest
-            rule = f"{names[a]} beside {names[b]} of {self.found.labels}, of the {nearest} nearest"
+            names, counted = self.found.names, self.found.enrichment.counted
+            rule = f"{names[a]} beside {names[b]} of {self.found.labels}, of {counted}"
             self.session.select_rows(rows.tolist(), {"rule": rule}, how)
 
     def look_at(self, row: int) -> None:

@@ -48,9 +48,7 @@ class EnrichmentPage(QWidget):
         if own is None:
             self.about.setText(self.context.says if found is None else NO_CLASSES)
             return
-        self.about.setText(
-            f"Columns among the {own.nearest} nearest of rows: log₂ observed / expected. Null: {NULLS[own.null]}."
-        )
+        self.about.setText(f"Columns among {own.counted} of rows: log₂ observed / expected. Null: {NULLS[own.null]}.")
 
     def _pick(self, a: int, b: int, how: Any) -> None:
         def select() -> None:

@@ -36,7 +36,7 @@ def in_words(own: StoredEnrichment, a: int, b: int) -> str:
     """Return what was found of class ``b`` beside class ``a``."""
     ratio, p = float(own.log2_ratio[a, b]), float(own.p_adjusted[a, b])
     text = (
-        f"{own.names[b]} among the {own.nearest} nearest of {own.names[a]}: {own.observed[a, b]:.0f} times, "
+        f"{own.names[b]} among {own.counted} of {own.names[a]}: {own.observed[a, b]:.0f} times, "
         f"{own.expected[a, b]:.1f} by chance"
     )
     if np.isfinite(ratio):

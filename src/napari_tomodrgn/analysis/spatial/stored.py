@@ -99,6 +99,11 @@ class StoredEnrichment:
     nearest: int
 
     @property
+    def counted(self) -> str:
+        """Which neighbours were counted, in words."""
+        return "the nearest" if self.nearest == 1 else f"the {self.nearest} nearest"
+
+    @property
     def log2_ratio(self) -> Floats:
         """(K, K): -inf where none were observed, NaN where none are expected."""
         return log2_ratio(self.observed, self.expected)
