@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_tomodrgn.analysis.columns import Classes
 from napari_tomodrgn.viewer.drawn_sphere import DrawnSphere
+from napari_tomodrgn.viewer.measured_parts import MeasuredParts
 from napari_tomodrgn.viewer.measuring import MASK, SPHERE, Measuring
 from napari_tomodrgn.viewer.notifications import show_error
 from napari_tomodrgn.viewer.opening import Opened, read_anew
@@ -165,11 +166,13 @@ class MeasuringBox(QWidget):
             show_error(self.measuring.ended or "")
         elif self.measuring.concerns_open_run and session.particle_set is not None and session.run is not None:
             make = partial(read_anew, session.particle_set, session.run, session.epoch)
-            self.reading.read(session.run.path.name, make, self._renew)
+            name = self.measuring.name
+            self.reading.read(name, lambda: (make(), self.measuring.panel.read(name)), self._renew)
 
-    def _renew(self, opened: Opened) -> None:
+    def _renew(self, found: tuple[Opened, MeasuredParts]) -> None:
+        opened, measured = found
         self.session.renew(opened)
-        tell(self.measuring.show)
+        self.measuring.show(measured)
         self._offer()
 
     def close_down(self) -> None:
