@@ -87,18 +87,18 @@ class MeasuringBox(QWidget):
         self.reading = Reading()
 
     def _arrange(self) -> None:
-        first, second, third = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        first, second = QHBoxLayout(), QHBoxLayout()
         for axis, box in self.boxes.items():
             first.addWidget(QLabel("r" if axis == "radius" else axis))
             first.addWidget(box)
         first.addStretch(1)
         for part in (QLabel("of"), self.of, QLabel("as"), self.name, self.measure_button, self.mask_button):
             second.addWidget(part)
-        third.addWidget(self.bar, 1)
-        third.addWidget(self.cancel_button)
+        second.addWidget(self.bar, 1)  # in the place of the buttons, or the dock would grow
+        second.addWidget(self.cancel_button)
         box_ = QVBoxLayout(self)
         box_.setContentsMargins(0, 0, 0, 0)
-        for row in (first, second, third):
+        for row in (first, second):
             box_.addLayout(row)
         box_.addWidget(self.status)
         box_.addWidget(self.reading)
@@ -128,12 +128,14 @@ class MeasuringBox(QWidget):
     def _show(self) -> None:
         measuring = self.measuring
         for button in (self.measure_button, self.mask_button):
-            button.setEnabled(not measuring.works)
+            button.setVisible(not measuring.works)
+        for part in (self.of, self.name):
+            part.setEnabled(not measuring.works)
         self.cancel_button.setVisible(measuring.works)
         self.bar.setVisible(measuring.works)
-        last = measuring.log.strip().rpartition("\n")[2]
-        self.status.setText(last if measuring.works else measuring.ended or "")
-        self.status.setVisible(bool(self.status.text()))
+        self.bar.setToolTip(measuring.log.strip().rpartition("\n")[2] or "begins")
+        self.status.setText(measuring.ended or "" if measuring.failed else "")
+        self.status.setVisible(measuring.failed)
 
     # what a person does
 
