@@ -228,7 +228,7 @@ class Tutorial(PicturedWindow):
 
         save_nuisance(nuisance(NuisanceOptions(run=run, overwrite=True, figures=False)))
         findings = self.widgets["Findings"]
-        self.viewer.dims.ndisplay = 2
+        self.viewer.dims.ndisplay = 3
         self.session.open_run(run)
         self.settle()
         self.viewer.reset_view()

@@ -21,6 +21,8 @@ from napari_tomodrgn.viewer.alarms_panel import AlarmsPanel
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.volume_panel import VolumePanel
 
+pytestmark = pytest.mark.xdist_group("alarms-panel")  # what they share takes seconds to make
+
 FOLDER = "analysis/epoch-0002/nuisance"
 
 

@@ -42,7 +42,7 @@ def finish(measuring: Measuring) -> None:
     assert session.particle_set is not None
     assert session.run is not None
     session.renew(read_anew(session.particle_set, session.run, session.epoch))
-    measuring.show()
+    measuring.show(measuring.panel.read(measuring.name))
 
 
 def test_a_sphere_lies_in_flipped_maps_where_the_flip_takes_it() -> None:

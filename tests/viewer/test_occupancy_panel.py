@@ -1,6 +1,7 @@
 """Thresholds on occupancies without a window: what they label is what the command labels."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.viewer.occupancy_panel import OccupancyPanel
 from napari_tomodrgn.viewer.opening import read_anew
 from napari_tomodrgn.viewer.session import Session
+
+pytestmark = pytest.mark.xdist_group("occupancy-panel")  # what they share takes seconds to make
 
 SPHERES = ("96,96,96,50", "60,96,96,30")
 INNER, OUTER = "sphere 96 96 96 50", "sphere 60 96 96 30"
@@ -192,6 +195,26 @@ def test_both_sides_of_a_threshold_are_selected_by_a_rule_that_means_them(panel:
         panel.select(side)
         assert session.selected.sum() == count == panel.counts()[side]
         np.testing.assert_array_equal(particles_of(session.rule, known), session.selected)
+
+
+def test_labels_that_would_be_too_many_are_refused(panel: OccupancyPanel) -> None:
+    """As the command refuses more than six thresholds."""
+    panel.choose("occupancy")
+    assert panel.measured is not None
+    table = panel.measured.occupancy
+    names = tuple(f"part{number}" for number in range(8))
+    panel.take(
+        replace(panel.measured, occupancy=replace(table, parts=names, values=np.repeat(table.values, 4, axis=1)))
+    )
+    for name in names[:6]:
+        panel.label_by(name, True)
+    assert len(panel.labels().names) == 64
+    with pytest.raises(InputError, match="7 thresholds: there would be 128 of them"):
+        panel.label_by(names[6], True)
+    with pytest.raises(InputError, match="at most 6 thresholds"):
+        panel.second_line(True)
+    assert panel.labelled == names[:6]
+    assert panel.here == (panel.here[0],)
 
 
 def test_what_is_missing_is_said(panel: OccupancyPanel) -> None:

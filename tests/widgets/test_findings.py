@@ -29,6 +29,9 @@ from napari_tomodrgn.widgets.docks import FindingsDock, LatentSpaceDock, Volumes
 from napari_tomodrgn.widgets.histogram import Histogram
 
 from .mouse import drag, turn_wheel
+from .waiting import read
+
+pytestmark = pytest.mark.xdist_group("findings")  # what they share takes seconds to make
 
 LEFT, NO = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 SPHERES = ("96,96,96,50", "60,96,96,30")
@@ -96,6 +99,7 @@ def test_a_threshold_is_dragged_and_every_view_follows(window: Window, qtbot: An
     assert [page.tables.itemText(row) for row in range(page.tables.count())] == ["occupancy"]
     page.tables.setCurrentIndex(0)
     page.tables.textActivated.emit("occupancy")
+    read(page)
     window.settle()
     assert page.parts.count() == 2
     assert session.coloured_by == "occupancy sphere 96 96 96 50"
@@ -134,6 +138,7 @@ def test_a_threshold_is_dragged_and_every_view_follows(window: Window, qtbot: An
 def test_labels_are_kept_in_the_run_and_colour_the_particles(window: Window, qtbot: Any, told: list[str]) -> None:
     page, session = window.findings.occupancy, window.session
     page.choose("occupancy")
+    read(page)
     page.typed.setText(f"{np.percentile(page.panel.values, 60):.4f}")
     page.typed.setModified(True)
     page.typed.editingFinished.emit()

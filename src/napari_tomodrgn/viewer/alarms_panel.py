@@ -193,9 +193,10 @@ class AlarmsPanel:
     def _stops(self, low: Latents, high: Latents) -> list[int]:
         """Return the particles nearest to places on the straight way between both ends, each once."""
         latents = self.volumes.source().latents
-        places = low + np.linspace(0, 1, STOPS)[:, None] * (high - low)
-        apart = [np.where(np.isfinite(own := ((latents - place) ** 2).sum(axis=1)), own, np.inf) for place in places]
-        return list(dict.fromkeys(int(each.argmin()) for each in apart))
+        places = low + np.linspace(0, 1, STOPS, dtype=np.float32)[:, None] * (high - low)
+        # squared distances but for what all places have in common
+        apart = (latents**2).sum(axis=1)[:, None] - 2 * latents @ places.T
+        return list(dict.fromkeys(np.where(np.isfinite(apart), apart, np.inf).argmin(axis=0).tolist()))
 
 
 def _asked(document: dict[str, Any]) -> tuple[Asked, ...]:

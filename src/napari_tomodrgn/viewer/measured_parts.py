@@ -30,12 +30,20 @@ class MeasuredParts:
         What is in it, a row a particle or a class centre.
     rows
         (N,) the row of each particle of the open set, -1 where it has none.
+    written
+        When the file was written, ns.
     """
 
     name: str
     path: Path
     occupancy: Occupancy
     rows: Rows
+    written: int
+
+    @property
+    def fresh(self) -> bool:
+        """Whether its file is as it was when it was read."""
+        return self.path.is_file() and self.path.stat().st_mtime_ns == self.written
 
     def of_particles(self, values: npt.NDArray[np.float64]) -> Floats:
         """Return values of the table's rows (n,) by particle (N,), NaN where one has none."""
@@ -71,6 +79,7 @@ def read_measured(folder: AnalysisFolder, name: str, row_of: dict[ParticleId, in
         Where it can't be read, or is of other particles or classes.
     """
     path = folder.occupancy(name) / TABLE
+    written = path.stat().st_mtime_ns if path.is_file() else 0
     found = read_occupancy(path)
     rows = np.full(len(row_of), -1, dtype=np.int64)
     if found.unit == "class":
@@ -87,4 +96,4 @@ def read_measured(folder: AnalysisFolder, name: str, row_of: dict[ParticleId, in
                 rows[at] = row
     if not (rows >= 0).any():
         raise InputError(f"{path}: is of none of the open particles; measure again")
-    return MeasuredParts(name, path, found, rows)
+    return MeasuredParts(name, path, found, rows, written)

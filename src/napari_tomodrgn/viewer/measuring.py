@@ -10,6 +10,7 @@ from napari_tomodrgn.cli.options import words_of
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.viewer.child_command import ChildCommand
 from napari_tomodrgn.viewer.drawn_sphere import DrawnSphere
+from napari_tomodrgn.viewer.measured_parts import MeasuredParts
 from napari_tomodrgn.viewer.occupancy_panel import OccupancyPanel
 from napari_tomodrgn.viewer.option_values import sentences_of
 
@@ -133,13 +134,7 @@ class Measuring:
         run = self.session.run
         return run is not None and self._run == run.path
 
-    def show(self) -> None:
-        """Colour particles by what was measured last.
-
-        Raises
-        ------
-        InputError
-            Where it can't be read.
-        """
+    def show(self, measured: MeasuredParts) -> None:
+        """Colour particles by what was measured."""
         self.panel.colours = "occupancy"
-        self.panel.choose(self.name)
+        self.panel.take(measured)

@@ -16,7 +16,8 @@ from napari_tomodrgn.analysis.folder import AnalysisFolder
 from napari_tomodrgn.analysis.occupancy.labelling import Labelling
 from napari_tomodrgn.analysis.occupancy.occupancy import occupancy
 from napari_tomodrgn.analysis.occupancy.options import OccupancyOptions
-from napari_tomodrgn.analysis.occupancy.thresholds import Labels, Threshold, threshold_labels, valley
+from napari_tomodrgn.analysis.occupancy.result import TABLE
+from napari_tomodrgn.analysis.occupancy.thresholds import MOST, Labels, Threshold, threshold_labels, valley
 from napari_tomodrgn.analysis.rules import OfClasses
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.viewer.colouring import CONTINUOUS, SHOWN, palette
@@ -86,17 +87,28 @@ class OccupancyPanel:
         if self.measured is None:
             self.changed.emit()
             return
-        name, part, lines, labelled = self.measured.name, self.part, self.lines, self.labelled
+        before, part, lines, labelled = self.measured, self.part, self.lines, self.labelled
+        same = self.folder is not None and before.path == self.folder.occupancy(before.name) / TABLE and before.fresh
+        if same and before.occupancy.unit != "class":
+            self.changed.emit()
+            return
         self.measured = None
         with suppress(InputError):
-            self.measured = self._read(name)
+            self.measured = self.read(before.name)
         parts = () if self.measured is None else self.measured.occupancy.parts
         self.part = part if part in parts else next(iter(parts), "")
         self.lines = {each: own for each, own in lines.items() if each in parts}
         self.labelled = tuple(each for each in labelled if each in parts)
         self.changed.emit()
 
-    def _read(self, name: str) -> MeasuredParts:
+    def read(self, name: str) -> MeasuredParts:
+        """Read a table. Works in any thread.
+
+        Raises
+        ------
+        InputError
+            Where it can't be read.
+        """
         if self.folder is None or self.session.particle_set is None:
             raise InputError("occupancies need a run that has finished an epoch; open one (Dataset ▸ Open run)")
         row_of = {particle: row for row, particle in enumerate(self.session.particle_set.ids)}
@@ -110,22 +122,27 @@ class OccupancyPanel:
         InputError
             Where it can't be read.
         """
-        self.measured = self._read(name)
-        self.lines, self.labelled = {}, ()
-        self.part = ""
-        self.choose_part(self.measured.occupancy.parts[0])
+        self.take(self.read(name))
+
+    def take(self, measured: MeasuredParts) -> None:
+        """Look at a table that was read, and its first part."""
+        self.measured, self.lines, self.labelled, self.part = measured, {}, (), ""
+        self.choose_part(measured.occupancy.parts[0])
 
     def choose_part(self, part: str) -> None:
         """Look at another part; its threshold stands in the valley of its histogram, where there is one."""
         if part == self.part:
             return
-        values = self._values(part)
         if part not in self.lines:
-            low = valley(values)
-            self.lines[part] = (self.rounded(float(np.median(values)) if low is None else low, part),)
+            self.lines[part] = self._first_line(part)
         self.part = part
         self.changed.emit()
         self.show()
+
+    def _first_line(self, part: str) -> tuple[float]:
+        values = self._values(part)
+        lowest = valley(values)
+        return (self.rounded(float(np.median(values)) if lowest is None else lowest, part),)
 
     def _table(self) -> MeasuredParts:
         if self.measured is None:
@@ -193,20 +210,35 @@ class OccupancyPanel:
         elif not there:
             self._take(list(self.here[:1]))
 
+    def _check(self, labelled: tuple[str, ...], lines: dict[str, tuple[float, ...]]) -> None:
+        """Raise where labels would be too many to be told apart."""
+        count = sum(len(lines[part]) for part in labelled)
+        if count > MOST:
+            raise InputError(
+                f"labels by {count} thresholds: there would be {2**count} of them; untick parts until at most {MOST} "
+                "thresholds are left"
+            )
+
     def _take(self, lines: list[float]) -> None:
+        self._check(self.labelled, {**self.lines, self.part: tuple(lines)})
         self.lines = {**self.lines, self.part: tuple(lines)}
         self.moved.emit()
         if self.colours == "labels":
             self.show()
 
     def label_by(self, part: str, chosen: bool) -> None:
-        """Let the thresholds of a part make the labels, together with those of other parts, or no longer."""
-        parts = self._table().occupancy.parts
+        """Let the thresholds of a part make the labels, together with those of other parts, or no longer.
+
+        Raises
+        ------
+        InputError
+            Where the labels would be too many.
+        """
         wanted = {*self.labelled, part} if chosen else {*self.labelled} - {part}
-        for each in wanted - set(self.lines):
-            low = valley(self._values(each))
-            self.lines[each] = (self.rounded(float(np.median(self._values(each))) if low is None else low, each),)
-        self.labelled = tuple(each for each in parts if each in wanted)
+        labelled = tuple(each for each in self._table().occupancy.parts if each in wanted)
+        lines = {part: self._first_line(part), **self.lines}
+        self._check(labelled, lines)
+        self.labelled, self.lines = labelled, lines
         self.changed.emit()
         if self.colours == "labels":
             self.show()

@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_tomodrgn.analysis.columns import Classes
 from napari_tomodrgn.viewer.drawn_sphere import DrawnSphere
+from napari_tomodrgn.viewer.measured_parts import MeasuredParts
 from napari_tomodrgn.viewer.measuring import MASK, SPHERE, Measuring
 from napari_tomodrgn.viewer.notifications import show_error
 from napari_tomodrgn.viewer.opening import Opened, read_anew
@@ -86,18 +87,18 @@ class MeasuringBox(QWidget):
         self.reading = Reading()
 
     def _arrange(self) -> None:
-        first, second, third = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
+        first, second = QHBoxLayout(), QHBoxLayout()
         for axis, box in self.boxes.items():
             first.addWidget(QLabel("r" if axis == "radius" else axis))
             first.addWidget(box)
         first.addStretch(1)
         for part in (QLabel("of"), self.of, QLabel("as"), self.name, self.measure_button, self.mask_button):
             second.addWidget(part)
-        third.addWidget(self.bar, 1)
-        third.addWidget(self.cancel_button)
+        second.addWidget(self.bar, 1)  # in the place of the buttons, or the dock would grow
+        second.addWidget(self.cancel_button)
         box_ = QVBoxLayout(self)
         box_.setContentsMargins(0, 0, 0, 0)
-        for row in (first, second, third):
+        for row in (first, second):
             box_.addLayout(row)
         box_.addWidget(self.status)
         box_.addWidget(self.reading)
@@ -127,12 +128,14 @@ class MeasuringBox(QWidget):
     def _show(self) -> None:
         measuring = self.measuring
         for button in (self.measure_button, self.mask_button):
-            button.setEnabled(not measuring.works)
+            button.setVisible(not measuring.works)
+        for part in (self.of, self.name):
+            part.setEnabled(not measuring.works)
         self.cancel_button.setVisible(measuring.works)
         self.bar.setVisible(measuring.works)
-        last = measuring.log.strip().rpartition("\n")[2]
-        self.status.setText(last if measuring.works else measuring.ended or "")
-        self.status.setVisible(bool(self.status.text()))
+        self.bar.setToolTip(measuring.log.strip().rpartition("\n")[2] or "begins")
+        self.status.setText(measuring.ended or "" if measuring.failed else "")
+        self.status.setVisible(measuring.failed)
 
     # what a person does
 
@@ -165,11 +168,13 @@ class MeasuringBox(QWidget):
             show_error(self.measuring.ended or "")
         elif self.measuring.concerns_open_run and session.particle_set is not None and session.run is not None:
             make = partial(read_anew, session.particle_set, session.run, session.epoch)
-            self.reading.read(session.run.path.name, make, self._renew)
+            name = self.measuring.name
+            self.reading.read(name, lambda: (make(), self.measuring.panel.read(name)), self._renew)
 
-    def _renew(self, opened: Opened) -> None:
+    def _renew(self, found: tuple[Opened, MeasuredParts]) -> None:
+        opened, measured = found
         self.session.renew(opened)
-        tell(self.measuring.show)
+        self.measuring.show(measured)
         self._offer()
 
     def close_down(self) -> None:

@@ -204,16 +204,17 @@ class OccupancyPage(QWidget):
     # what a person does
 
     def choose(self, name: str) -> None:
-        """Look at another table, or say why that can't be done."""
-        tell(partial(self.panel.choose, name))
-        self.refresh()
+        """Look at another table, which is read beside the window."""
+        self.reading.read(name, partial(self.panel.read, name), self.panel.take)
 
     def _take_part(self, item: QListWidgetItem | None, _: object = None) -> None:
         if item is not None:
             self.panel.choose_part(item.text())
 
     def _take_tick(self, item: QListWidgetItem) -> None:
-        self.panel.label_by(item.text(), item.checkState() == Qt.CheckState.Checked)
+        chosen = item.checkState() == Qt.CheckState.Checked
+        if not tell(partial(self.panel.label_by, item.text(), chosen)):
+            self._mark_parts()
 
     def _drag(self, number: int, value: float) -> None:
         self.panel.move(number, value)
@@ -231,7 +232,8 @@ class OccupancyPage(QWidget):
         self.panel.set_lines(values)
 
     def _take_second(self, there: bool) -> None:
-        self.panel.second_line(there)
+        tell(partial(self.panel.second_line, there))
+        self._show_lines()
 
     def _take_colours(self) -> None:
         self.panel.colour_by("labels" if self.by_labels.isChecked() else "occupancy")
@@ -272,4 +274,4 @@ class OccupancyPage(QWidget):
 
 
 def _select(panel: OccupancyPanel, side: Side, _: bool = False) -> None:
-    panel.select(side)
+    tell(partial(panel.select, side))

@@ -117,14 +117,18 @@ class Volumes(QWidget):
         if not there:
             self.drawn.end()
         elif self.panel.looks or tell(self.panel.look_at_mean):
+            self._make_room(True)  # before it is needed, or the window would grow
             self.drawn.begin(self.panel.trained_extent)
         self._show_sphere()
 
-    def _show_sphere(self) -> None:
-        """Show that there is a sphere; what it takes to measure has the room of what is done with volumes else."""
-        there = self.drawn.sphere is not None
+    def _make_room(self, needed: bool) -> None:
+        """Let what it takes to measure have the room of what is done with volumes else."""
         for part in (self.morph, self.placing):
-            part.setVisible(not there)
+            part.setVisible(not needed)
+
+    def _show_sphere(self) -> None:
+        there = self.drawn.sphere is not None
+        self._make_room(there)
         self.sphere_button.setChecked(there)
         self.view.update()
 
