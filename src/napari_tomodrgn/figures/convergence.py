@@ -189,9 +189,9 @@ def _draw_fsc(axes: Axes, followed: Followed) -> None:
     chosen = _some(known, MOST_EPOCHS)
     colours = colormaps[SEQUENTIAL](np.linspace(0.9, 0, len(chosen)))  # dark: the last
     for number, colour in zip(chosen, colours, strict=True):
-        axes.plot(frequency, values[number], color=colour, label=f"epoch {followed.epochs[number]}")
+        axes.plot(frequency[1:], values[number, 1:], color=colour, label=f"epoch {followed.epochs[number]}")
     axes.axhline(THRESHOLD, color=GREY, linewidth=0.9, linestyle=":")
-    axes.set_ylim(min(0.0, float(values[chosen].min())), 1.02)
+    axes.set_ylim(min(0.0, float(values[chosen, 1:].min())), 1.02)
     axes.set_ylabel("FSC")
     axes.legend()
 
