@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from PIL import Image
 
 from napari_tomodrgn.analysis.analyze import AnalyzeOptions, analyze
 from napari_tomodrgn.analysis.convergence.options import ConvergeOptions
@@ -77,6 +78,18 @@ def ends(folder: Path) -> tuple[int, int]:
     return int((middle - (STATES // 2 + 1)).abs().idxmin()), int(middle.idxmin())
 
 
+def draw_frames(movie: Path, target: Path, count: int = 4) -> None:
+    """Draw some pictures of a movie from one end of the way to the other, two by two."""
+    with Image.open(movie) as frames:
+        turn = frames.n_frames // 2  # where it begins to go back
+        chosen = []
+        for number in np.rint(np.linspace(0, turn, count)).astype(int).tolist():
+            frames.seek(number)
+            chosen.append(np.asarray(frames.convert("RGB")))
+    rows = [np.concatenate(chosen[begin : begin + 2], axis=1) for begin in range(0, count, 2)]
+    Image.fromarray(np.concatenate(rows)).save(target)
+
+
 def main() -> None:
     """Make the run where it is not there, and the pictures."""
     with tempfile.TemporaryDirectory() as temporary:
@@ -85,15 +98,17 @@ def main() -> None:
             make_run(folder)
         run = folder / "run"
         options = TraverseOptions(
-            run=run, method="graph", classes=ends(folder), average_degree=EDGES, movie=True, overwrite=True
-        )
+            run=run, method="graph", classes=ends(folder), average_degree=EDGES, movie=True, movie_side=240,
+            view=("front", "0,45,0"), overwrite=True,
+        )  # fmt: skip
         _, way = save_traversal(traverse(options), options)
+        draw_frames(way / "movie.gif", PICTURES / "trajectory-movie.png")
         _, convergence = save_convergence(ConvergeOptions(run=run, overwrite=True))
         _, ensemble = save_ensemble(EnsembleOptions(run=run, clusters=CLASSES, overwrite=True))
         shutil.copy(ensemble / "ensemble.png", PICTURES / "ensemble.png")
         for name in ("way", "slices"):
             shutil.copy(way / f"{name}.png", PICTURES / f"trajectory-{name}.png")
-        for name in ("curves", "latents", "volumes"):
+        for name in ("curves", "latents", "volumes", "resolution"):
             shutil.copy(convergence / f"{name}.png", PICTURES / f"convergence-{name}.png")
 
 

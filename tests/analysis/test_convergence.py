@@ -2,10 +2,12 @@
 
 import csv
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.manifold import trustworthiness
 from sklearn.metrics import adjusted_rand_score
 
 from napari_tomodrgn.analysis.clusters import cluster
@@ -14,7 +16,7 @@ from napari_tomodrgn.analysis.convergence.latent_changes import change, neighbou
 from napari_tomodrgn.analysis.convergence.options import ConvergeOptions
 from napari_tomodrgn.analysis.reference import fourier_cropped, reference_map
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.figures.convergence import save_convergence
+from napari_tomodrgn.figures.convergence import draw_latents, save_convergence
 from napari_tomodrgn.particles.maps import read_map, write_map
 from napari_tomodrgn.reconstruction.volumes import VolumesOptions, write_volumes
 from napari_tomodrgn.runs import layout
@@ -34,6 +36,15 @@ def copied(run: Run, tmp_path: Path) -> Run:
 def found(run: Run) -> Convergence:
     """What is found of the small run with three classes."""
     return converge(ConvergeOptions(run=run.path, clusters=3))
+
+
+def shell_correlation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The FSC by its definition."""
+    a, b = np.fft.fftn(one), np.fft.fftn(other)
+    k = np.fft.fftfreq(len(one), 1 / len(one))
+    shell = np.rint(np.sqrt(k[:, None, None] ** 2 + k[:, None] ** 2 + k**2)).astype(int).ravel()
+    cross, own, its = (np.bincount(shell, each.real.ravel()) for each in (a * b.conj(), np.abs(a) ** 2, np.abs(b) ** 2))
+    return cross / np.sqrt(own * its)
 
 
 def test_a_turn_moves_every_latent_and_changes_no_neighbour() -> None:
@@ -117,6 +128,11 @@ def test_followed_particles_are_the_class_centres_and_their_volumes_those_of_the
         expected = np.corrcoef(less[0].ravel(), less[1].ravel())[0, 1]
         assert followed.difference_change[1, number] == pytest.approx(expected, abs=1e-5)
     assert np.isnan(followed.change[0]).all()
+    curves = [shell_correlation(one, other) for one, other in zip(*maps, strict=True)]
+    table = followed.curves_table()
+    assert table.columns.tolist() == ["2"]
+    np.testing.assert_allclose(table["2"], np.median(curves, axis=0)[1:9], atol=1e-4)
+    np.testing.assert_allclose(table.index, np.arange(1, 9) / (16 * 12.0))
 
 
 def test_a_reference_is_compared_at_every_epoch(run: Run, found: Convergence, tmp_path: Path) -> None:
@@ -130,11 +146,28 @@ def test_a_reference_is_compared_at_every_epoch(run: Run, found: Convergence, tm
     assert again.followed.reference[1, 1] == pytest.approx(1)
     assert again.table["reference_cc_most"].tolist() == pytest.approx(again.followed.reference.max(axis=1).tolist())
     assert again.followed.reference_resolution[1, 1] == pytest.approx(2 * 12.0)
+    assert again.followed.curves_table().columns.tolist() == ["2", "reference-1", "reference-2"]
     assert found.followed is not None
     assert again.followed.reference[0, 1] == pytest.approx(found.followed.change[1, 1])
     assert sorted(path.name for path in kept.iterdir()) == [
         f"epoch-000{epoch}_0{number}.mrc" for epoch in (1, 2) for number in range(3)
     ]
+
+
+def test_latents_by_umap_are_neighbours_where_they_were_at_that_epoch(run: Run, found: Convergence) -> None:
+    by_umap = replace(found, options=found.options.model_copy(update={"umap": True}))
+
+    figure = draw_latents(by_umap)
+
+    assert "UMAP of each epoch" in figure.get_suptitle()
+    panels = [axes for axes in figure.axes if axes.collections]
+    assert [axes.get_title() for axes in panels] == ["epoch 1", "epoch 2"]
+    order = np.random.default_rng(0).permutation(24)
+    for epoch, axes in enumerate(panels, 1):
+        points = np.asarray(axes.collections[0].get_offsets())
+        z = run.latents(epoch).z_mean
+        assert trustworthiness(z[order], points, n_neighbors=5) > 0.8
+        assert trustworthiness(z[order][::-1], points, n_neighbors=5) < 0.7
 
 
 def test_a_finer_reference_is_cropped_in_fourier_space(tmp_path: Path) -> None:

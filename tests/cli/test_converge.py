@@ -31,7 +31,7 @@ def test_what_is_printed_is_what_is_written(cli: Cli, path: Path) -> None:
     assert [row["epoch"] for row in printed["epochs"]] == pd.read_csv(folder / "convergence.csv")["epoch"].tolist()
     assert len(pd.read_csv(folder / "followed.csv")) == 2 * 3
     pictures = {f"{name}.{kind}" for name in ("curves", "latents", "volumes", "resolution") for kind in ("png", "svg")}
-    assert set(listing(folder)) == {"convergence.json", "convergence.csv", "followed.csv", *pictures}
+    assert set(listing(folder)) == {"convergence.json", "convergence.csv", "followed.csv", "fsc.csv", *pictures}
     for name in ("curves", "latents", "volumes", "resolution"):
         assert len(np.unique(np.asarray(Image.open(folder / f"{name}.png").convert("RGB")))) > 50, f"{name} is blank"
 

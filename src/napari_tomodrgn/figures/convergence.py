@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from napari_tomodrgn.analysis.comparison import THRESHOLD
 from napari_tomodrgn.analysis.convergence.converge import OWN_FILES, Convergence, converge, write_convergence
 from napari_tomodrgn.analysis.convergence.followed import Followed
 from napari_tomodrgn.analysis.convergence.latent_changes import drawn
@@ -17,8 +19,10 @@ from napari_tomodrgn.figures.style import (
     GREY,
     OKABE_ITO,
     PALE,
+    SEQUENTIAL,
     class_colours,
     empty,
+    frequency_axis,
     integer_ticks,
     new_figure,
     save,
@@ -56,7 +60,7 @@ def save_convergence(options: ConvergeOptions) -> tuple[Convergence, Path]:
                     save(draw_latents(found), folder / "latents")
                 if found.followed is not None:
                     save(draw_followed(found, found.followed), folder / "volumes")
-                    save(draw_resolution(found), folder / "resolution")
+                    save(draw_resolution(found, found.followed), folder / "resolution")
     return found, target
 
 
@@ -146,12 +150,13 @@ def _draw_volumes(axes: Axes, found: Convergence) -> None:
     axes.legend()
 
 
-def draw_resolution(found: Convergence) -> Figure:
-    """Draw where the FSC falls below 0.5 against epochs, and against the time that training took."""
-    figure = new_figure(8.6, 3.4)
-    left, right = figure.subplots(1, 2, sharey=True)
+def draw_resolution(found: Convergence, followed: Followed) -> Figure:
+    """Draw the FSC of each epoch, and where it falls below 0.5 against epochs and against the time of training."""
+    figure = new_figure(11.4, 3.5)
+    curves, by_epoch, by_time = figure.subplots(1, 3, width_ratios=(1.25, 1, 1))
+    _draw_fsc(curves, followed)
     table = found.table.assign(minutes=found.table["seconds"] / 60)
-    for axes, across in ((left, "epoch"), (right, "minutes")):
+    for axes, across in ((by_epoch, "epoch"), (by_time, "minutes")):
         some = False
         for column, name, colour in (
             ("resolution", "with the epoch before", OKABE_ITO[0]),
@@ -159,16 +164,36 @@ def draw_resolution(found: Convergence) -> Figure:
         ):
             some |= _curve(axes, table, column, name, colour, across=across)
         if not some:
-            empty(axes, "no volumes of two epochs agree anywhere, or none were decoded")
+            empty(axes, "no volumes of two epochs agree anywhere, or no training time is known")
             continue
         axes.set_xlabel("epoch" if across == "epoch" else "training time (min)")
+        axes.set_ylabel("FSC falls below 0.5 (Å)")
+        axes.invert_yaxis()  # finer is higher
         axes.legend()
-    if left.axison:
-        left.set_ylabel("FSC falls below 0.5 (Å)")
-        left.invert_yaxis()  # finer is higher
-        integer_ticks(left.xaxis)
-    figure.suptitle("Resolution of the particles followed, median", fontsize=10, fontweight="bold", ha="left", x=0.01)
+    integer_ticks(by_epoch.xaxis)
+    name = "FSC of the particles followed, median"
+    figure.suptitle(name, fontsize=10, fontweight="bold", ha="left", x=0.01)
     return figure
+
+
+def _draw_fsc(axes: Axes, followed: Followed) -> None:
+    """Draw the FSC of up to eight epochs, with the reference where there is one, else with the epoch before."""
+    with_truth = bool(np.isfinite(followed.reference_curves).any())
+    values = followed.reference_curves if with_truth else followed.curves
+    known = [number for number in range(len(values)) if np.isfinite(values[number]).all()]
+    if not known:
+        empty(axes, "no volumes of two epochs")
+        return
+    axes.set_title("With the reference" if with_truth else "With the epoch before")
+    frequency = frequency_axis(axes, values.shape[1], followed.pixel_size)
+    chosen = _some(known, MOST_EPOCHS)
+    colours = colormaps[SEQUENTIAL](np.linspace(0.9, 0, len(chosen)))  # dark: the last
+    for number, colour in zip(chosen, colours, strict=True):
+        axes.plot(frequency[1:], values[number, 1:], color=colour, label=f"epoch {followed.epochs[number]}")
+    axes.axhline(THRESHOLD, color=GREY, linewidth=0.9, linestyle=":")
+    axes.set_ylim(min(0.0, float(values[chosen, 1:].min())), 1.02)
+    axes.set_ylabel("FSC")
+    axes.legend()
 
 
 def draw_latents(found: Convergence) -> Figure:

@@ -134,3 +134,13 @@ def integer_ticks(axis: Any) -> None:
 def square(points: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     """Return coordinates (N, 2), with zeros where there is only one dimension."""
     return points[:, :2] if points.shape[1] > 1 else np.column_stack([points[:, 0], np.zeros(len(points))])
+
+
+def frequency_axis(axes: Axes, shells: int, pixel_size: float) -> npt.NDArray[np.float64]:
+    """Label an axis of spatial frequency in Å and return the frequency (D/2 + 1,) of each shell, 1/Å."""
+    frequency = np.arange(shells) / (2 * (shells - 1) * pixel_size)
+    ticks = np.linspace(frequency[-1] / 4, frequency[-1], 4)
+    axes.set_xticks(ticks, [f"{1 / tick:.0f}" if 1 / tick >= 10 else f"{1 / tick:.1f}" for tick in ticks])
+    axes.set_xlim(0, 1.02 * frequency[-1])
+    axes.set_xlabel("Å")
+    return np.asarray(frequency)

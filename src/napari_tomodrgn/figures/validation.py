@@ -11,7 +11,7 @@ from matplotlib.figure import Figure, SubFigure
 from napari_tomodrgn.analysis.validation.maps import HALF_MAPS, ORIGINS
 from napari_tomodrgn.analysis.validation.result import OWN_FILES, Validation
 from napari_tomodrgn.analysis.validation.significance import INTERVAL
-from napari_tomodrgn.figures.style import GREY, OKABE_ITO, PALE, new_figure, save, styled
+from napari_tomodrgn.figures.style import GREY, OKABE_ITO, PALE, frequency_axis, new_figure, save, styled
 from napari_tomodrgn.files import atomic_folder
 
 BODY_HEIGHT = 8.6  # inches
@@ -119,23 +119,13 @@ def _pair_name(pair: str) -> str:
     return " – ".join(_SHORT[way] for way in pair.split("-"))
 
 
-def _frequency_axis(axes: Axes, shells: int, pixel_size: float) -> npt.NDArray[np.float64]:
-    """Label an axis of spatial frequency in Å and return the frequency (D/2 + 1,) of each shell, 1/Å."""
-    frequency = np.arange(shells) / (2 * (shells - 1) * pixel_size)
-    ticks = np.linspace(frequency[-1] / 4, frequency[-1], 4)
-    axes.set_xticks(ticks, [f"{1 / tick:.0f}" if 1 / tick >= 10 else f"{1 / tick:.1f}" for tick in ticks])
-    axes.set_xlim(0, 1.02 * frequency[-1])
-    axes.set_xlabel("Å")
-    return np.asarray(frequency)
-
-
 def _draw_fsc(axes: Axes, validation: Validation) -> None:
     """Draw the FSC of every two maps, and of the half-maps, whose resolution is that of the backprojection alone."""
     maps = validation.maps
     curves = maps.curves()
     masked = "soft mask" if maps.mask.widths else "soft sphere"
     axes.set_title(f"Maps of the selection, in a {masked}")
-    frequency = _frequency_axis(axes, len(maps.half_curve), maps.pixel_size)
+    frequency = frequency_axis(axes, len(maps.half_curve), maps.pixel_size)
     correlations = maps.correlations()
     colours = iter(OKABE_ITO)
     for pair, value in correlations.items():
@@ -158,7 +148,7 @@ def _draw_amplitude(axes: Axes, validation: Validation) -> None:
     """Draw how much of the decoded difference the images show, shell by shell."""
     axes.set_title("How much of the decoded difference the images show")
     values, errors = validation.by_shell()
-    frequency = _frequency_axis(axes, len(values), validation.maps.pixel_size)
+    frequency = frequency_axis(axes, len(values), validation.maps.pixel_size)
     power = validation.measured.evidence.power.sum(axis=0)
     shown = np.flatnonzero(np.isfinite(values) & (INTERVAL * errors < 3))
     for level, text in ((1, "all"), (0, "nothing")):

@@ -30,8 +30,8 @@ from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.latents import Latents
 from napari_tomodrgn.runs.run import Run
 
-DOCUMENT, TABLE, FOLLOWED = "convergence.json", "convergence.csv", "followed.csv"
-OWN_FILES = (DOCUMENT, TABLE, FOLLOWED, "epoch-*.mrc", "curves.*", "latents.*", "volumes.*", "resolution.*")
+DOCUMENT, TABLE, FOLLOWED, CURVES = "convergence.json", "convergence.csv", "followed.csv", "fsc.csv"
+OWN_FILES = (DOCUMENT, TABLE, FOLLOWED, CURVES, "epoch-*.mrc", "curves.*", "latents.*", "volumes.*", "resolution.*")
 METRICS = ("reconstruction", "held_out_reconstruction", "kld")
 
 
@@ -129,7 +129,7 @@ def converge(options: ConvergeOptions, keep: Path | None = None) -> Convergence:
 
 
 def write_convergence(found: Convergence, folder: Path) -> None:
-    """Write convergence.json, convergence.csv and followed.csv into a folder that is there."""
+    """Write convergence.json, convergence.csv, followed.csv and fsc.csv into a folder that is there."""
     with atomic_open(folder / DOCUMENT) as stream:
         json.dump(found.document(), stream, indent=1, allow_nan=False)
     with atomic_open(folder / TABLE) as stream:
@@ -137,6 +137,8 @@ def write_convergence(found: Convergence, folder: Path) -> None:
     if found.followed is not None:
         with atomic_open(folder / FOLLOWED) as stream:
             found.followed.table().to_csv(stream, index=False, lineterminator="\n", float_format="%.6g")
+        with atomic_open(folder / CURVES) as stream:
+            found.followed.curves_table().to_csv(stream, lineterminator="\n", float_format="%.6g")
 
 
 def _plain(value: Any) -> Any:

@@ -50,6 +50,9 @@ class Followed:
         (E, R) where the FSC with the volume at the epoch before falls below 0.5, Å.
     reference, reference_resolution
         (E, R) correlation with the reference, and where the FSC with it falls below 0.5, Å; NaN where none was given.
+    curves, reference_curves
+        (E, D/2 + 1) FSC with the epoch before and with the reference, the median of the R; shell s is at s/(D pixel
+        size) 1/Å; NaN where there is none.
     slices
         (E, R, D, D) float32, central, along z.
     pixel_size
@@ -65,6 +68,8 @@ class Followed:
     resolution: Floats
     reference: Floats
     reference_resolution: Floats
+    curves: Floats
+    reference_curves: Floats
     slices: npt.NDArray[np.float32]
     pixel_size: float
     masked: bool
@@ -90,6 +95,19 @@ class Followed:
                 )
         return pd.DataFrame(rows)
 
+    def curves_table(self) -> pd.DataFrame:
+        """Return the FSC of epochs, one row a shell from 1, index ``frequency`` in 1/Å.
+
+        A column ``N`` is of epoch N with the one before it, ``reference-N`` with the reference; those that are not
+        known are left out.
+        """
+        shells = self.curves.shape[1]
+        frequency = pd.Index(np.arange(1, shells) / (2 * (shells - 1) * self.pixel_size), name="frequency")
+        columns = {str(epoch): curve[1:] for epoch, curve in zip(self.epochs, self.curves, strict=True)}
+        with_truth = zip(self.epochs, self.reference_curves, strict=True)
+        columns |= {f"reference-{epoch}": curve[1:] for epoch, curve in with_truth}
+        return pd.DataFrame(columns, index=frequency).dropna(axis="columns", how="all")
+
 
 def follow(
     run: Run, epochs: Sequence[int], latents: Sequence[Latent], options: ConvergeOptions, keep: Path | None
@@ -108,6 +126,7 @@ def follow(
     truth = None if options.reference is None else reference_map(options.reference, len(last[0]), pixel_size)
     shape = len(epochs), len(latents)
     change, difference, resolution, to_truth, truth_resolution = (np.full(shape, np.nan) for _ in range(5))
+    curves, truth_curves = np.full((2, *shape, len(last[0]) // 2 + 1), np.nan)
     slices = np.empty((*shape, *last[0].shape[1:]), np.float32)
     before: Volumes | None = None
     for i, epoch in enumerate(track(epochs, "Following volumes", unit="epochs")):
@@ -116,19 +135,21 @@ def follow(
             slices[i, j] = volume[len(volume) // 2]
             if before is not None:
                 change[i, j] = correlation(before[j], volume, mask)
-                resolution[i, j] = resolution_at(fsc(before[j], volume, mask), THRESHOLD, pixel_size)
+                curves[i, j] = fsc(before[j], volume, mask)
+                resolution[i, j] = resolution_at(curves[i, j], THRESHOLD, pixel_size)
                 if len(volumes) > 1:
                     one, other = (each[j] - np.mean(each, axis=0) for each in (before, volumes))
                     difference[i, j] = correlation(one, other, mask)
             if truth is not None:
                 to_truth[i, j] = correlation(truth, volume, mask)
-                truth_resolution[i, j] = resolution_at(fsc(truth, volume, mask), THRESHOLD, pixel_size)
+                truth_curves[i, j] = fsc(truth, volume, mask)
+                truth_resolution[i, j] = resolution_at(truth_curves[i, j], THRESHOLD, pixel_size)
             if keep is not None:
                 write_map(keep / f"epoch-{epoch:04d}_{j:02d}.mrc", volume, pixel_size)
         before = volumes
     return Followed(
-        tuple(latents), tuple(epochs), change, difference, resolution, to_truth, truth_resolution, slices, pixel_size,
-        mask is not None,
+        tuple(latents), tuple(epochs), change, difference, resolution, to_truth, truth_resolution,
+        np.median(curves, axis=1), np.median(truth_curves, axis=1), slices, pixel_size, mask is not None,
     )  # fmt: skip
 
 
