@@ -3,10 +3,17 @@
 ``python scripts/make_model_pictures.py DATA`` with the folder that holds ``50S`` and ``warptools_insitu``.
 """
 
+import os
 import shutil
 import sys
 import tempfile
 from pathlib import Path
+
+from scipy.spatial.transform import Rotation
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from qtpy.QtWidgets import QApplication
 
 from napari_tomodrgn.analysis.fitting.fit import fit
 from napari_tomodrgn.analysis.fitting.options import FitOptions
@@ -14,8 +21,28 @@ from napari_tomodrgn.analysis.occupancy.occupancy import occupancy
 from napari_tomodrgn.analysis.occupancy.options import OccupancyOptions
 from napari_tomodrgn.figures.fit import write_fit_folder
 from napari_tomodrgn.figures.occupancy import write_occupancy
+from napari_tomodrgn.particles.maps import read_map
+from napari_tomodrgn.viewer.model_chains import read_chains
+from napari_tomodrgn.viewer.volume_picture import Shown
+from napari_tomodrgn.widgets.volume_view import VolumeView
 
+LEVEL = 2.0  # standard deviations above the mean
+SIDE = (-70, 0, 150)  # degrees about x, y, z, from which the subunits are seen beside one another
 PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
+
+
+def draw_chains(path: Path, fit_file: Path) -> None:
+    """Draw a map as the Volumes widget shows it, with the chains of the model that was fitted into it."""
+    application = QApplication.instance() or QApplication([])
+    found = read_map(path)
+    view = VolumeView()
+    view.resize(480, 480)
+    view.chains = read_chains(fit_file)
+    level = float(found.values.mean() + LEVEL * found.values.std())
+    view.turn = Rotation.from_euler("xyz", SIDE, degrees=True).as_matrix()
+    view.show_volume(Shown(found.values, level, found.pixel_size, ""))
+    view.grab().save(str(PICTURES / "fit-chains.png"))
+    del application
 
 
 def main() -> None:
@@ -26,6 +53,7 @@ def main() -> None:
         (ribosomes,) = (data / "warptools_insitu").glob("*_reconstruct.mrc")
         write_fit_folder(fit(FitOptions(model=data / "50S", map=ribosomes)), folder / "fit")
         shutil.copy(folder / "fit" / "fit.png", PICTURES / "fit.png")
+        draw_chains(ribosomes, folder / "fit" / "fit.json")
         options = OccupancyOptions(
             run=data / "50S",
             model=(data / "50S",),
