@@ -3,6 +3,7 @@
 ``python scripts/make_model_pictures.py DATA`` with the folder that holds ``50S`` and ``warptools_insitu``.
 """
 
+import os
 import shutil
 import sys
 import tempfile
@@ -11,6 +12,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from scipy.spatial.transform import Rotation
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from qtpy.QtWidgets import QApplication
 
 from napari_tomodrgn.analysis.fitting.fit import fit
 from napari_tomodrgn.analysis.fitting.options import FitOptions
@@ -23,7 +28,12 @@ from napari_tomodrgn.figures.fit import write_fit_folder
 from napari_tomodrgn.figures.occupancy import write_occupancy
 from napari_tomodrgn.figures.surface_frames import labelled, surface_frame
 from napari_tomodrgn.particles.maps import read_map
+from napari_tomodrgn.viewer.model_chains import read_chains
+from napari_tomodrgn.viewer.volume_picture import Shown
+from napari_tomodrgn.widgets.volume_view import VolumeView
 
+LEVEL = 2.0  # standard deviations above the mean
+BESIDE = (-70, 0, 150)  # degrees about x, y, z, from which the subunits are seen beside one another
 PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
 SIDE = 400  # px of each picture of a surface
 
@@ -47,6 +57,20 @@ def draw_zone(data: Path, target: Path) -> None:
     Image.fromarray(np.concatenate(frames, axis=1)).save(target)
 
 
+def draw_chains(path: Path, fit_file: Path) -> None:
+    """Draw a map as the Volumes widget shows it, with the chains of the model that was fitted into it."""
+    application = QApplication.instance() or QApplication([])
+    found = read_map(path)
+    view = VolumeView()
+    view.resize(480, 480)
+    view.chains = read_chains(fit_file)
+    level = float(found.values.mean() + LEVEL * found.values.std())
+    view.turn = Rotation.from_euler("xyz", BESIDE, degrees=True).as_matrix()
+    view.show_volume(Shown(found.values, level, found.pixel_size, ""))
+    view.grab().save(str(PICTURES / "fit-chains.png"))
+    del application
+
+
 def main() -> None:
     """Make all of them."""
     data = Path(sys.argv[1])
@@ -55,6 +79,7 @@ def main() -> None:
         (ribosomes,) = (data / "warptools_insitu").glob("*_reconstruct.mrc")
         write_fit_folder(fit(FitOptions(model=data / "50S", map=ribosomes)), folder / "fit")
         shutil.copy(folder / "fit" / "fit.png", PICTURES / "fit.png")
+        draw_chains(ribosomes, folder / "fit" / "fit.json")
         options = OccupancyOptions(
             run=data / "50S",
             model=(data / "50S",),

@@ -9,7 +9,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES, RESULTS = (
-    ("evidence.md", "speed.md", "occupancy.md", "fit.md", "spatial-context.md"),
+    ("evidence.md", "speed.md", "occupancy.md", "fit.md", "spatial-context.md", "analysis.md"),
     ROOT / "benchmarks" / "results",
 )
 Json = dict[str, Any]
@@ -312,12 +312,24 @@ def boxes(results: Json) -> str:
     return table(f"seed | {boxes} | of those on membranes, in dimers | planted", rows)
 
 
+def commands(results: Json) -> str:
+    """Return what every command writes from the terminal and from the window, a row a command and set."""
+    rows = []
+    for each in results["commands"]["rows"]:
+        counts = f"{each['files']}, {each['pictures']}", f"{each['numbers']:,}"
+        difference = "none" if each["difference"] == 0 else f"{each['difference']:.0e}"
+        found = difference if not each["differing"] else "; ".join(each["differing"])
+        rows.append([each["set"], f"`{each['command']}`", *counts, found])
+    heads = "set | command | files, of them pictures | numbers compared | largest difference"
+    return table(heads, rows)
+
+
 TABLES = {
     each.__name__: each
     for each in (
         *(states, controls, motion, junk, ablations, given, engine, quality, choices, precision, memory, gui),
         *(occupancies, left_out, fits),
-        *(neighbours, boxes, validation),
+        *(neighbours, boxes, validation, commands),
     )
 }
 

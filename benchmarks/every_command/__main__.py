@@ -27,6 +27,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from measuring import machine
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "commands.json"
+SETS = SIMULATED, REAL, IMPORT = "50S", "ribosomes", "import"
 LARGEST = 1e-6  # relative difference of what is the same
 HEADER = "set                  command              files  numbers    difference  terminal  widget"
 
@@ -147,19 +148,21 @@ def rows_of(of: DataSet, window: Window) -> Iterator[Row]:
 def imported(folder: Path, window: Window) -> Row:
     """Import a run of tomoDRGN, by the command and by opening its folder."""
     of = DataSet("tomoDRGN's own run", folder, "", None, 0.0)
-    (folder / "base").mkdir(parents=True)
+    (folder / "base").mkdir(parents=True, exist_ok=True)
     both = Both(of, of.copy("terminal"), of.copy("widgets"), window)
     words = ["import-tomodrgn", str(IMPORTED), "--outdir", str(both.terminal / RUN)]
     return both.ask("import-tomodrgn", words, lambda: window.import_run(IMPORTED, both.widgets / RUN))
 
 
-def all_rows(folder: Path, particles: int) -> Iterator[Row]:
-    """Make the sets, and run every command on each."""
-    sets = [simulated(folder / "50S", particles), ribosomes(folder / "ribosomes")]
+def all_rows(names: list[str], folder: Path, particles: int) -> Iterator[Row]:
+    """Make sets, and run every command on each."""
     window = Window()
-    for of in sets:
-        yield from rows_of(of, window)
-    yield imported(folder / "tomodrgn", window)
+    if SIMULATED in names:
+        yield from rows_of(simulated(folder / SIMULATED, particles), window)
+    if REAL in names:
+        yield from rows_of(ribosomes(folder / REAL), window)
+    if IMPORT in names:
+        yield imported(folder / IMPORT, window)
     window.close()
 
 
@@ -167,14 +170,17 @@ def main() -> int:
     """Run, compare, print and write; return 1 where something is not the same."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--particles", type=int, default=90, help="of the simulated set")
-    parser.add_argument("--folder", type=Path, help="keep the sets and runs here")
+    parser.add_argument(
+        "--only", nargs="+", choices=SETS, default=SETS, help="some sets; of others what was found stays"
+    )
+    parser.add_argument("--folder", type=Path, help="keep the sets and runs here, and take those that are there")
     given = parser.parse_args()
     if not DATA.is_dir():
         raise SystemExit(f"{DATA}: the real data are not there; put the shared data folder beside the checkout")
     with tempfile.TemporaryDirectory() as scratch:
         rows = list[Row]()
         print(HEADER)
-        for row in all_rows(given.folder or Path(scratch), given.particles):
+        for row in all_rows(given.only, given.folder or Path(scratch), given.particles):
             rows.append(row)
             print(row.line(), flush=True)
     write(rows)
@@ -182,7 +188,11 @@ def main() -> int:
 
 
 def write(rows: list[Row]) -> None:
-    """Write the results file."""
+    """Write what was found of some sets beside what was found of others before."""
+    before = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.exists() else []
+    measured = {row.set for row in rows}
+    kept = [Row(**each) for each in before if each["set"] not in measured]
+    rows = sorted([*kept, *rows], key=lambda row: row.set)
     document: dict[str, Any] = {**machine(), "largest_difference": max(row.difference for row in rows)}
     document["same"] = all(row.same for row in rows)
     document["rows"] = [asdict(row) for row in rows]

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sets import MODEL, RUN, DataSet
+from sets import MODEL, OTHER, RUN, DataSet
 
 from napari_tomodrgn.cli.option_fields import OFF, ON
 from napari_tomodrgn.viewer.command_panel import OFFERED, Offered
 
 LABELS = "kmeans-3"
-FOLDERS = ("export chimerax", "export tomogram")
 
 
 @dataclass(frozen=True)
@@ -65,26 +64,32 @@ def calls(of: DataSet, copy: Path) -> Iterator[Call]:
     fitted = of.fitted or copy / RUN / "volumes" / "epoch-0003" / LABELS / "vol_000.mrc"
     model = [word for path in MODEL for word in ("--model", str(path))]
     sphere = ",".join(f"{each:g}" for each in (*[of.half_box] * 3, 60))
-    yield Call("analyze", ("--clusters", "3", "--no-umap", "--losses"))
-    yield Call("neighbors", ("--labels", LABELS, "--permutations", "199", "--chain-direction", "peak"))
-    yield Call("fit", (str(MODEL[0].parent), str(fitted), "--outdir", str(epoch / "fit")), on_run=False)
-    yield Call("occupancy", (*model, "--fit", str(epoch / "fit" / "fit.json"), "--parts", "prots1", *of.measured))
-    yield Call(
-        "occupancy", ("--sphere", sphere, "--name", "sphere", "--threshold", f"sphere {sphere}=0.1".replace(",", " "))
-    )
-    yield Call("nuisance", ("--permutations", "99", "--volumes"))
-    yield Call("score", ("--labels", LABELS))
-    yield Call("calibrate", ())
-    yield Call("traverse", ("--points", "3", "--movie"))
-    yield Call(
-        "traverse",
-        ("--method", "graph", "--labels", LABELS, "--classes", "0,2", "--average-degree", "20", "--name", "graph"),
-    )
-    yield Call("converge", ("--clusters", "3"))
-    yield Call("ensemble", ("--clusters", "3", "--components", "3"))
-    yield Call("compare", (str(copy / "other"), "--outdir", str(epoch / "comparison")))
     placed = ("--tomogram", of.tomogram, "--labels", LABELS)
-    yield Call("export chimerax", ("--outdir", str(out / "chimerax"), *placed))
-    yield Call("export tomogram", ("--outdir", str(out / "tomogram"), *placed, "--binning", "2"))
-    for suffix in ("csv", "star", "tbl"):
-        yield Call("export coordinates", ("--output", str(out / f"coordinates.{suffix}"), "--labels", LABELS))
+    plain = ("--no-figures",)
+    asked = (
+        ("analyze", "--clusters", "3", "--no-umap", "--losses"),
+        ("neighbors", "--labels", LABELS, "--permutations", "199", "--chain-direction", "peak", *plain),
+        ("fit", str(MODEL[0].parent), str(fitted), "--outdir", str(epoch / "fit")),
+        ("occupancy", *model, "--fit", str(epoch / "fit" / "fit.json"), "--parts", "prots1", *of.measured, *plain),
+        ("occupancy", "--sphere", sphere, "--name", "sphere", "--threshold", f"{named(sphere)}=0.1", *plain),
+        ("nuisance", "--permutations", "99", "--volumes", *plain),
+        ("score", "--labels", LABELS, *plain),
+        ("calibrate", *plain),
+        ("traverse", "--points", "3", "--movie"),
+        ("traverse", "--method", "graph", "--labels", LABELS, "--classes", "0,2", "--average-degree", "20", *plain),
+        ("converge", "--clusters", "3", *plain),
+        ("ensemble", "--clusters", "3", "--components", "3", *plain),
+        ("compare", str(copy / OTHER), "--outdir", str(epoch / "comparison")),
+        ("export chimerax", "--outdir", str(out / "chimerax"), *placed),
+        ("export tomogram", "--outdir", str(out / "tomogram"), *placed, "--binning", "2"),
+        ("export coordinates", "--output", str(out / "coordinates.csv"), "--labels", LABELS),
+        ("export coordinates", "--output", str(out / "coordinates.star"), "--format", "relion", "--labels", LABELS),
+        ("export coordinates", "--output", str(out / "coordinates.tbl"), "--labels", LABELS),
+    )
+    for command, *words in asked:
+        yield Call(command, tuple(words), on_run=command != "fit")
+
+
+def named(sphere: str) -> str:
+    """Return what the column of a sphere is called."""
+    return f"sphere {sphere}".replace(",", " ")

@@ -49,6 +49,7 @@ class DataSet:
 
     def copy(self, name: str) -> Path:
         """Return a new copy of the runs, as far from the images as they are."""
+        shutil.rmtree(self.folder / name, ignore_errors=True)
         return Path(shutil.copytree(self.folder / "base", self.folder / name))
 
 
@@ -74,16 +75,20 @@ def trained(star: Path, folder: Path) -> None:
 
 def simulated(folder: Path, particles: int) -> DataSet:
     """Simulate 50S subunits, half of them without a fifth of their parts, dimers among them, in three tomograms."""
+    of = DataSet("50S, simulated", folder, "001", None, 16 * 12.0)
+    if (folder / "base").exists():
+        return of
     models = [word for path in MODEL for word in ("--model", path)]
     states = ["--leave-out", "", "--leave-out", LACKS]
     scene = ["--scene", "--tomogram", "--tomograms", "3", "--dimers", "0.4", "--dialect", "relion5"]
     images = ["--box", "32", "--pixel-size", "12", "--tilts", "11", "--particles", str(particles)]
     ask("simulate", folder / "particles", *models, *states, *scene, *images)
     trained(folder / "particles" / "optimisation_set.star", folder)
-    return DataSet("50S, simulated", folder, "001", None, 16 * 12.0)
+    return of
 
 
 def ribosomes(folder: Path) -> DataSet:
     """Train on ribosomes in cells as WarpTools writes them: four tomograms of ten."""
-    trained(REAL, folder)
+    if not (folder / "base").exists():
+        trained(REAL, folder)
     return DataSet("ribosomes, WarpTools", folder, "Unt_050.tomostar", REAL_MAP, 16 * 12.0, ("--normalise", "none"))

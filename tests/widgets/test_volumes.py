@@ -1,5 +1,7 @@
 """The Volumes widget in a real viewer: own volumes, levels, comparison, morphing, and all volumes at their poses."""
 
+import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,16 @@ from napari_tomodrgn.analysis.latent_paths import LatentPath, along_component
 from napari_tomodrgn.figures.shaded import PLAIN
 from napari_tomodrgn.particles.maps import write_map
 from napari_tomodrgn.reconstruction.decode import decode_volumes
+from napari_tomodrgn.reconstruction.volumes import VolumesOptions, write_volumes
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.training.checkpoints import load_model
 from napari_tomodrgn.viewer import notifications
 from napari_tomodrgn.viewer.all_volumes import AllVolumes
+from napari_tomodrgn.viewer.colouring import PALETTE
+from napari_tomodrgn.viewer.model_chains import Chains
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.volume_panel import VolumePanel
+from napari_tomodrgn.widgets import model_box as model_box_module
 from napari_tomodrgn.widgets import placing as placing_module
 from napari_tomodrgn.widgets import telling
 from napari_tomodrgn.widgets import volumes as volumes_module
@@ -35,7 +41,7 @@ LEFT = Qt.MouseButton.LeftButton
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     messages: list[str] = []
-    for module in (notifications, telling, volumes_module, placing_module):
+    for module in (notifications, telling, volumes_module, placing_module, model_box_module):
         monkeypatch.setattr(module, "show_error", messages.append)
     return messages
 
@@ -226,6 +232,61 @@ def test_what_is_shown_is_saved_where_the_particle_stands(qtbot: Any, widget: Vo
     widget.morph.along.setValue(100)  # no particle's own
     widget.panel.save(tmp_path / "between.mrc")
     np.testing.assert_allclose(place_in_file(tmp_path / "between.mrc"), 0, atol=1e-6)
+
+
+def test_a_volume_is_saved_in_the_hand_in_which_commands_write_it(
+    qtbot: Any, widget: Volumes, analysed_run: Run, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(analysed_run.path, tmp_path / "run"))
+    document = json.loads((run / "run.json").read_text())
+    document["data"]["forward_model"]["map_hand"] = "flip"
+    (run / "run.json").write_text(json.dumps(document))
+    widget.session.open_run(run)
+    widget.session.look_at(0)
+    drawn(qtbot, widget)
+    widget.panel.save(tmp_path / "volume.mrc")
+    assert widget.session.particle_set is not None
+    one = tmp_path / "one.csv"
+    one.write_text("tomogram,particle\n" + ",".join(widget.session.particle_set.ids[0]) + "\n")
+    folder = write_volumes(VolumesOptions(run=run, epoch=2, particles=one, outdir=tmp_path / "volumes", device="cpu"))
+    with mrcfile.open(tmp_path / "volume.mrc") as file, mrcfile.open(folder / "vol_000.mrc") as expected:
+        np.testing.assert_allclose(file.data, expected.data, atol=1e-6 * np.abs(expected.data).max())
+
+
+def test_the_chains_of_a_fitted_model_are_drawn_over_the_volume(
+    qtbot: Any, widget: Volumes, analysed_run: Run, four_chains: Path, tmp_path: Path, told: list[str]
+) -> None:
+    """Of the run's own fit; they go with the tick, and with the run."""
+    run = Path(shutil.copytree(analysed_run.path, tmp_path / "run"))
+    fit = run / "analysis" / "epoch-0002" / "fit" / "fit.json"
+    fit.parent.mkdir()
+    placed = {"rotation": np.eye(3).tolist(), "shift_from_voxel_half_box": [-80.0] * 3, "hand": "keep"}
+    fit.write_text(json.dumps({"format": 1, **placed, "model": [str(four_chains)]}))
+    widget.session.open_run(run)
+    widget.session.look_at(0)
+    drawn(qtbot, widget)
+    box = widget.look.model
+
+    def coloured() -> set[str]:
+        image = widget.view.grab().toImage()
+        found = {image.pixelColor(x, y).name() for x in range(image.width()) for y in range(image.height())}
+        return found & {color.lower() for color in PALETTE[:4]}
+
+    assert coloured() == set()
+    box.setChecked(True)
+    qtbot.waitUntil(lambda: widget.view.chains is not None, timeout=20000)
+    assert len(coloured()) == 4  # a colour a chain
+    box.setChecked(False)
+    qtbot.waitUntil(lambda: widget.view.chains is None)
+    assert coloured() == set()
+
+    fit.write_text(json.dumps({"format": 1, **placed, "model": ["gone.pdb"]}))
+    box.setChecked(True)
+    qtbot.waitUntil(lambda: not box.isChecked(), timeout=20000)
+    assert told == ["gone.pdb: no such model; give the path of a PDB or mmCIF file"]
+    widget.panel.take_chains(Chains(fit, (), ()))
+    widget.session.open_run(analysed_run.path)
+    assert widget.panel.chains is None
 
 
 def test_a_mask_holds_for_the_volume_shown_and_for_those_at_their_poses(

@@ -9,16 +9,19 @@ import numpy as np
 import numpy.typing as npt
 from psygnal import Signal
 
+from napari_tomodrgn.analysis.folder import AnalysisFolder
 from napari_tomodrgn.analysis.latent_paths import LatentPath
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.figures.shaded import FRONT, PLAIN, Colour
-from napari_tomodrgn.particles.maps import write_map
+from napari_tomodrgn.particles.maps import flip_hand, write_map
 from napari_tomodrgn.particles.particle_set import ParticleId
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.training.device import choose_compute
 from napari_tomodrgn.viewer.array_cache import ArrayCache
 from napari_tomodrgn.viewer.meshes import Look
+from napari_tomodrgn.viewer.model_chains import FIT_FILE, Chains
 from napari_tomodrgn.viewer.session import Session
+from napari_tomodrgn.viewer.suggested_options import FIT
 from napari_tomodrgn.viewer.treatment import Treatment, VolumeMask, read_mask
 from napari_tomodrgn.viewer.volume_picture import Shown
 from napari_tomodrgn.viewer.volume_source import VolumeSource
@@ -41,6 +44,8 @@ class VolumePanel:
         particles that are none are told from others. Else of every volume itself.
     low_pass, sphere, mask
         What is done to volumes before the level is laid, see :class:`Treatment`.
+    chains
+        Of a fitted model, drawn over volumes; ``None``: none are.
     dust
         Å, pieces of surfaces shorter than this are not shown.
     turn, slices
@@ -61,6 +66,7 @@ class VolumePanel:
         self.level, self.shared_level, self.dust = 3.0, True, 0.0
         self.low_pass, self.sphere = 0.0, 0.0
         self.mask: VolumeMask | None = None
+        self.chains: Chains | None = None
         self.turn, self.slices = FRONT, False
         self.path: LatentPath | None = None
         self.pins: dict[Pin, tuple[Latent, str]] = {}
@@ -83,7 +89,7 @@ class VolumePanel:
         self._reference.clear()
         self.pins.clear()
         self._latent, self._caption, self._difference = None, "", False
-        self.particle = self.mask = self.path = None
+        self.particle = self.mask = self.path = self.chains = None
         self.sphere = 0.0  # its radius and the mask suit one box
         self.changed.emit()
         self.path_changed.emit()
@@ -281,6 +287,18 @@ class VolumePanel:
         self.sphere = 0.0
         self.changed.emit()
 
+    @property
+    def fit_file(self) -> Path | None:
+        """The fit of a model that lies in the open epoch's analysis, ``None`` where there is none."""
+        run, epoch = self.session.run, self.session.epoch
+        path = None if run is None or epoch is None else AnalysisFolder(run.path, epoch).path / FIT / FIT_FILE
+        return path if path is not None and path.is_file() else None
+
+    def take_chains(self, chains: Chains | None) -> None:
+        """Draw the chains of a model over volumes, or none."""
+        self.chains = chains
+        self.changed.emit()
+
     def look(self, source: VolumeSource) -> Look:
         """Return how surfaces are drawn of a source's volumes."""
         treatment = self.treatment
@@ -343,6 +361,8 @@ class VolumePanel:
     def save(self, path: Path, *, overwrite: bool = False) -> None:
         """Write what is looked at as MRC, with its pixel size and its place, see :meth:`centre`.
 
+        It is mirrored along z where the run says that maps are, as those of the commands are.
+
         Raises
         ------
         InputError
@@ -352,7 +372,15 @@ class VolumePanel:
         if shown is None:
             raise InputError(f"{path}: there is no volume to save; click a particle first")
         origin = self.centre() - len(shown.volume) // 2 * shown.pixel_size
-        write_map(path, shown.volume, shown.pixel_size, origin=origin[::-1].tolist(), overwrite=overwrite)
+        particle_set = self.session.particle_set
+        flip = particle_set is not None and particle_set.forward_model.map_hand == "flip"
+        write_map(
+            path,
+            flip_hand(shown.volume) if flip else shown.volume,
+            shown.pixel_size,
+            origin=origin[::-1].tolist(),
+            overwrite=overwrite,
+        )
 
     def centre(self) -> npt.NDArray[np.float64]:
         """Return where voxel D/2 stands, (3,) z, y, x in Å.

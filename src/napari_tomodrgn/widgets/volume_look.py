@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
 
 from napari_tomodrgn.viewer.volume_panel import VolumePanel
 from napari_tomodrgn.widgets.following import follow_at_once
+from napari_tomodrgn.widgets.model_box import ModelBox
 from napari_tomodrgn.widgets.telling import tell
 
 LEVELS = (0.0, 10.0)  # standard deviations
@@ -65,13 +66,14 @@ class VolumeLook(QWidget):
         self.mask_box.setMinimumContentsLength(6)  # and not as long as a file's name
         self.mask_box.setToolTip("What lies outside of it is left out before the level is laid")
         self.slices = QCheckBox("slices")
+        self.model = ModelBox(self.panel)
 
     def _arrange(self) -> None:
         part: QWidget
         form, level, filters = QFormLayout(self), QHBoxLayout(), QHBoxLayout()
         form.setContentsMargins(0, 0, 0, 0)
         level.addWidget(self.level, 1)
-        for part in (self.level_text, self.shared, self.slices):
+        for part in (self.level_text, self.shared, self.slices, self.model):
             level.addWidget(part)
         for part in (QLabel("low-pass"), self.low_pass, QLabel("dust"), self.dust, QLabel("mask")):
             filters.addWidget(part)

@@ -2,17 +2,21 @@
 
 from typing import Any
 
+import numpy as np
 from psygnal import Signal
-from qtpy.QtCore import QPoint, QRect, QRectF, Qt
-from qtpy.QtGui import QColor, QImage, QPainter, QPixmap
+from qtpy.QtCore import QPoint, QPointF, QRect, QRectF, Qt
+from qtpy.QtGui import QColor, QImage, QPainter, QPen, QPixmap, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_tomodrgn.figures.shaded import BACKGROUND, FRONT, PLAIN, Colour, Matrix, Picture
+from napari_tomodrgn.viewer.colouring import palette
+from napari_tomodrgn.viewer.model_chains import Chains
 from napari_tomodrgn.viewer.treatment import Volume
 from napari_tomodrgn.viewer.volume_picture import Shown, beside_slices, surface_picture
 from napari_tomodrgn.widgets.sphere_overlay import SphereOverlay
 from napari_tomodrgn.widgets.turning import Turning
 
+LINE_SHARE = 0.003  # of the picture, how thick chains are drawn
 LARGEST_PX, TURNING_PX = 256, 128  # of the surface's picture before it is stretched, and while it is turned
 TEXT_PX = 18  # below it
 
@@ -36,6 +40,7 @@ class VolumeView(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.turn: Matrix = FRONT
         self.slices = False
+        self.chains: Chains | None = None
         self.shown: Shown | None = None
         self.colour: Colour = PLAIN
         self.empty_message = "Click a particle to see its volume"
@@ -98,6 +103,21 @@ class VolumeView(QWidget):
         self._pixmap = None if picture is None else QPixmap.fromImage(image_of(picture))
         self.update()
 
+    def _draw_chains(self, painter: QPainter, chains: Chains) -> None:
+        """Draw lines over the surface, as if one saw through it: the near ones last."""
+        assert self.shown is not None
+        square, box = self.square, len(self.shown.volume)
+        lines = chains.seen(self.turn, box, self.shown.pixel_size, square.width() / box)
+        colours = palette(max(chains.numbers, default=0) + 1)
+        painter.save()
+        painter.setClipRect(square)  # and not into the slices
+        painter.translate(square.topLeft())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        for number in np.argsort([line[:, 2].mean() for line in lines]):
+            painter.setPen(QPen(QColor.fromRgbF(*colours[chains.numbers[number]]), LINE_SHARE * square.width()))
+            painter.drawPolyline(QPolygonF([QPointF(x, y) for x, y, _ in lines[number].tolist()]))
+        painter.restore()
+
     def paintEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         """Draw the picture, as large as fits, and the caption."""
         painter = QPainter(self)
@@ -109,6 +129,8 @@ class VolumeView(QWidget):
             )
             corner = QPoint((room.width() - fitted.width()) // 2, (room.height() - fitted.height()) // 2)
             painter.drawPixmap(corner, fitted)
+            if self.chains is not None:
+                self._draw_chains(painter, self.chains)
             if self.overlay is not None:
                 self.overlay.draw(painter, self.square, self.turn)
         painter.setPen(QColor(225, 225, 225))

@@ -147,7 +147,7 @@ class Volumes(QWidget):
         """Draw what is looked at."""
         for name, button in self.pin_shows.items():
             button.setEnabled(name in self.panel.pins)
-        self.view.slices = self.panel.slices
+        self.view.slices, self.view.chains = self.panel.slices, self.panel.chains
         try:
             shown = self.panel.shown()
         except InputError as error:
