@@ -76,6 +76,20 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
+ANALYSES = (
+    *("analysis", "calibration", "compare", "convergence", "ensemble", "evidence-score", "fit", "interop", "nuisance"),
+    *("occupancy", "spatial-context", "trajectories", "validation"),
+)
+
+
+@pytest.mark.parametrize("name", ANALYSES)
+def test_the_page_of_an_analysis_has_a_picture_when_it_misleads_and_references(name: str) -> None:
+    page = (ROOT / "docs" / f"{name}.md").read_text()
+    assert re.search(r"^!\[.+\]\(pictures/.+\.png\)$", page, re.MULTILINE)
+    assert [each for each in ("## When it misleads", "## References") if f"\n{each}\n" not in page] == []
+    assert f"({name}.md)" in (ROOT / "docs" / "index.md").read_text()
+
+
 def _documented_commands() -> list[str]:
     pages = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
     blocks = [block for page in pages for block in re.findall(r"```sh\n(.*?)```", page.read_text(), flags=re.DOTALL)]
