@@ -126,10 +126,10 @@ def analyze(options: AnalyzeOptions) -> Analysis:
         from napari_tomodrgn.reconstruction.decode import check_box
 
         check_box(options.box, int(run.document["data"]["box"]))
-    if options.losses and (options.overwrite or not folder.losses.is_file()):
-        _measure_losses(run, epoch, options.device)
     _check_seeds(options)
     columns = columns_by_id(run.particle_set(), options.columns, latents.ids) if options.columns else {}
+    if options.losses and (options.overwrite or not folder.losses.is_file()):
+        _measure_losses(run, epoch, options.device)
     clusters = _classes(latents.z_mean, options)
     agreements = _agreements(latents.z_mean, clusters, options)
     embedding = _known_embedding(folder, latents, options)

@@ -227,16 +227,16 @@ def read_labels(path: Path) -> dict[ParticleId, int]:
     InputError
         Where the file is missing, lacks a column, labels nothing, or has a label that is no number or a particle twice.
     """
-    rows = read_particle_table(path, required=("label",))
-    refuse_twice(path, (particle for particle, _ in rows))
-    if not rows:
-        raise InputError(f"{path}: labels no particle; give a table with a row for each")
-    result: dict[ParticleId, int] = {}
-    for number, (particle, row) in enumerate(rows, start=2):
+    ids, labels = [], []
+    for number, (particle, row) in enumerate(read_particle_table(path, required=("label",)), start=2):
         if not row["label"].strip().isdecimal():
             raise InputError(f"{path}, line {number}: label is {row['label']!r}; expected a whole number from 0")
-        result[particle] = int(row["label"])
-    return result
+        ids.append(particle)
+        labels.append(int(row["label"]))
+    if not ids:
+        raise InputError(f"{path}: labels no particle; give a table with a row for each")
+    refuse_twice(path, ids)
+    return dict(zip(ids, labels, strict=True))
 
 
 def write_centres(path: Path, ids: Sequence[ParticleId], sizes: npt.NDArray[np.integer], z: npt.ArrayLike) -> None:
