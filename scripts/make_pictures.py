@@ -27,19 +27,20 @@ def demo_figures(demo_folder: Path) -> None:
     for name in FIGURES:
         shutil.copy(overview.with_name(f"{name}.png"), PICTURES / f"demo-{name}.png")
     with tempfile.TemporaryDirectory() as folder:
-        _over_seeds(demo_folder / "run", Path(folder))
+        _asked_besides(demo_folder / "run", Path(folder))
 
 
-def _over_seeds(run: Path, folder: Path) -> None:
-    """Draw how alike the demo's classes are over a hundred seeds, on a copy of its run."""
+def _asked_besides(run: Path, folder: Path) -> None:
+    """Draw how alike the demo's classes are over a hundred seeds, and defocus against latents, on a copy of its run."""
     from napari_tomodrgn.analysis.analyze import AnalyzeOptions, analyze
     from napari_tomodrgn.figures.write import write_figures
 
     copy = Path(shutil.copytree(run, folder / "run"))
     options = {"umap": False, "volumes": False, "overwrite": True}
-    found = analyze(AnalyzeOptions(run=copy, clusters=4, seeds=100, **options))
+    found = analyze(AnalyzeOptions(run=copy, clusters=4, seeds=100, columns=("rlnDefocusU",), **options))
     write_figures(found.folder, found.labelling, overwrite=True)
-    shutil.copy(found.folder.figures(found.labelling) / "seeds.png", PICTURES / "demo-seeds.png")
+    for name in ("seeds", "columns"):
+        shutil.copy(found.folder.figures(found.labelling) / f"{name}.png", PICTURES / f"demo-{name}.png")
 
 
 def filled_tomogram(folder: Path) -> None:

@@ -20,6 +20,7 @@ from napari_tomodrgn.analysis.clusters import (
     dense_clusters,
     refuse_more_classes,
 )
+from napari_tomodrgn.analysis.column_likeness import columns_by_id, likeness, write_columns, write_likeness
 from napari_tomodrgn.analysis.comparison import write_comparison
 from napari_tomodrgn.analysis.embeddings import principal_components, umap_embedding
 from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, write_centres, write_labels
@@ -60,6 +61,9 @@ class AnalyzeOptions(BaseModel):
         le=1000,
         description="Find the classes anew from this many other seeds, at half, once and twice as many classes, and "
         "show how alike they come out; 100 of 20,000 particles take minutes.",
+    )
+    columns: tuple[str, ...] = Field(
+        (), description="Columns of the star, as rlnDefocusU, to hold against the latents, one an option."
     )
     umap: bool = Field(True, description="Make a UMAP of the latents.")
     neighbours: int = Field(15, ge=2, description="Neighbours a particle has in UMAP; cut to what the set has.")
@@ -122,9 +126,10 @@ def analyze(options: AnalyzeOptions) -> Analysis:
         from napari_tomodrgn.reconstruction.decode import check_box
 
         check_box(options.box, int(run.document["data"]["box"]))
+    _check_seeds(options)
+    columns = columns_by_id(run.particle_set(), options.columns, latents.ids) if options.columns else {}
     if options.losses and (options.overwrite or not folder.losses.is_file()):
         _measure_losses(run, epoch, options.device)
-    _check_seeds(options)
     clusters = _classes(latents.z_mean, options)
     agreements = _agreements(latents.z_mean, clusters, options)
     embedding = _known_embedding(folder, latents, options)
@@ -134,10 +139,7 @@ def analyze(options: AnalyzeOptions) -> Analysis:
         whole.callback(_remove_empty, folder.path, folder.volumes(name).parent)
         if is_new:
             embedding.save(whole.enter_context(atomic_path(folder.embedding)))
-        if agreements:
-            write_agreements(whole.enter_context(atomic_path(folder.seeds(name))), agreements)
-        else:
-            folder.seeds(name).unlink(missing_ok=True)  # those of classes that are replaced
+        _write_further(folder, name, embedding, agreements, columns, whole)
         _write(options, folder, latents, clusters, whole)
     volumes = folder.volumes(name) if options.volumes else None
     count = len(clusters.centres)
@@ -202,6 +204,31 @@ def _settings(options: AnalyzeOptions, clusters: Clusters) -> dict[str, Any]:
     if options.method == "hdbscan":
         settings |= {"clusters": len(clusters.centres) - (clusters.noise is not None), "noise": clusters.noise}
     return settings
+
+
+def _write_further(
+    folder: AnalysisFolder,
+    name: str,
+    embedding: Embedding,
+    agreements: list[SeedAgreement],
+    columns: dict[str, npt.NDArray[np.float64]],
+    whole: ExitStack,
+) -> None:
+    """Write what was asked for besides, and remove what was found with classes that are replaced."""
+    for path, found in (
+        (folder.seeds(name), agreements),
+        (folder.columns(name), columns),
+        (folder.column_correlations(name), columns),
+    ):
+        if not found:
+            path.unlink(missing_ok=True)
+    if agreements:
+        write_agreements(whole.enter_context(atomic_path(folder.seeds(name))), agreements)
+    if columns:
+        tomograms = [tomogram for tomogram, _ in embedding.ids]
+        alike = [likeness(column, values, embedding.pca, tomograms) for column, values in columns.items()]
+        write_columns(whole.enter_context(atomic_path(folder.columns(name))), embedding.ids, columns)
+        write_likeness(whole.enter_context(atomic_path(folder.column_correlations(name))), alike)
 
 
 def _measure_losses(run: Run, epoch: int, device: str) -> None:

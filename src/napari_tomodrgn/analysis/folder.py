@@ -143,6 +143,14 @@ class AnalysisFolder:
         """Return the table of how alike the classes of other seeds are, where they were found."""
         return self.path / f"seeds-{labelling}.csv"
 
+    def columns(self, labelling: str) -> Path:
+        """Return the table of the star's columns that were held against the latents with a labelling."""
+        return self.path / f"columns-{labelling}.csv"
+
+    def column_correlations(self, labelling: str) -> Path:
+        """Return the table of their correlations with the principal components."""
+        return self.path / f"column-correlations-{labelling}.csv"
+
     def noise(self, labelling: str) -> int | None:
         """Return the label of the particles that are in no class by a labelling's method, ``None`` without such."""
         if not labelling.startswith("hdbscan-"):

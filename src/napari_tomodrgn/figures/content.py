@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from napari_tomodrgn.analysis.column_likeness import read_columns
 from napari_tomodrgn.analysis.comparison import Comparison, read_comparison
 from napari_tomodrgn.analysis.composition import composition
 from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, read_centres, read_labels
@@ -36,6 +37,8 @@ class Content:
         FSC and correlation of every pair of class volumes; ``None`` without volumes.
     seeds
         How alike the classes of other seeds are, a number of classes each; ``None`` where that was not asked.
+    columns
+        Columns of the star (N,) to hold against the latents, by name; ``None`` where none were asked for.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Content:
     pixel_size: float
     comparison: Comparison | None
     seeds: tuple[SeedAgreement, ...] | None = None
+    columns: dict[str, npt.NDArray[np.float64]] | None = None
 
     @property
     def title(self) -> str:
@@ -119,6 +123,7 @@ def read_content(folder: AnalysisFolder, labelling: str) -> Content:
         pixel_size=pixel_size,
         comparison=None if volumes is None else read_comparison(folder.volumes(labelling)),
         seeds=tuple(read_agreements(seeds)) if (seeds := folder.seeds(labelling)).is_file() else None,
+        columns=read_columns(columns, embedding.ids) if (columns := folder.columns(labelling)).is_file() else None,
     )
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from napari_tomodrgn.figures.classes import draw_composition, draw_shares, draw_sizes
+from napari_tomodrgn.figures.columns import columns_figure
 from napari_tomodrgn.figures.comparison import draw_correlations, draw_fsc, draw_resolutions
 from napari_tomodrgn.figures.content import Content
 from napari_tomodrgn.figures.hierarchy import hierarchy_figure
@@ -108,12 +109,17 @@ def overview_figure(content: Content) -> Figure:
     return figure
 
 
-OPTIONAL = {"seeds"}  # figures of what was asked for besides
+OPTIONAL = {"seeds", "columns"}  # figures of what was asked for besides
 
 
 def figures_of(content: Content) -> dict[str, Callable[[Content], Figure]]:
     """Return the figures of a labelling: those that all have, and those of what was asked for besides."""
-    return FIGURES | ({} if content.seeds is None else {"seeds": seeds_figure})
+    further: dict[str, Callable[[Content], Figure]] = {}
+    if content.seeds is not None:
+        further["seeds"] = seeds_figure
+    if content.columns is not None:
+        further["columns"] = columns_figure
+    return FIGURES | further
 
 
 FIGURES: dict[str, Callable[[Content], Figure]] = {

@@ -5,6 +5,7 @@ from html import escape
 from pathlib import Path
 
 from napari_tomodrgn.analysis.folder import AnalysisFolder
+from napari_tomodrgn.figures.columns import columns_caption
 from napari_tomodrgn.figures.content import Content
 from napari_tomodrgn.figures.further_sections import further_sections
 from napari_tomodrgn.figures.html import folded, page, picture, settings_table, table
@@ -31,6 +32,7 @@ CAPTIONS = {
     "neighbours are as alike as the tree lets them be, and the same numbers as a matrix in that order. A tree is drawn "
     "of any classes, also of those that differ by noise alone.",
     "seeds": "{seeds}",
+    "columns": "{columns}",
     "comparison": "How alike the class volumes are, {masked}: Fourier shell correlation with the largest class, the "
     "resolution down to which it stays above 0.5 for every pair (≤ where it does to the end), Pearson correlation.",
 }
@@ -92,6 +94,7 @@ def _section(folder: AnalysisFolder, content: Content) -> str:
         "particles": f"{len(content.labels):,}",
         "tomograms": len(content.composition),
         "title": content.title,
+        "columns": "" if content.columns is None else columns_caption(content),
         "seeds": "" if content.seeds is None else seeds_caption(content),
         "likeness": "the distances of class centres in latent space"
         if content.comparison is None
@@ -115,8 +118,8 @@ def _section(folder: AnalysisFolder, content: Content) -> str:
 def _is_shown(name: str, content: Content) -> bool:
     if name == "umap":
         return content.embedding.umap is not None
-    if name == "seeds":
-        return content.seeds is not None
+    if name in ("seeds", "columns"):
+        return getattr(content, name) is not None
     return content.volumes is not None if name in ("volumes", "comparison") else True
 
 
