@@ -210,7 +210,7 @@ class SpatialContext:
         chains = None if self.found is None else self.found.chains
         if chains is None or not len(chains.members):
             return np.zeros(0, np.int64)
-        selected = self.session.selected[np.concatenate(chains.members)]
+        selected = self.session.selected[chains.rows]
         begins = np.cumsum(chains.lengths) - chains.lengths
         return np.flatnonzero(np.logical_and.reduceat(selected, begins)).astype(np.int64)
 

@@ -64,7 +64,7 @@ def handedness(places: Places, chains: Chains, *, flipped: bool = False) -> Hand
     from scipy.stats import binomtest
 
     sign = -1 if flipped else 1
-    of_chain = [sign * torsions_along(places.position[rows]) for rows in chains.members if len(rows) >= 4]
+    of_chain = [sign * _along(places.position[rows]) for rows in chains.members if len(rows) >= 4]
     torsion = np.concatenate([*of_chain, np.zeros(0)])
     middle = np.array([float(np.median(each)) for each in of_chain])
     winding = torsion[_winds(torsion)]
@@ -72,8 +72,8 @@ def handedness(places: Places, chains: Chains, *, flipped: bool = False) -> Hand
     return Handedness(torsion, (int((middle > STRAIGHT).sum()), int((middle < -STRAIGHT).sum())), p)
 
 
-def torsions_along(position: Floats) -> Floats:
-    """Return degrees (n - 3,): the torsion of every four points in a row (n, 3), x, y, z; n is 4 or more."""
+def _along(position: Floats) -> Floats:
+    """Return the torsions (n - 3,) of points in a row (n, 3)."""
     windows = np.lib.stride_tricks.sliding_window_view(position, 4, axis=0)
     return torsions(np.swapaxes(windows, 1, 2))
 

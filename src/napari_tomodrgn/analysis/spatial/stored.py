@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pandas as pd
 from napari_tomodrgn.analysis.folder import read_labels
 from napari_tomodrgn.analysis.spatial.chains import ALONE
 from napari_tomodrgn.analysis.spatial.enrichment import log2_ratio
-from napari_tomodrgn.analysis.spatial.handedness import STRAIGHT, torsions_along
+from napari_tomodrgn.analysis.spatial.handedness import STRAIGHT, torsions
 from napari_tomodrgn.analysis.spatial.labelling import class_column
 from napari_tomodrgn.analysis.spatial.places import Floats, Integers
 from napari_tomodrgn.analysis.spatial.tables import CHAINS, DOCUMENT, LINKS, PARTICLES
@@ -49,10 +50,15 @@ class StoredChains:
     members: tuple[Integers, ...]
     torsion: Floats
 
-    @property
+    @cached_property
     def lengths(self) -> Integers:
         """(C,) particles of each."""
         return np.array([len(each) for each in self.members], dtype=np.int64)
+
+    @cached_property
+    def rows(self) -> Integers:
+        """The rows of all chains, one chain after the other."""
+        return np.concatenate([*self.members, np.zeros(0, np.int64)])
 
     def winds(self, place: int) -> str:
         """Return which way a chain winds: ``right``, ``left`` or ``neither``; nothing of fewer than four particles."""
@@ -64,7 +70,7 @@ class StoredChains:
     def places_of(self, rows: npt.ArrayLike) -> Integers:
         """Return which chains hold any of some particles, as places in the list."""
         of_member = np.repeat(np.arange(len(self.members)), self.lengths)
-        held = np.isin(np.concatenate([*self.members, np.zeros(0, np.int64)]), rows)
+        held = np.isin(self.rows, rows)
         return np.unique(of_member[held]).astype(np.int64)
 
 
@@ -256,10 +262,20 @@ def _chains(path: Path, particle_set: ParticleSet, rows_of: _Rows, document: Map
     )  # fmt: skip
     position = particle_set.particles[["x", "y", "z"]].to_numpy(np.float64)
     sign = -1 if document.get("map_hand") == "flip" else 1
-    torsion = [
-        sign * float(np.median(torsions_along(position[own]))) if len(own) >= 4 else np.nan for own in members
-    ]  # fmt: skip
-    return StoredChains(edges, number, numbers.astype(np.int64), members, np.array(torsion, dtype=np.float64))
+    torsion = sign * _median_torsions(members, position)
+    return StoredChains(edges, number, numbers.astype(np.int64), members, torsion)
+
+
+def _median_torsions(members: tuple[Integers, ...], position: Floats) -> Floats:
+    """Return degrees (C,): the median torsion of every four in a row of each chain, NaN of fewer than four; at once."""
+    result = np.full(len(members), np.nan)
+    rows = np.concatenate([*members, np.zeros(0, np.int64)])
+    chain = np.repeat(np.arange(len(members)), [len(each) for each in members])
+    first = np.flatnonzero(chain[:-3] == chain[3:])
+    torsion = pd.Series(torsions(position[rows[first[:, None] + np.arange(4)]]))
+    median = torsion.groupby(chain[first]).median()
+    result[median.index.to_numpy(np.int64)] = median.to_numpy(np.float64)
+    return result
 
 
 def _enrichment(document: Mapping[str, Any]) -> StoredEnrichment | None:
