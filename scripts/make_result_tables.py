@@ -307,21 +307,32 @@ def boxes(results: Json) -> str:
         low, high = both["interval"]
         aris = [f"{each[box]['in_dimer']:.2f}, {each[box]['on_membrane']:.2f}" for box in half]
         rows.append([each["seed"], *aris, f"{both['share']:.0%} ({low:.0%} to {high:.0%})", f"{both['planted']:.0%}"])
-    rows.append(["has to be", "0.80 or more", "", "", "0.20 or less", "interval holds what is planted", ""])
+    between = [""] * (len(half) - 2)
+    rows.append(["has to be", "0.80 or more", *between, "0.20 or less", "interval holds what is planted", ""])
     boxes = " | ".join(f"box of {2 * each:.0f} Å" for each in half.values())
     return table(f"seed | {boxes} | of those on membranes, in dimers | planted", rows)
 
 
 def commands(results: Json) -> str:
-    """Return what every command writes from the terminal and from the window, a row a command and set."""
-    rows = []
-    for each in results["commands"]["rows"]:
-        counts = f"{each['files']}, {each['pictures']}", f"{each['numbers']:,}"
-        difference = "none" if each["difference"] == 0 else f"{each['difference']:.0e}"
-        found = difference if not each["differing"] else "; ".join(each["differing"])
-        rows.append([each["set"], f"`{each['command']}`", *counts, found])
-    heads = "set | command | files, of them pictures | numbers compared | largest difference"
-    return table(heads, rows)
+    """Return what every command writes from the terminal and from the window: a row a command, by sets."""
+    rows = results["commands"]["rows"]
+    sets = list(dict.fromkeys(each["set"] for each in rows))
+    lines = []
+    for command in dict.fromkeys(each["command"] for each in rows):
+        own = [each for each in rows if each["command"] == command]
+        cells = [_written([each for each in own if each["set"] == name]) for name in sets]
+        trouble = [said for each in own for said in each["differing"]]
+        largest = max(each["difference"] for each in own)
+        lines.append([f"`{command}`", *cells, "; ".join(trouble) or ("none" if largest == 0 else f"{largest:.0e}")])
+    return table(" | ".join(["command", *sets, "largest difference"]), lines)
+
+
+def _written(rows: list[Json]) -> str:
+    """Return how many files and numbers a command has written, in all its ways."""
+    if not rows:
+        return ""
+    files, numbers = (sum(each[name] for each in rows) for name in ("files", "numbers"))
+    return f"{files} {'file' if files == 1 else 'files'}, {numbers:,} numbers"
 
 
 TABLES = {
