@@ -10,7 +10,7 @@ from scipy.stats import binom
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import PredefinedSplit, cross_val_predict
 
-from napari_tomodrgn.analysis.nuisance.findings import TOMOGRAM, Finding, find_nuisance
+from napari_tomodrgn.analysis.nuisance.findings import TOMOGRAM, Finding, find_nuisance, sentence_of_no_alarm
 from napari_tomodrgn.analysis.nuisance.prediction import (
     PENALTY,
     Dealing,
@@ -181,3 +181,8 @@ def test_quantities_are_those_that_were_simulated(tmp_path: Path) -> None:
     np.testing.assert_allclose(view[untilted], standing.apply([0, 0, 1])[untilted], atol=1e-4)
     assert untilted.sum() > 3
     np.testing.assert_allclose(np.abs((axis * standing.apply([0, 1, 0])).sum(axis=1)), 1, atol=1e-4)
+
+
+def test_what_is_there_but_small_is_not_called_absent() -> None:
+    assert sentence_of_no_alarm(0.002, 0.005, 0.05) == "followed too little to matter (R² 0.00, family-wise p = 0.005)"
+    assert sentence_of_no_alarm(0.02, 0.31, 0.05) == "not followed (R² 0.02, family-wise p = 0.31)"

@@ -12,7 +12,7 @@ from psygnal import Signal
 
 from napari_tomodrgn.analysis.columns import Classes, Column, Numbers
 from napari_tomodrgn.analysis.folder import AnalysisFolder
-from napari_tomodrgn.analysis.nuisance.findings import TOMOGRAM
+from napari_tomodrgn.analysis.nuisance.findings import TOMOGRAM, sentence_of_no_alarm
 from napari_tomodrgn.analysis.nuisance.nuisance import DOCUMENT, TABLE, end_rows
 from napari_tomodrgn.analysis.nuisance.quantities import single_numbers
 from napari_tomodrgn.errors import InputError
@@ -207,7 +207,7 @@ def _asked(document: dict[str, Any]) -> tuple[Asked, ...]:
         if "untested" in each:
             found.append(Asked(each["name"], False, f"not asked: {each['untested']}", None))
             continue
-        sentence = f"not followed (R² {each['r2']:.2f}, family-wise p = {each['family_wise_p']:.2g})"
+        sentence = sentence_of_no_alarm(each["r2"], each["family_wise_p"], document["level"])
         ends = (str(each["low_end"]), str(each["high_end"]))
         said = next(sentences) if each["alarm"] else sentence
         found.append(Asked(each["name"], bool(each["alarm"]), said, ends, each.get("tomogram", "")))

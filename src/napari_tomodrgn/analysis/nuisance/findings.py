@@ -67,6 +67,12 @@ class Finding:
         return not self.untested and self.adjusted_p <= level and self.effect >= LEAST_EFFECT
 
 
+def sentence_of_no_alarm(effect: float, adjusted_p: float, level: float) -> str:
+    """Return in words that latents don't follow a quantity, or too little to matter."""
+    said = f"R² {effect:.2f}, family-wise p = {adjusted_p:.2g}"
+    return f"followed too little to matter ({said})" if adjusted_p <= level else f"not followed ({said})"
+
+
 def find_nuisance(
     z: npt.NDArray[np.floating],
     tomogram: Codes,

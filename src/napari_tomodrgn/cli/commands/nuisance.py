@@ -28,6 +28,8 @@ def _run(options: NuisanceOptions, as_json: bool) -> None:
 
 def _facts(found: "Nuisance") -> dict[str, str]:
     """Return what was found, a line each."""
+    from napari_tomodrgn.analysis.nuisance.findings import sentence_of_no_alarm
+
     facts = {}
     for each in found.findings:
         if each.untested:
@@ -36,7 +38,7 @@ def _facts(found: "Nuisance") -> dict[str, str]:
             low, high = found.ends[each.name].said
             facts[each.name] = f"{found.sentence(each)}; at the ends {low} and {high}"
         else:
-            facts[each.name] = f"not followed (R² {each.effect:.2f}, family-wise p = {each.adjusted_p:.2g})"
+            facts[each.name] = sentence_of_no_alarm(each.effect, each.adjusted_p, found.options.level)
     if found.doubt:
         facts["doubt"] = found.doubt
     return facts
