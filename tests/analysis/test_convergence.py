@@ -256,7 +256,7 @@ def test_latents_that_are_no_numbers_or_of_others_are_named(copied: Run) -> None
     z = latents.z_mean.copy()
     z[4, 1] = np.nan
     Latents(latents.ids, z, latents.z_logvar, latents.split).save(path)
-    with pytest.raises(InputError, match=f"epoch-0002.npz: 1 particles have latents .* first {latents.ids[4][1]}"):
+    with pytest.raises(InputError, match=f"epoch-0002.npz: 1 of its latents are not .* particle {latents.ids[4][1]}"):
         converge(ConvergeOptions(run=copied.path))
 
     Latents(latents.ids[::-1], latents.z_mean, latents.z_logvar, latents.split).save(path)
