@@ -84,8 +84,8 @@ class Nuisance:
         if ways * self.options.level >= 1:
             return ""
         return (
-            f"{len(self.names)} tomograms can be dealt out in {ways} ways only, so nothing that differs between "
-            f"tomograms alone can be told at a level of {self.options.level:g}, whatever its effect"
+            f"{len(self.names)} tomograms can be dealt out in {ways} ways only, so beside the tomogram itself nothing "
+            f"that differs between tomograms can be told at a level of {self.options.level:g}, whatever its effect"
         )
 
     @property

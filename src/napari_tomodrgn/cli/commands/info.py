@@ -93,6 +93,8 @@ def _show_run(facts: Mapping[str, Any]) -> None:
 
 
 def _epochs_text(epochs: list[int]) -> str:
+    if len(epochs) == 1:
+        return f"1 with a checkpoint, epoch {epochs[0]}"
     return f"{len(epochs)} with a checkpoint, {epochs[0]} to {epochs[-1]}" if epochs else "none finished"
 
 
