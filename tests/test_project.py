@@ -93,7 +93,7 @@ def test_the_page_of_an_analysis_has_a_picture_when_it_misleads_and_references(n
 def _documented_commands() -> list[str]:
     pages = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
     blocks = [block for page in pages for block in re.findall(r"```sh\n(.*?)```", page.read_text(), flags=re.DOTALL)]
-    lines = [line.strip() for block in blocks for line in block.splitlines()]
+    lines = [line.strip() for block in blocks for line in re.sub(r"\\\n *", "", block).splitlines()]
     return sorted({line.partition(" #")[0].strip() for line in lines if line.startswith("napari-tomodrgn")})
 
 
