@@ -33,7 +33,6 @@ from napari_tomodrgn.runs.run import Run
 
 WINDOW = (0.8, 0.9)  # of the half-box, as images are windowed
 MOST_CLASSES = 65534  # what a label volume can hold
-MOST_OUTSIDE = 0.5  # of the particles may lie outside the tomogram
 _REPLACES = ("*.mrc", "*_classes.csv")
 _SLABS_AT_ONCE = 1 << 24  # bytes looked at for a header's statistics
 log = logging.getLogger("napari_tomodrgn")
@@ -101,12 +100,12 @@ def export_tomogram(options: TomogramOptions) -> FilledTomogram:
 
 
 def _check_inside(placed: Placed, grid: Grid, where: str) -> None:
-    """Refuse a grid that most particles lie outside of: it is another tomogram's; warn of some."""
+    """Refuse a grid that all particles lie outside of: it is another tomogram's; warn of some, it may be cropped."""
     index = np.round(placed.position / grid.voxel)
     outside = int((~np.all((index >= 0) & (index < np.array(grid.shape)), axis=1)).sum())
     size = " x ".join(map(str, grid.shape[::-1]))
     said = f"{outside} of {len(placed)} particles lie outside the tomogram's {size} voxels of {grid.voxel:.4g} Å"
-    if outside > MOST_OUTSIDE * len(placed):
+    if outside == len(placed):
         raise InputError(
             f"{where}: {said}; give the file of this tomogram with --tomogram-file, and --tomogram-pixel-size where "
             "its header is wrong"
