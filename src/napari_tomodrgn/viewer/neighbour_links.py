@@ -23,7 +23,7 @@ from napari_tomodrgn.viewer.spatial_context import SpatialContext
 Kind = Literal["chains", "nearest"]
 By = Literal["chain", "length"]
 LAYERS: dict[Kind, str] = {"chains": "chains", "nearest": "nearest neighbours"}
-WIDTH: dict[Kind, float] = {"chains": 0.14, "nearest": 0.06}  # of a point's diameter
+WIDTH: dict[Kind, float] = {"chains": 0.3, "nearest": 0.1}  # of a point's diameter
 GREY = (0.72, 0.72, 0.72, 1.0)
 MOST_COLOURS = 48  # of chains; after them they come again
 REACH_PX = 6.0  # from a line that a click may be
