@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,24 @@ os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 os.environ["NAPARI_CONFIG"] = ""
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_NUM_THREADS"] = "1"
+
+# Files of a minute or more, the longest first: what is begun last should not be waited for by one process alone.
+LONG_FILES = (
+    "training/test_distributed.py",
+    "training/test_kill.py",
+    "viewer/test_training_panel.py",
+    "cli/test_demo.py",
+    "training/test_memory.py",
+    "widgets/test_workspace.py",
+    "training/test_corrections.py",
+    "training/test_real_data.py",
+    "widgets/test_train.py",
+    "widgets/test_whole_loop.py",
+    "viewer/test_sample_run.py",
+    "widgets/test_validate.py",
+    "widgets/test_analyse.py",
+    "model/test_compiling.py",
+)
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 MISSING_GPU = "no GPU"  # how the reason of a test that only a GPU can run begins
@@ -117,6 +135,22 @@ def planted_run(tmp_path_factory: pytest.TempPathFactory) -> "PlantedRun":
     from .planted_run import plant_run
 
     return plant_run(tmp_path_factory.mktemp("planted") / "run")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long."""
+    folder = Path(__file__).parent
+    rank = {folder / name: number for number, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Send whole files to the processes, in order: what a file's tests share is made once."""
+    from xdist.scheduler import LoadFileScheduling
+
+    config.option.loadscopereorder = False  # by the number of tests, which says little
+    return LoadFileScheduling(config, log)
 
 
 def _skipped_without_gpu_excuse(config: pytest.Config) -> list[str]:

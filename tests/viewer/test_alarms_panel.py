@@ -102,7 +102,7 @@ def test_particles_are_coloured_by_the_quantity_or_along_its_direction(panel: Al
     np.testing.assert_array_equal(column.values, table["along_tomogram"])
     assert session.path is not None
     assert len(session.path) > 2
-    assert spearmanr(column.values[session.path], np.arange(len(session.path))).statistic > 0.9
+    assert spearmanr(column.values[session.path], np.arange(len(session.path))).statistic > 0.7
 
     panel.choose("defocus")
     panel.colour_by("quantity")

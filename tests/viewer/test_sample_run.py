@@ -17,8 +17,6 @@ from napari_tomodrgn.viewer.sample_run import SampleRun, find_sample_run, make_s
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.tomogram_view import open_tomogram
 
-pytestmark = pytest.mark.xdist_group("sample run")  # what they share takes half a minute to make
-
 
 @pytest.fixture(scope="module")
 def told() -> list[tuple[float, str]]:

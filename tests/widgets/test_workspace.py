@@ -31,9 +31,6 @@ from .waiting import read
 LEFT, NO = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 
 
-pytestmark = pytest.mark.xdist_group("workspace")  # what they share takes half a minute to make
-
-
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> SampleRun:
     return make_sample_run(tmp_path_factory.mktemp("sample") / "sample")

@@ -25,7 +25,11 @@ SHORTCUTS: dict[str, tuple[tuple[str, str], ...]] = {
         ("double click", "look at a particle"),
         ("click a column's head", "sort by it"),
     ),
-    "Volumes": (("drag", "turn the volume"), ("double click", "look from the front")),
+    "Volumes": (
+        ("drag", "turn the volume; with Sphere on, move the sphere"),
+        ("wheel with Sphere on", "a larger or smaller sphere"),
+        ("double click", "look from the front"),
+    ),
     "Class gallery": (
         ("arrows", "go to another class"),
         ("1 to 9, 0", "label it, take its label away"),
@@ -66,6 +70,11 @@ SHORTCUTS: dict[str, tuple[tuple[str, str], ...]] = {
         ("double click a row", "look at the first of a chain in its tomogram"),
         ("drag an end of the shaded distances", "move it"),
         ("click a cell", "select particles of its class that have one of the other beside them"),
+    ),
+    "Findings": (
+        ("drag the line in a histogram", "move the threshold; particles change their colours meanwhile"),
+        ("tick several parts", "a label for each combination of their thresholds"),
+        ("click an alarm", "its colours, its way through latent space, the volumes at both ends"),
     ),
     "Everywhere": (("?", "this page"),),
 }
