@@ -22,20 +22,16 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 # Files of a minute or more, the longest first: what is begun last should not be waited for by one process alone.
 LONG_FILES = (
-    "training/test_distributed.py",
-    "training/test_kill.py",
-    "viewer/test_training_panel.py",
     "cli/test_demo.py",
-    "training/test_memory.py",
+    "viewer/test_training_panel.py",
     "widgets/test_workspace.py",
-    "training/test_corrections.py",
-    "training/test_real_data.py",
+    "analysis/test_inspect_checks.py",
+    "training/test_distributed.py",
     "widgets/test_train.py",
-    "widgets/test_whole_loop.py",
-    "viewer/test_sample_run.py",
-    "widgets/test_validate.py",
+    "viewer/test_poses_are_true.py",
     "widgets/test_analyse.py",
-    "model/test_compiling.py",
+    "widgets/test_dataset.py",
+    "widgets/test_validate.py",
 )
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

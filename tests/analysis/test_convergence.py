@@ -154,6 +154,7 @@ def test_a_reference_is_compared_at_every_epoch(run: Run, found: Convergence, tm
     ]
 
 
+@pytest.mark.long
 def test_latents_by_umap_are_neighbours_where_they_were_at_that_epoch(run: Run, found: Convergence) -> None:
     by_umap = replace(found, options=found.options.model_copy(update={"umap": True}))
 

@@ -171,6 +171,7 @@ def test_the_ribosomes_of_the_warptools_set_have_the_hand_of_the_50s(warptools_s
     assert keep.correlation > flip.correlation + 0.2
 
 
+@pytest.mark.long
 def test_a_published_alignment_is_the_best_near_by(shared_data: Path) -> None:
     """The 50S volumes are aligned to the model: nothing much better is near."""
     found = fit(FitOptions(model=shared_data / "50S", map=shared_data / "50S" / "vol_385.mrc", search=False))

@@ -99,6 +99,7 @@ def test_contrasts(planted: Callable[..., Path], tmp_path: Path) -> None:
     assert np.polyfit(truth, contrast, 1)[0] == pytest.approx(1, abs=0.2)
 
 
+@pytest.mark.long
 def test_poses(planted: Callable[..., Path], tmp_path: Path) -> None:
     star = planted(turn=2.0, shift=0.7)
     plain = train(small(star, tmp_path / "plain", **TRAINING))

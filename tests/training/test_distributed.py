@@ -95,7 +95,9 @@ def particles(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_set(tmp_path_factory.mktemp("data"), tilts=TILTS)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [each if each == "mean" else pytest.param(each, marks=pytest.mark.long) for each in KINDS]
+)
 def test_two_ranks_end_as_one_process(particles: Path, tmp_path: Path, kind: str) -> None:
     """And each particle is seen once an epoch, whichever rank it falls to."""
     whole = train(options_of(kind, particles, tmp_path / "one"))
@@ -115,7 +117,7 @@ def test_two_ranks_end_as_one_process(particles: Path, tmp_path: Path, kind: str
         assert sorted(chain(*epoch)) == trained
 
 
-@pytest.mark.parametrize("kind", ["mean", "alone"])
+@pytest.mark.parametrize("kind", ["mean", pytest.param("alone", marks=pytest.mark.long)])
 def test_a_run_stopped_on_two_ranks_goes_on_on_one(particles: Path, tmp_path: Path, kind: str) -> None:
     """The signal reaches the second rank alone, within the second epoch."""
     whole = train(options_of(kind, particles, tmp_path / "undisturbed"))
@@ -129,6 +131,7 @@ def test_a_run_stopped_on_two_ranks_goes_on_on_one(particles: Path, tmp_path: Pa
     assert_alike(train(options.model_copy(update={"resume": True})), whole)
 
 
+@pytest.mark.long
 def test_a_run_stopped_on_one_process_goes_on_on_two(particles: Path, tmp_path: Path) -> None:
     whole = train(options_of("alone", particles, tmp_path / "undisturbed"))
     options = options_of("alone", particles, tmp_path / "run")
@@ -197,6 +200,7 @@ def test_a_killed_rank_ends_the_others_with_a_run_that_goes_on(particles: Path, 
     assert run.metrics()["epoch"].tolist() == list(range(1, finished + 2))
 
 
+@pytest.mark.long
 def test_sigterm_to_the_launcher_leaves_a_run_that_goes_on(particles: Path, tmp_path: Path) -> None:
     outdir = tmp_path / "run"
     command = [*LAUNCHER, "-m", "napari_tomodrgn", "train", *words(particles, outdir)]

@@ -142,6 +142,7 @@ def wait_at_the_end(training: Training, undisturbed: Undisturbed, share: float) 
 MOMENTS = (wait_in_start_up, wait_in_epochs, wait_in_writing, wait_in_epochs, wait_at_the_end)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(4))
 def test_a_killed_run_ends_as_the_undisturbed_one(folder: Path, undisturbed: Undisturbed, seed: int) -> None:
     """Five kills of one run, twenty in all: in start-up, steps, inference, writing, at the end."""

@@ -104,6 +104,7 @@ print(peak[0])
 """
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_set(tiny_set, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     """Anonymous memory at its peak, for a set and for one four times as large, of 79 MB more of images.
 

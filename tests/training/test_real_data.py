@@ -31,7 +31,7 @@ def loss_of_all_images(model: VAE, trainer: Trainer) -> float:
     return held_out_reconstruction(model, images, sampler, z_mean, trainer.compute)
 
 
-@pytest.mark.parametrize("pooling", ["concatenate", "attention"])
+@pytest.mark.parametrize("pooling", ["concatenate", pytest.param("attention", marks=pytest.mark.long)])
 def test_the_warptools_set_trains(shared_data: Path, tmp_path: Path, pooling: str) -> None:
     """With the paper's network and step size. Particles have 34 to 37 visible tilts; all count with attention."""
     options = TrainOptions(

@@ -197,7 +197,7 @@ def trained(map_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[R
     return train(options), read_particles(star)
 
 
-@pytest.mark.parametrize("box", [BOX, 24])
+@pytest.mark.parametrize("box", [BOX, pytest.param(24, marks=pytest.mark.long)])
 def test_a_trained_decoders_volumes_are_where_scipy_puts_the_map(trained: tuple[Run, ParticleSet], box: int) -> None:
     run, particle_set = trained
     poses = Poses.of(particle_set)

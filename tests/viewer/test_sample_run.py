@@ -17,6 +17,8 @@ from napari_tomodrgn.viewer.sample_run import SampleRun, find_sample_run, make_s
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.tomogram_view import open_tomogram
 
+pytestmark = pytest.mark.long  # the workspace's tests look at a sample, too
+
 
 @pytest.fixture(scope="module")
 def told() -> list[tuple[float, str]]:

@@ -138,6 +138,7 @@ def test_what_the_command_refuses_is_said_with_its_option(panel: TrainingPanel, 
     assert ended(panel) == f"{tmp_path / 'run'}: the training is finished"
 
 
+@pytest.mark.long
 def test_a_second_window_may_watch_and_not_train(panel: TrainingPanel) -> None:
     run = begun(panel)
     assert panel.child is not None
@@ -178,6 +179,7 @@ def test_a_full_disk_is_one_sentence_and_the_training_goes_on_when_there_is_spac
     assert ended(panel) == f"{run}: the training is finished"
 
 
+@pytest.mark.long
 def test_a_folder_that_is_taken_away_is_not_made_anew(panel: TrainingPanel) -> None:
     panel.values.set("decoder", "256x3")  # epochs that take far longer than writing them does
     run = begun(panel)

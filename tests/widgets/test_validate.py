@@ -140,6 +140,7 @@ def test_none_and_one_particle_are_refused_and_nothing_is_kept(window: Window, q
     assert window.panel.child is None
 
 
+@pytest.mark.long
 def test_a_validation_that_ended_while_its_dock_was_closed_is_shown(window: Window, qtbot: Any) -> None:
     window.session.select_class(KMEANS, 2)
     window.panel.values.set("decoder_only", "off")
