@@ -26,7 +26,7 @@ from napari_tomodrgn.training.train import train
 
 RESULT = Path(__file__).resolve().parent / "results" / "analysis.json"
 NOISE = 0.3  # of latents, by how those of the training differ
-DIMENSIONS, DECODER = 128, "128x3"
+DIMENSIONS, DECODER = 128, "64x3"
 
 
 def small_run(folder: Path) -> Run:
