@@ -340,6 +340,7 @@ class Tutorial(PicturedWindow):
             self.settle(0.5)
         self.picture("train")
         train.panel.child.kill()
+        self.settle(8)  # until the notification of its end has come and gone
 
 
 def train_again(star: Path, folder: Path) -> Path:
@@ -361,9 +362,9 @@ def main() -> None:
         tutorial = Tutorial(Path(folder))
         steps: list[Callable[[], None]] = [tutorial.workspace, tutorial.linked, tutorial.curate, tutorial.review]
         steps += [tutorial.orientations, tutorial.volumes, tutorial.emphasis, tutorial.two_labellings]
-        steps += [tutorial.gallery, tutorial.difference, tutorial.morph, tutorial.occupancy]
+        steps += [tutorial.gallery, tutorial.difference, tutorial.morph]
         steps += [tutorial.inspect, tutorial.average, tutorial.movie, tutorial.compare]
-        steps += [tutorial.validate, tutorial.train]
+        steps += [tutorial.validate, tutorial.occupancy, tutorial.train]
         for step in steps:
             step()
         tutorial.alarms(make_run(Path(folder) / "checks").path)
