@@ -340,7 +340,6 @@ class Tutorial(PicturedWindow):
             self.settle(0.5)
         self.picture("train")
         train.panel.child.kill()
-        self.settle(8)  # until the notification of its end has come and gone
 
 
 def train_again(star: Path, folder: Path) -> Path:
