@@ -4,15 +4,19 @@ Settings of the paper's benchmarks (Powell and Davis 2023, Tables 1 to 4): 41 ti
 256 px of one particle (6.55, 3.275, 1.6375 Å/px), decoder 256x3, alone and with 128 latent dimensions behind
 concatenated tilts, with and without the dose mask, one particle a step; and several, to see what that costs. Times are
 medians of steps that the host waits for; kernels are those of one step, counted by the profiler, bytes those that its
-operations read and write when each goes through memory by itself. The rate of a large
-product in the same precision, measured in the same run, stands for the peak. `--device cpu` runs the same path without
-a GPU. Prints one JSON object.
+operations read and write when each goes through memory by itself, and waits are the places in a step where the host
+waits for the GPU. The rate of a large product in the same precision, measured in the same run, stands for the peak. The
+baseline is the plain step of `baseline_step.py` on the same device: float32, every coordinate, one particle.
+`--device cpu` runs the same path without a GPU; `--profile FILE` writes where the time of a step goes. Prints one JSON
+object.
 """
 
 import argparse
 import json
 import statistics
 import sys
+import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +25,7 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from baseline_step import BETA, random_tilts
+from baseline_step import BETA, BaselineStep, random_tilts
 from measuring import Work, machine, seconds
 from napari_tomodrgn.imaging.lattice import lattice
 from napari_tomodrgn.model.architecture import Architecture
@@ -135,6 +139,51 @@ def bytes_of(work: Work) -> int:
     return found.bytes
 
 
+def waits_of(work: Work, device: torch.device) -> int | None:
+    """Return how often a step's host waits for the GPU."""
+    if device.type != "cuda":
+        return None
+    torch.cuda.set_sync_debug_mode("warn")
+    try:
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            work()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    for each in found:
+        sys.stderr.write(f"{each.filename}:{each.lineno}: {each.message}\n")
+    return len(found)
+
+
+def baseline_ms(device: torch.device, box: int, latent_dim: int, repeats: int) -> float:
+    """Return the time of a plain step on one particle, in milliseconds."""
+    tilts, points = random_tilts(TILTS, PIXEL_SIZES[box]).to(device), lattice(box)
+    model = VAE(Architecture(box, latent_dim, "concatenate", TILTS)).to(device)
+    pairs = torch.randn(TILTS, 2, points.pairs).to(device)
+    work = synchronised(BaselineStep(model, tilts, pairs, torch.tensor([TILTS]), points.to(device)), device)
+    seconds(work, 3)
+    return statistics.median(seconds(work) for _ in range(repeats)) * 1e3
+
+
+def written_profile(path: Path, compute: Compute, box: int, particles: int) -> None:
+    """Append a table of the operations of ten steps to a file, those that take longest on the device first."""
+    step = Step(compute, box, 128, masked=False, particles=particles)
+    for _ in range(3):
+        step()
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if compute.device.type == "cuda" else [])]
+    with profile(activities=activities) as found:
+        for _ in range(10):
+            step()
+        if compute.device.type == "cuda":
+            torch.cuda.synchronize()
+    averages = found.key_averages()
+    by = "self_cuda_time_total" if compute.device.type == "cuda" else "self_cpu_time_total"
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(f"box {box}, {particles} particles, ten steps\n")
+        stream.write(averages.table(sort_by=by, row_limit=40, max_name_column_width=80) + "\n")
+        stream.write(averages.table(sort_by="self_cpu_time_total", row_limit=30, max_name_column_width=60) + "\n")
+
+
 def measured(
     compute: Compute, box: int, latent_dim: int, *, masked: bool, particles: int, peak: float, repeats: int
 ) -> dict[str, Any]:
@@ -156,6 +205,7 @@ def measured(
         "gflop": step.gflop,
         "fraction_of_peak": step.gflop / taken / peak,
         "kernels": kernels_of(work, compute.device),
+        "waits": waits_of(step, compute.device),
         "gigabytes": None if forward_pass.fused else bytes_of(work) / 1e9,
         "peak_memory_gb": torch.cuda.max_memory_allocated() / 1e9 if compute.device.type == "cuda" else None,
     }
@@ -179,6 +229,7 @@ def main() -> None:
     parser.add_argument("--particles", type=int, nargs="+", default=[1, 16], help="particles a step")
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--compile", action="store_true", help="with the decoder's passes compiled")
+    parser.add_argument("--profile", type=Path, help="write where a step's time goes to this file")
     given = parser.parse_args()
     fuse(given.compile)
     compute = choose_compute(given.device, "auto")
@@ -190,6 +241,9 @@ def main() -> None:
         for masked in (False, True)
         for particles in given.particles
     ]
+    if given.profile is not None:
+        for particles in given.particles:
+            written_profile(given.profile, compute, given.boxes[0], particles)
     device = torch.cuda.get_device_name() if compute.device.type == "cuda" else machine()["cpu"]
     result = {
         "device": device,
@@ -197,6 +251,10 @@ def main() -> None:
         "compiled": forward_pass.fused and backward_pass.fused,
         "peak_gflop_per_second": peak,
         "steps": steps,
+        "baseline": [
+            {"box": box, "latent_dim": 128, "ms": baseline_ms(compute.device, box, 128, given.repeats)}
+            for box in given.boxes
+        ],
         "volumes": [volumes(compute, box, given.repeats) for box in given.boxes],
     }
     sys.stdout.write(json.dumps(result, indent=1) + "\n")

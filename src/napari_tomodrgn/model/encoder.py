@@ -23,7 +23,7 @@ class Encoder(nn.Module):
     def forward(
         self,
         pairs: Tensor,  # (n, 2, P) standardised Hartley pairs x sign of the CTF; a particle's tilts are contiguous
-        counts: Tensor,  # (B,) int64 tilts of each particle, n in all
+        counts: Tensor,  # (B,) int64 tilts of each particle, n in all; on the CPU, so that nobody waits for a GPU
     ) -> tuple[Tensor, Tensor]:
         """Return the mean and the log-variance (B, |z|) of each particle's latent, float32."""
         pooled = self.pooling(self.encoder_a(pairs.flatten(1)), counts)

@@ -13,9 +13,9 @@ def pad(values: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
     """Lay ragged rows (n, d), ``counts`` (B,) of them a particle, out as (B, T, d) and a mask (B, T) of real ones."""
     longest = int(counts.max())
     real = torch.arange(longest, device=counts.device) < counts[:, None]
-    padded = values.new_zeros(len(counts), longest, values.shape[-1])
-    padded[real] = values
-    return padded, real
+    place = real.flatten().nonzero().flatten().to(values.device, non_blocking=True)
+    padded = values.new_zeros(real.numel(), values.shape[-1]).index_copy(0, place, values)
+    return padded.view(*real.shape, -1), real.to(values.device, non_blocking=True)
 
 
 class Concatenate(nn.Module):
@@ -32,7 +32,7 @@ class Mean(nn.Module):
     def forward(self, values: Tensor, counts: Tensor) -> Tensor:
         """Return (B, d) for (n, d)."""
         padded, _ = pad(values, counts)
-        return padded.sum(1) / counts[:, None]
+        return padded.sum(1) / counts.to(values, non_blocking=True)[:, None]
 
 
 class Max(nn.Module):
@@ -51,7 +51,7 @@ class Median(nn.Module):
         """Return (B, d) for (n, d)."""
         padded, real = pad(values, counts)
         ordered = padded.masked_fill(~real[..., None], torch.inf).sort(1).values
-        middle = torch.stack([(counts - 1) // 2, counts // 2], dim=1)
+        middle = torch.stack([(counts - 1) // 2, counts // 2], dim=1).to(values.device, non_blocking=True)
         return ordered.gather(1, middle[..., None].expand(-1, -1, values.shape[-1])).mean(1)
 
 

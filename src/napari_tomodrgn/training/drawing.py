@@ -74,9 +74,9 @@ def draw_points(
     exact = torch.float32 if device.type == "mps" else torch.float64
     pull = (weight.sqrt() * transfer.abs()).to(exact) * inside
     total = pull.new_zeros(len(wanted)).index_add_(0, owner, pull.sum(1))
-    number = torch.from_numpy(there).to(total)
+    number = torch.from_numpy(there).to(total, non_blocking=True)
     pull += (FLOOR * total / number)[owner][:, None] * inside
-    expected = pull * (torch.from_numpy(wanted).to(total) / (total * (1 + FLOOR)))[owner][:, None]
+    expected = pull * (torch.from_numpy(wanted).to(total, non_blocking=True) / (total * (1 + FLOOR)))[owner][:, None]
 
     step = torch.arange(int(edges[-1]), dtype=exact, device=device)
     shift = start.to(exact).clamp(1e-6, 1 - 1e-6).to(device, non_blocking=True)

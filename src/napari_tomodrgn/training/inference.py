@@ -72,7 +72,7 @@ class Images:
         if self.source.standard_deviation != self.standard_deviation:
             pairs *= self.source.standard_deviation / self.standard_deviation
         kept = np.minimum(self.kept[batch.rows.numpy()], self._within(radius))
-        tilts = self.tilts[batch.rows.to(device)]
+        tilts = self.tilts[batch.rows.to(device, non_blocking=True)]
         if self.corrections is not None:
             tilts, pairs = self.corrections.applied(batch.rows, tilts, pairs, self.lattice)
         return BatchImages(tilts, pairs, batch.counts, kept)

@@ -73,6 +73,7 @@ def train_on_batch(
         return Losses(torch.zeros(0, device=compute.device), torch.zeros(0, device=compute.device))
     decoding = Decoding(model.decoder, lattice, weighting, compute, block_size)
     normal = torch.randn((of, model.architecture.latent_dim), generator=noise)[part]  # the same on every device
+    normal = normal.to(compute.device, non_blocking=True)
     drawn = None
     if point_fraction < 1:
         start = torch.rand(of, generator=noise)[part]
@@ -91,7 +92,7 @@ def train_on_batch(
         else:
             mean, log_variance = encode(model, images, lattice, weighting)
         z, kld = sample_latent(mean, log_variance, normal), kl_divergence(mean, log_variance)
-        regulariser = factor * (beta * kld / (images.counts.to(kld) * lattice.box**2)).sum()
+        regulariser = factor * (beta * kld / (images.counts.to(kld, non_blocking=True) * lattice.box**2)).sum()
     latent_input = model.decoder.latent_input(z)
     losses, gradient = decoding.gradient(images, latent_input.detach(), factor, prior, drawn)
     assert gradient is not None
@@ -114,7 +115,7 @@ def encode(model: VAE, images: BatchImages, lattice: Lattice, weighting: Weighti
     signed = images.pairs * images.tilts.encoder_sign(lattice)[:, None, :]
     if weighting.spectra is not None:
         signed = signed * weighting.spectra.whitening(images.tilts, lattice)[:, None, :]
-    mean, log_variance = model.encoder(signed, images.counts.to(signed.device))
+    mean, log_variance = model.encoder(signed, images.counts)
     return mean, log_variance
 
 

@@ -25,7 +25,7 @@ from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.latents import HELD_OUT, TRAIN, Latents
 from napari_tomodrgn.runs.lock import check_held
 from napari_tomodrgn.stopping import InterruptedWorkError, StopRequest
-from napari_tomodrgn.training.batches import Batch, Sampler
+from napari_tomodrgn.training.batches import Batch, Rows, Sampler
 from napari_tomodrgn.training.beta import BetaController
 from napari_tomodrgn.training.checkpoints import TrainedModel, save_checkpoint
 from napari_tomodrgn.training.decoding import BlockSize
@@ -229,7 +229,7 @@ class Trainer:
             posterior=self._posterior(share),
             block_size=self.block_size,
             point_fraction=self.options.point_fraction,
-            particles=torch.from_numpy(share.particles).to(self.compute.device),
+            particles=self._on_device(share.particles),
         )
         losses = self.ranks.losses(own, len(batch), self.stop)
         at_once = STEPS_PER_NOTE[losses.kld.device.type] if self.options.kl_target is None else 1
@@ -239,9 +239,7 @@ class Trainer:
         self.ranks.note(self.prior, prior)
         # nothing above has changed the state that goes on disk where a rank was lost
         if self.row_optimiser is not None:
-            self.row_optimiser.step(
-                torch.from_numpy(batch.particles).to(self.compute.device), float(self.scaler.get_scale())
-            )
+            self.row_optimiser.step(self._on_device(batch.particles), float(self.scaler.get_scale()))
         self.scaler.step(self.optimiser)
         self.scaler.update()
         self._unnoted.append((batch, losses, beta))
@@ -264,8 +262,11 @@ class Trainer:
     def _posterior(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
         if self.posteriors is None:
             return None
-        particles = torch.from_numpy(batch.particles).to(self.compute.device)
+        particles = self._on_device(batch.particles)
         return self.posteriors.mean[particles], self.posteriors.covariance[particles]
+
+    def _on_device(self, particles: Rows) -> Tensor:
+        return torch.from_numpy(particles).to(self.compute.device, non_blocking=True)
 
     def _check_finite(self, losses: Losses, batch: Batch) -> None:
         finite = losses.finite.cpu()
