@@ -55,14 +55,21 @@ def sample_latent(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
 
 def sample_gaussian(mean: Tensor, covariance: Tensor, noise: Tensor) -> Tensor:
     """Return z ~ N(μ, Σ) for (B, |z|) and (B, |z|, |z|), made of standard normal noise (B, |z|)."""
-    return mean + torch.einsum("bij,bj->bi", torch.linalg.cholesky(covariance), noise.to(mean))
+    return mean + torch.einsum("bij,bj->bi", root_of(covariance), noise.to(mean))
+
+
+def root_of(covariance: Tensor) -> Tensor:
+    """Return the Cholesky factors of positive definite matrices (B, m, m); a GPU is not waited for to check them."""
+    root: Tensor = torch.linalg.cholesky_ex(covariance)[0]
+    return root
 
 
 def gaussian_divergence(mean: Tensor, covariance: Tensor, deviation: Tensor) -> Tensor:
     """Return (B,): the Kullback-Leibler divergence of N(μ, Σ) from N(0, s²), for s (|z|,)."""
     trace = (covariance.diagonal(dim1=1, dim2=2) / deviation**2).sum(1)
     distance = (mean / deviation).square().sum(1)
-    return 0.5 * (trace + distance - mean.shape[1] - torch.logdet(covariance)) + deviation.log().sum()
+    log_determinant = 2 * root_of(covariance).diagonal(dim1=1, dim2=2).log().sum(1)
+    return 0.5 * (trace + distance - mean.shape[1] - log_determinant) + deviation.log().sum()
 
 
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:

@@ -147,7 +147,7 @@ class _Fit:
         centre = self.mean.mean(axis=0)
         self.mean -= centre
         root = np.linalg.cholesky((self.mean.T @ self.mean + self.covariance.sum(0)) / len(self.mean))
-        volumes = self.encoder.volumes.numpy().astype(np.float64)
+        volumes = self.encoder.volumes.cpu().numpy().astype(np.float64)
         components = volumes[..., 1:]
         volumes[..., 0] += components @ centre
         power, turn = np.linalg.eigh(root.T @ np.einsum("gpi,gpj->ij", components, components) @ root)
@@ -161,7 +161,7 @@ class _Fit:
 
     def scale_latents(self) -> None:
         """Move what components differ in length by into the prior of the latents."""
-        volumes = self.encoder.volumes.numpy().astype(np.float64)
+        volumes = self.encoder.volumes.cpu().numpy().astype(np.float64)
         length = np.sqrt((volumes[..., 1:] ** 2).sum(axis=(0, 1)))
         relative = np.maximum(length / length[0], LEAST_DEVIATION) if length[0] > 0 else np.ones(len(length))
         volumes[..., 1:] /= relative
