@@ -128,8 +128,9 @@ def test_products_are_those_of_float64() -> None:
         torch.testing.assert_close(found, function(exact).float(), rtol=1e-4, atol=1e-5)
     found = dense.affine_plus(values, weight, bias, other)
     torch.testing.assert_close(found, (exact + other.double()).float(), rtol=1e-4, atol=1e-5)
-    product = dense.transposed_product(values, other)
-    torch.testing.assert_close(product, (values.double().T @ other.double()).float(), rtol=1e-4, atol=1e-5)
+    found = dense.transposed_product(values, other)
+    torch.testing.assert_close(found, (values.double().T @ other.double()).float(), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(dense.column_sums(values), values.double().sum(0).float(), rtol=1e-4, atol=1e-5)
 
 
 def test_phases_are_not_rounded_in_half_precision() -> None:

@@ -13,9 +13,18 @@ from torch import Tensor
 
 from napari_tomodrgn.model.compiling import Fusing
 from napari_tomodrgn.model.decoder import Decoder, half_space
-from napari_tomodrgn.model.dense import activate_, affine, affine_plus, through_activation_, transposed_product
+from napari_tomodrgn.model.dense import (
+    activate_,
+    adds_in_one_pass,
+    affine,
+    affine_plus,
+    column_sums,
+    through_activation_,
+    transposed_product,
+)
 
 ACTIVATION = "relu"
+MULTIPLE = 8  # of columns: what a GPU multiplies matrices of bf16 by
 
 
 @dataclass(frozen=True)
@@ -23,21 +32,27 @@ class DecoderWeights:
     """The decoder's weights, cast to the precision of the products; biases stay float32.
 
     ``layers`` has a pair of weight (outputs, inputs) and bias (outputs,) a layer; the first one's weight is that of
-    the features, without the latent's columns.
+    the features, without the latent's columns. A hidden layer adds to what enters it. Where that takes passes of its
+    own over the activations, as on a GPU, weights are ``folded``: W + 1, which adds in the product. In bf16 that rounds
+    the diagonal to 1/128, which makes about the error that rounding the other weights makes.
     """
 
     layers: list[tuple[Tensor, Tensor]]
     vectors: Tensor
     dtype: torch.dtype
+    folded: bool
 
     @classmethod
     def of(cls, decoder: Decoder, dtype: torch.dtype = torch.float32) -> "DecoderWeights":
         """Cast the weights of a decoder."""
-        mlp = decoder.mlp
-        layers = [(mlp.first.weight[:, : decoder.features], mlp.first.bias)]
-        layers += [(layer.weight, layer.bias) for layer in (*mlp.hidden, mlp.last)]
+        folded = not adds_in_one_pass(decoder.vectors.device, dtype)
+        one = float(folded) * torch.eye(decoder.mlp.first.out_features, device=decoder.vectors.device)
+        (first, first_bias), *hidden, last = decoder_parameters(decoder)
+        layers = [(first[:, : decoder.features], first_bias)]
+        layers += [(weight.detach() + one, bias) for weight, bias in hidden]
+        layers.append(last)
         cast = [(weight.detach().to(dtype).contiguous(), bias.detach()) for weight, bias in layers]
-        return cls(cast, decoder.vectors, dtype)
+        return cls(cast, decoder.vectors, dtype, folded)
 
 
 class GradientSums:
@@ -75,10 +90,9 @@ class DecodedPoints:
         """
         owner = None if latent_input is None else owner
         self._weights, self._owner = weights, owner
-        rows = None
-        if latent_input is not None:
-            rows = latent_input[0] if owner is None else latent_input.to(weights.dtype)[owner]
-        found = forward_pass(k3, weights.vectors, weights.layers, rows, weights.dtype)
+        found = forward_pass(
+            k3, weights.vectors, weights.layers, latent_input, owner, weights.dtype, folded=weights.folded
+        )
         self._features, self.activations, self.sign, self.real, self.imaginary = found
 
     def backward(self, real: Tensor, imaginary: Tensor, sums: GradientSums, latent_sums: Tensor | None) -> None:
@@ -87,16 +101,19 @@ class DecodedPoints:
         ``latent_sums`` (B, width) gains that of the latent input.
         """
         gradient = torch.stack([real, imaginary * self.sign], dim=1).to(self._weights.dtype)
-        found, rows, gradient = backward_pass(gradient, [self._features, *self.activations], self._weights.layers)
+        below = [self._features, *self.activations]
+        found = backward_pass(gradient, below, self._weights.layers, folded=self._weights.folded)
         for (weight_sum, bias_sum), (weight_gradient, bias_gradient) in zip(sums.parts, found, strict=True):
-            weight_sum += weight_gradient
+            weight_sum += weight_gradient[:, : weight_sum.shape[1]]
             bias_sum += bias_gradient
         if latent_sums is None:
             return
+        first, rows = found[0]
         if self._owner is None:
             latent_sums[0] += rows
         else:
-            latent_sums.index_add_(0, self._owner, gradient.float())
+            begin = self._weights.layers[0][0].shape[1]
+            latent_sums += first[:, begin : begin + len(latent_sums)].T
 
 
 @Fusing
@@ -104,20 +121,31 @@ def forward_pass(
     k3: Tensor,  # (n, 3) cycles/px
     vectors: Tensor,
     layers: list[tuple[Tensor, Tensor]],
-    rows: Tensor | None,  # what latents add to the first layer: (width,) of all points, or (n, width)
+    latent_input: Tensor | None,  # (B, width)
+    owner: Tensor | None,  # (n,)
     dtype: torch.dtype,
+    *,
+    folded: bool,
 ) -> tuple[Tensor, list[Tensor], Tensor, Tensor, Tensor]:
-    """Return features, what leaves each hidden layer, the sign of each point, and real and imaginary part (n,)."""
+    """Return what enters the first layer, what leaves each but the last, the sign of each point, real and imaginary.
+
+    Where points are of several particles, whose each one is, is told to the first layer by features that are 0 or 1,
+    and what the latents add are the weights of these: the product that gives the weights' gradient sums theirs, too.
+    """
     points, sign = half_space(k3)
-    found = features_at(points, vectors, dtype)
     first, bias = layers[0]
-    if rows is None or rows.ndim == 1:
-        values = affine(found, first, bias if rows is None else bias + rows, ACTIVATION)
+    if latent_input is None or owner is None:
+        found = features_at(points, vectors, dtype)
+        bias = bias if latent_input is None else bias + latent_input[0]
     else:
-        values = activate_(affine_plus(found, first, bias, rows), ACTIVATION)
+        idle = -len(latent_input) % MULTIPLE
+        found = features_at(points, vectors, dtype, owner, len(latent_input) + idle)
+        rows = torch.nn.functional.pad(latent_input.to(dtype), (0, 0, 0, idle))
+        first = torch.cat([first, rows.T], dim=1)
+    values = affine(found, first, bias, ACTIVATION)
     activations = [values]
     for weight, bias in layers[1:-1]:
-        values = activate_(affine_plus(values, weight, bias, values), ACTIVATION)
+        values = through_hidden(values, weight, bias, folded=folded)
         activations.append(values)
     outputs = affine(values, *layers[-1], "none").float()
     return found, activations, sign, outputs[:, 0], outputs[:, 1] * sign
@@ -128,19 +156,26 @@ def backward_pass(
     gradient: Tensor,  # (n, 2) of the outputs
     below: list[Tensor],  # what enters each layer
     layers: list[tuple[Tensor, Tensor]],
-) -> tuple[list[tuple[Tensor, Tensor]], Tensor, Tensor]:
-    """Return the gradients of weight and bias of every layer, and of what entered the first: summed, and (n, width)."""
+    *,
+    folded: bool,
+) -> list[tuple[Tensor, Tensor]]:
+    """Return the gradients of weight and bias of every layer."""
     found: list[tuple[Tensor, Tensor]] = []
     for number in range(len(layers) - 1, -1, -1):
-        rows = gradient.sum(0)  # added up in float32, whatever the type
-        found.insert(0, (transposed_product(gradient, below[number]), rows))
+        found.insert(0, (transposed_product(gradient, below[number]), column_sums(gradient)))
         if number == 0:
             break
-        weight = layers[number][0]
-        skip = number < len(layers) - 1
-        gradient = affine_plus(gradient, weight.T, None, gradient) if skip else gradient @ weight
+        weight, adds = layers[number][0], number < len(layers) - 1 and not folded
+        gradient = affine_plus(gradient, weight.T, None, gradient) if adds else gradient @ weight
         gradient = through_activation_(gradient, below[number], ACTIVATION)
-    return found, rows, gradient
+    return found
+
+
+def through_hidden(values: Tensor, weight: Tensor, bias: Tensor, *, folded: bool) -> Tensor:
+    """Return what leaves a hidden layer (n, width), for what enters it."""
+    if folded:
+        return affine(values, weight, bias, ACTIVATION)
+    return activate_(affine_plus(values, weight, bias, values), ACTIVATION)
 
 
 def fuse(on: bool) -> None:
@@ -152,7 +187,7 @@ def fuse(on: bool) -> None:
 def after_first_layer(values: Tensor, weights: DecoderWeights) -> Tensor:
     """Return the outputs (n, 2), float32, for what left the first layer (n, width); nothing is remembered."""
     for weight, bias in weights.layers[1:-1]:
-        values = activate_(affine_plus(values, weight, bias, values), ACTIVATION)
+        values = through_hidden(values, weight, bias, folded=weights.folded)
     return affine(values, *weights.layers[-1], "none").float()
 
 
@@ -161,13 +196,20 @@ def features(points: Tensor, weights: DecoderWeights) -> Tensor:
     return features_at(points, weights.vectors, weights.dtype)
 
 
-def features_at(points: Tensor, vectors: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return the features as :func:`features` does; phases reach hundreds of radians and are float32 always."""
+def features_at(
+    points: Tensor, vectors: Tensor, dtype: torch.dtype, owner: Tensor | None = None, particles: int = 0
+) -> Tensor:
+    """Return the features as :func:`features` does, and behind them whether a particle is the ``owner`` (n,).
+
+    Phases reach hundreds of radians and are float32 always.
+    """
     phase = points @ vectors.T
     count = phase.shape[1]
-    result = torch.empty(len(points), 2 * count, dtype=dtype, device=points.device)
+    result = torch.empty(len(points), 2 * count + particles, dtype=dtype, device=points.device)
     torch.sin(phase, out=result[:, :count])
-    torch.cos(phase, out=result[:, count:])
+    torch.cos(phase, out=result[:, count : 2 * count])
+    if owner is not None:
+        result[:, 2 * count :] = owner[:, None] == torch.arange(particles, device=points.device)
     return result
 
 

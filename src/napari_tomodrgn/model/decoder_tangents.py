@@ -40,7 +40,8 @@ def _through(weights: DecoderWeights, decoded: DecodedPoints, rows: Tensor) -> t
     activations = [each.expand(shape[0], -1, -1).reshape(-1, width) for each in decoded.activations]
     values = through_activation_(values, activations[0], ACTIVATION)
     for (weight, _), activated in zip(weights.layers[1:-1], activations[1:], strict=True):
-        values = through_activation_(affine_plus(values, weight, None, values), activated, ACTIVATION)
+        values = values @ weight.T if weights.folded else affine_plus(values, weight, None, values)
+        values = through_activation_(values, activated, ACTIVATION)
     last = weights.layers[-1][0]
     outputs = (values @ last.T).float().view(*shape, 2)
     return outputs[..., 0], outputs[..., 1] * decoded.sign
