@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,8 +17,10 @@ from napari_tomodrgn.reconstruction.decode import VolumeDecoder
 from napari_tomodrgn.training import feeding
 from napari_tomodrgn.training.decoding import BlockSize, Decoding
 from napari_tomodrgn.training.device import Compute, choose_compute
+from napari_tomodrgn.training.graphs import StepGraphs, cuda_recorder
 from napari_tomodrgn.training.objective import train_on_batch
 from napari_tomodrgn.training.points import BatchImages, Weighting
+from napari_tomodrgn.training.spectral_prior import SpectralPrior
 from napari_tomodrgn.training.train import train
 
 from .test_objective import BETA, BOX, COUNTS, batch_of, tilts  # noqa: F401 - tilts is a fixture
@@ -65,6 +68,44 @@ def test_no_step_waits_for_the_gpu(tilts, pooling: str, fraction: float) -> None
         step()
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("amp", ["off", "bf16", "fp16"])
+@pytest.mark.parametrize("pooling", ["concatenate", "mean", "median", "attention", "none", "no latent"])
+def test_recorded_steps_find_what_plain_ones_do(
+    tilts: TiltImages,  # noqa: F811
+    pooling: str,
+    amp: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Other images, noise and beta each time, and a prior that changes; the batch is two tilts of each particle."""
+    compute, layers = choose_compute("cuda", amp), Layers(8, 1)
+    shape: Any = ("mean", 0) if pooling == "no latent" else (pooling, 3)
+    model = VAE(Architecture(BOX, shape[1], shape[0], 2, layers, 8, layers, layers, particles=3)).to("cuda")
+    points, weighting, repeating = lattice(BOX).to("cuda"), Weighting(), StepGraphs(cuda_recorder())
+    scaler, size = compute.scaler(), BlockSize(compute)
+    prior = SpectralPrior(BOX, torch.device("cuda")) if pooling == "no latent" else None
+    found = {}
+    for number in range(4):
+        rows = torch.tensor([[0, 1, 5, 6, 7, 8], [2, 3, 5, 6, 9, 10]])[number % 2]
+        pairs = torch.randn(6, 2, points.pairs, generator=torch.Generator().manual_seed(number)).to("cuda")
+        kept = weighting.kept(tilts[rows], lattice(BOX))
+        images = BatchImages(tilts[rows].to("cuda"), pairs, torch.tensor([2, 2, 2]), kept)
+        for way in (repeating, None):
+            model.zero_grad(set_to_none=True)
+            losses = train_on_batch(
+                model, images, points, weighting=weighting, beta=BETA * (1 + number), prior=prior,
+                noise=torch.Generator().manual_seed(number), compute=compute, scaler=scaler, block_size=size,
+                particles=torch.arange(3, device="cuda"), gradient=way,
+            )  # fmt: skip
+            flat = torch.cat([each.grad.flatten() for each in model.parameters() if each.grad is not None])
+            found[way is None] = (losses.reconstruction, losses.kld, flat.clone())
+        for ours, plain in zip(found[False], found[True], strict=True):
+            assert (ours - plain).norm() <= (1e-3 if amp == "off" else 2e-2) * plain.norm()
+        if prior is not None:
+            prior.end_epoch()
+    assert repeating.works, caplog.text
+    assert repeating.repeated >= 2
 
 
 def test_the_gradient_in_float32_is_that_of_the_cpu(tilts) -> None:  # type: ignore[no-untyped-def]  # noqa: F811

@@ -44,10 +44,10 @@ def test_it_goes_on_with_half_as_many_points_to_the_same_end(
     tiny_set, tmp_path: Path, memory_for: Refusal, caplog: pytest.LogCaptureFixture
 ) -> None:  # type: ignore[no-untyped-def]
     path = tiny_set(dose=0.1)  # 4 images of 98 points a particle
-    with_enough = train(small(path, tmp_path / "enough", decoder="256x1", amp="off"))
+    with_enough = train(small(path, tmp_path / "enough", decoder="256x1", amp="off", device="cpu"))
     memory_for(140)
     with caplog.at_level(logging.WARNING):
-        with_less = train(small(path, tmp_path / "less", decoder="256x1", amp="off"))
+        with_less = train(small(path, tmp_path / "less", decoder="256x1", amp="off", device="cpu"))
     assert [r.message for r in caplog.records if "out of memory" in r.message] == [
         "out of memory on cpu; going on with half as many points at a time"
     ]
@@ -57,7 +57,7 @@ def test_it_goes_on_with_half_as_many_points_to_the_same_end(
 
 def test_it_ends_in_one_sentence_where_that_is_not_enough(tiny_set, tmp_path: Path, memory_for: Refusal) -> None:  # type: ignore[no-untyped-def]
     path = tiny_set(dose=0.1)
-    given = {"decoder": "256x1", "amp": "off"}
+    given = {"decoder": "256x1", "amp": "off", "device": "cpu"}
     train(small(path, tmp_path / "run", **given, epochs=1))
     memory_for(20)
     with pytest.raises(RunError, match=r"out of memory on cpu with half as many points .* go on with --resume"):

@@ -65,13 +65,15 @@ class TiltImages:
         return len(self.dose)
 
     def __getitem__(self, rows: Tensor | slice) -> "TiltImages":
-        return replace(self, **{name: values[rows] for name, values in self._tensors().items()})
+        return replace(self, **{name: values[rows] for name, values in self.tensors.items()})
 
     def to(self, device: torch.device | str) -> "TiltImages":
         """Return the parameters on a device."""
-        return replace(self, **{name: values.to(device) for name, values in self._tensors().items()})
+        return replace(self, **{name: values.to(device) for name, values in self.tensors.items()})
 
-    def _tensors(self) -> dict[str, Any]:
+    @property
+    def tensors(self) -> dict[str, Any]:
+        """The parameters that are tensors, by name."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         return {name: value for name, value in values.items() if isinstance(value, Tensor)}
 

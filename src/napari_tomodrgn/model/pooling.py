@@ -1,5 +1,8 @@
 """From what encoder A says about each tilt image to what encoder B is told about the particle."""
 
+from dataclasses import dataclass
+from functools import lru_cache
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -9,13 +12,39 @@ from napari_tomodrgn.model.architecture import Pooling
 HEADS = 4
 
 
-def pad(values: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-    """Lay ragged rows (n, d), ``counts`` (B,) of them a particle, out as (B, T, d) and a mask (B, T) of real ones."""
-    longest = int(counts.max())
-    real = torch.arange(longest, device=counts.device) < counts[:, None]
-    place = real.flatten().nonzero().flatten().to(values.device, non_blocking=True)
-    padded = values.new_zeros(real.numel(), values.shape[-1]).index_copy(0, place, values)
-    return padded.view(*real.shape, -1), real.to(values.device, non_blocking=True)
+@dataclass(frozen=True)
+class Layout:
+    """Where the n tilt images of B particles stand in a table (B, T), on a device.
+
+    Attributes
+    ----------
+    counts
+        (B,) int64.
+    real
+        (B, T) bool: where there is an image.
+    place
+        (n,) int64: where each image stands in the flattened table.
+    """
+
+    counts: Tensor
+    real: Tensor
+    place: Tensor
+
+
+@lru_cache(maxsize=64)
+def layout_of(counts: tuple[int, ...], device: torch.device) -> Layout:
+    """Return the layout of particles with so many images each: worked out once, as batches are often alike."""
+    number = torch.tensor(counts)
+    real = torch.arange(int(number.max())) < number[:, None]
+    parts = (number, real, real.flatten().nonzero().flatten())
+    return Layout(*(each.to(device, non_blocking=True) for each in parts))
+
+
+def pad(values: Tensor, counts: Tensor) -> tuple[Tensor, Layout]:
+    """Lay ragged rows (n, d), ``counts`` (B,) of them a particle, out as (B, T, d); ``counts`` are on the CPU."""
+    layout = layout_of(tuple(counts.tolist()), values.device)
+    padded = values.new_zeros(layout.real.numel(), values.shape[-1]).index_copy(0, layout.place, values)
+    return padded.view(*layout.real.shape, -1), layout
 
 
 class Concatenate(nn.Module):
@@ -31,8 +60,8 @@ class Mean(nn.Module):
 
     def forward(self, values: Tensor, counts: Tensor) -> Tensor:
         """Return (B, d) for (n, d)."""
-        padded, _ = pad(values, counts)
-        return padded.sum(1) / counts.to(values, non_blocking=True)[:, None]
+        padded, layout = pad(values, counts)
+        return padded.sum(1) / layout.counts[:, None]
 
 
 class Max(nn.Module):
@@ -40,8 +69,8 @@ class Max(nn.Module):
 
     def forward(self, values: Tensor, counts: Tensor) -> Tensor:
         """Return (B, d) for (n, d)."""
-        padded, real = pad(values, counts)
-        return padded.masked_fill(~real[..., None], -torch.inf).amax(1)
+        padded, layout = pad(values, counts)
+        return padded.masked_fill(~layout.real[..., None], -torch.inf).amax(1)
 
 
 class Median(nn.Module):
@@ -49,9 +78,9 @@ class Median(nn.Module):
 
     def forward(self, values: Tensor, counts: Tensor) -> Tensor:
         """Return (B, d) for (n, d)."""
-        padded, real = pad(values, counts)
-        ordered = padded.masked_fill(~real[..., None], torch.inf).sort(1).values
-        middle = torch.stack([(counts - 1) // 2, counts // 2], dim=1).to(values.device, non_blocking=True)
+        padded, layout = pad(values, counts)
+        ordered = padded.masked_fill(~layout.real[..., None], torch.inf).sort(1).values
+        middle = torch.stack([(layout.counts - 1) // 2, layout.counts // 2], dim=1)
         return ordered.gather(1, middle[..., None].expand(-1, -1, values.shape[-1])).mean(1)
 
 
@@ -88,9 +117,9 @@ class Attention(nn.Module):
 
     def forward(self, values: Tensor, counts: Tensor) -> Tensor:
         """Return (B, d) for (n, d)."""
-        padded, real = pad(values, counts)
-        tilts = self.among_tilts(padded, padded, real)
-        pooled: Tensor = self.by_seed(self.seed.to(tilts.dtype).expand(len(counts), -1, -1), tilts, real)
+        padded, layout = pad(values, counts)
+        tilts = self.among_tilts(padded, padded, layout.real)
+        pooled: Tensor = self.by_seed(self.seed.to(tilts.dtype).expand(len(counts), -1, -1), tilts, layout.real)
         return pooled[:, 0]
 
 

@@ -20,6 +20,7 @@ from napari_tomodrgn.training.drawing import DrawnPoints
 from napari_tomodrgn.training.points import (
     BatchImages,
     Block,
+    Points,
     Weighting,
     blocks_of,
     blocks_of_images,
@@ -34,6 +35,7 @@ from napari_tomodrgn.training.workers import in_threads
 POINTS_PER_BLOCK = {"cpu": 3200, "mps": 1 << 17, "cuda": 1 << 18}  # of a decoder 256 wide
 Result = TypeVar("Result")
 log = logging.getLogger("napari_tomodrgn")
+MOST_IN_TURNS = 64
 MULTIPLE = {"cpu": 128, "mps": 1, "cuda": 1}  # oneDNN makes a program for every shape it meets
 
 
@@ -137,24 +139,55 @@ class Decoding:
     ) -> list["_Share"]:
         """Return what each worker adds up."""
         kind = self.compute.device.type
-        per_point = torch.tensor(shares(images)).to(self.compute.device, non_blocking=True)
+        on_host = kind == "cpu" and images.given is None
+        per_point = torch.tensor(shares(images)) if on_host else images.numbering.shares
+        blocks, cores = self._blocks(images, drawn), torch.get_num_threads() if kind == "cpu" else 1
+        points = self._points(images, drawn)
 
         @torch.no_grad()
         def work(blocks: Sequence[Block]) -> _Share:
-            share = _Share(self, images, per_point, latent_input, factor, prior, drawn)
+            share = _Share(self, images, points, per_point, latent_input, factor, prior)
             for block in blocks:
                 share.add(block)
             return share
 
-        size = self.points_per_block
-        cores = torch.get_num_threads() if kind == "cpu" else 1
+        return in_threads(work, dealt(blocks, max(1, min(cores, len(blocks)))))
+
+    def _blocks(self, images: BatchImages, drawn: DrawnPoints | None) -> list[Block]:
+        size, on_cpu = self.points_per_block, self.compute.device.type == "cpu"
+        cores = torch.get_num_threads() if on_cpu else 1
+        if images.given is not None:
+            # which points are whose is known on the device alone
+            cuts = range(0, images.given.total, size)
+            everyone = range(images.given.particles)
+            return [Block(begin, min(begin + size, images.given.total), everyone) for begin in cuts]
         if self.weighting.focus is not None:
             assert drawn is None  # refused where options are read
-            blocks = blocks_of_images(images, size, one_particle=kind == "cpu", at_least=cores)
-        else:
-            edges = images.edges if drawn is None else drawn.edges
-            blocks = blocks_of(edges, size, one_particle=kind == "cpu", at_least=cores)
-        return in_threads(work, dealt(blocks, max(1, min(cores, len(blocks)))))
+            return blocks_of_images(images, size, one_particle=on_cpu, at_least=cores)
+        edges = images.edges if drawn is None else drawn.edges
+        return blocks_of(edges, size, one_particle=on_cpu, at_least=cores)
+
+    def _points(self, images: BatchImages, drawn: DrawnPoints | None) -> Callable[[Block], Points]:
+        """Return what tells the points of a block: in the cache of a core, or all at once, in few kernels."""
+        multiple = MULTIPLE[self.compute.device.type]
+        if drawn is not None:
+            return lambda block: drawn.of_block(images, block, self.lattice, multiple)
+        at_once = images.given is not None or self.compute.device.type != "cpu"
+        if at_once and self.weighting.focus is None:
+            with torch.no_grad():
+                every = images.numbering.points(images, self.lattice, self.weighting)
+            return every.of_block
+        return lambda block: points_of(images, block, self.lattice, self.weighting, multiple)
+
+
+def sums_by_owner(values: Tensor, owner: Tensor, owners: int) -> Tensor:
+    """Return the sums (owners,) of values (m,) of the same ``owner`` (m,).
+
+    Few owners are summed in turns: a GPU's threads that all add to the same few numbers wait for each other.
+    """
+    if owners > MOST_IN_TURNS:
+        return values.new_zeros(owners).index_add_(0, owner, values)
+    return torch.where(owner == torch.arange(owners, device=owner.device)[:, None], values, 0).sum(1)
 
 
 class _Share:
@@ -172,14 +205,13 @@ class _Share:
         self,
         decoding: Decoding,
         images: BatchImages,
+        points: Callable[[Block], Points],
         per_point: Tensor,  # (B,) one over the number of points of each particle
         latent_input: Tensor | None,
         factor: float | Tensor | None,
         prior: SpectralPrior | None,
-        drawn: DrawnPoints | None,
     ) -> None:
-        self._drawn = drawn
-        self._decoding, self._images, self._per_point = decoding, images, per_point
+        self._decoding, self._images, self._points, self._per_point = decoding, images, points, per_point
         self._latent_input, self._factor, self._prior = latent_input, factor, prior
         self.losses = torch.zeros_like(per_point)
         self.sums = None if factor is None else GradientSums(decoding.weights)
@@ -188,12 +220,7 @@ class _Share:
 
     def add(self, block: Block) -> None:
         """Decode the points of a block, and add its losses and gradient."""
-        decoding, own = self._decoding, block.rows
-        multiple = MULTIPLE[self._per_point.device.type]
-        if self._drawn is None:
-            points = points_of(self._images, block, decoding.lattice, decoding.weighting, multiple)
-        else:
-            points = self._drawn.of_block(self._images, block, decoding.lattice, multiple)
+        decoding, own, points = self._decoding, block.rows, self._points(block)
         share = self._per_point[own] if points.owner is None else self._per_point[own][points.owner]
         weight = points.weight * share
         latent_input = None if self._latent_input is None else self._latent_input[own]
@@ -211,7 +238,7 @@ class _Share:
         if points.owner is None:
             self.losses[own] += error.sum()
         else:
-            self.losses[own].index_add_(0, points.owner, error)
+            self.losses[own] += sums_by_owner(error, points.owner, len(block.particles))
         if self.sums is None or self._factor is None:
             return
         slope = 2 * self._factor * weight * points.transfer

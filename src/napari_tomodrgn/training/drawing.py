@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from napari_tomodrgn.imaging.lattice import Lattice
-from napari_tomodrgn.training.points import BatchImages, Block, Points, Weighting, points_at
+from napari_tomodrgn.training.points import BatchImages, Block, Points, Weighting, owner_in, points_at
 
 FLOOR = 0.1  # of the mean: what points that hardly count are drawn by, as the loss is to be right as well
 
@@ -45,8 +45,9 @@ class DrawnPoints:
     def of_block(self, images: BatchImages, block: Block, lattice: Lattice, multiple: int = 1) -> Points:
         """Return the points of a block of those drawn, as ``points_of`` does of all."""
         own = slice(block.begin, block.end)
-        values = (each[own] for each in (self.image, self.point, self.transfer, self.weight, self.stands_for))
-        return points_at(images, block, lattice, *values).filled(-len(block) % multiple)
+        image, owner = self.image[own], owner_in(block, images, self.image[own])
+        values = (self.transfer[own], self.weight[own], self.stands_for[own])
+        return points_at(images, lattice, image, self.point[own], *values, owner).filled(-len(block) % multiple)
 
 
 def draw_points(

@@ -5,6 +5,7 @@ beta KLD / (tilts used · D²); a batch's loss is the mean over its particles. N
 H(±k) = Re ∓ Im, so the mean over both of each pair is that of the squares of real and imaginary part over the points.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +18,7 @@ from napari_tomodrgn.model.linear_encoder import LinearEncoder
 from napari_tomodrgn.model.vae import VAE, gaussian_divergence, kl_divergence, sample_gaussian, sample_latent
 from napari_tomodrgn.training.decoding import BlockSize, Decoding
 from napari_tomodrgn.training.device import Compute
-from napari_tomodrgn.training.drawing import draw_points
+from napari_tomodrgn.training.drawing import DrawnPoints, draw_points
 from napari_tomodrgn.training.points import BatchImages, Weighting
 from napari_tomodrgn.training.spectral_prior import SpectralPrior
 
@@ -52,6 +53,7 @@ def train_on_batch(
     block_size: BlockSize | None = None,
     point_fraction: float = 1.0,
     particles: Tensor | None = None,
+    gradient: Callable[..., Losses] | None = None,
 ) -> Losses:
     """Leave the gradient of the batch's loss in the model's parameters and return what its particles cost.
 
@@ -66,18 +68,58 @@ def train_on_batch(
         Of every particle's points that are drawn to stand for all; the gradient is then right in the mean.
     particles
         (B,) numbers of the particles, where they have latents of their own.
+    gradient
+        What is called in place of :func:`gradient_of_batch`, with its arguments.
     """
     of = len(images.counts) if of is None else of
-    factor = scaler.scale(torch.ones((), device=compute.device)) / of
     if not len(images.counts):
         return Losses(torch.zeros(0, device=compute.device), torch.zeros(0, device=compute.device))
-    decoding = Decoding(model.decoder, lattice, weighting, compute, block_size)
     normal = torch.randn((of, model.architecture.latent_dim), generator=noise)[part]  # the same on every device
-    normal = normal.to(compute.device, non_blocking=True)
     drawn = None
     if point_fraction < 1:
         start = torch.rand(of, generator=noise)[part]
         drawn = draw_points(images, lattice, weighting, point_fraction, start)
+    return (gradient or gradient_of_batch)(
+        model,
+        images,
+        lattice,
+        weighting=weighting,
+        beta=beta,
+        normal=normal.to(compute.device, non_blocking=True),
+        compute=compute,
+        scaler=scaler,
+        prior=prior,
+        of=of,
+        posterior=posterior,
+        block_size=block_size,
+        drawn=drawn,
+        particles=particles,
+    )
+
+
+def gradient_of_batch(
+    model: VAE,
+    images: BatchImages,
+    lattice: Lattice,
+    *,
+    weighting: Weighting,
+    beta: float | Tensor,
+    normal: Tensor,  # (B, |z|) the noise of the latents, on the device
+    compute: Compute,
+    scaler: torch.amp.GradScaler,
+    prior: SpectralPrior | None = None,
+    of: int,
+    posterior: tuple[Tensor, Tensor] | None = None,
+    block_size: BlockSize | None = None,
+    drawn: DrawnPoints | None = None,
+    particles: Tensor | None = None,
+) -> Losses:
+    """Do what :func:`train_on_batch` does, once everything random is drawn.
+
+    Where the images' numbering is ``given``, nothing depends on what the host knows of them but their numbers.
+    """
+    factor = scaler.scale(torch.ones((), device=compute.device)) / of
+    decoding = Decoding(model.decoder, lattice, weighting, compute, block_size)
     if model.encoder is None:
         losses, _ = decoding.gradient(images, None, factor, prior, drawn)
         return Losses(losses, torch.zeros_like(losses))
@@ -92,7 +134,7 @@ def train_on_batch(
         else:
             mean, log_variance = encode(model, images, lattice, weighting)
         z, kld = sample_latent(mean, log_variance, normal), kl_divergence(mean, log_variance)
-        regulariser = factor * (beta * kld / (images.counts.to(kld, non_blocking=True) * lattice.box**2)).sum()
+        regulariser = factor * (beta * kld / (images.numbering.tilts * lattice.box**2)).sum()
     latent_input = model.decoder.latent_input(z)
     losses, gradient = decoding.gradient(images, latent_input.detach(), factor, prior, drawn)
     assert gradient is not None

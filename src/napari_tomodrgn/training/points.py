@@ -6,6 +6,7 @@ from the dose: the points of a batch are numbered before anything is computed, a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate, pairwise
 
 import numpy as np
@@ -79,6 +80,12 @@ class BatchImages:
     pairs: Tensor
     counts: Tensor
     kept: npt.NDArray[np.int64]
+    given: "Numbering | None" = None  # where the numbering of the points is on the device already
+
+    @cached_property
+    def numbering(self) -> "Numbering":
+        """How the points are numbered, on the device."""
+        return self.given or Numbering.of(self)
 
     @property
     def first_images(self) -> list[int]:
@@ -94,6 +101,71 @@ class BatchImages:
     def edges(self) -> npt.NDArray[np.int64]:
         """(B + 1,) particle b has the points ``edges[b]:edges[b + 1]``."""
         return self.first_points[self.first_images]
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """Which points of the lattice n tilt images of B particles have, one image after the other, on a device.
+
+    Attributes
+    ----------
+    table
+        (3 n + 2 B,) int64, all of it in one piece, as it takes one copy then: the number of points up to the end of
+        each image and before it, the particle of each image, the points of each particle, and its images.
+    images, particles
+        n and B.
+    total
+        Number of points; where it is more than the images have, those at the end have no weight.
+    highest
+        No image has more points than this.
+    """
+
+    table: Tensor
+    images: int
+    particles: int
+    total: int
+    highest: int
+
+    @classmethod
+    def of(cls, images: BatchImages, fill: int = 1, multiple: int = 1) -> "Numbering":
+        """Return the numbering of the points of some images; ``total`` and ``highest`` are rounded up to multiples."""
+        first = images.first_points
+        owner = np.repeat(np.arange(len(images.counts)), images.counts.numpy())
+        points = np.diff(images.edges)
+        table = torch.from_numpy(np.concatenate([first[1:], first[:-1], owner, points, images.counts.numpy()]))
+        device = images.pairs.device
+        if device.type == "cuda":
+            table = table.pin_memory()
+        most = images.pairs.shape[2]
+        highest = min(-(-int(images.kept.max()) // multiple) * multiple, most)
+        total = min(-(-int(first[-1]) // fill) * fill, highest * len(images.kept))
+        return cls(table.to(device, non_blocking=True), len(images.kept), len(images.counts), total, highest)
+
+    def _part(self, number: int) -> Tensor:
+        sizes = [self.images, self.images, self.images, self.particles, self.particles]
+        return torch.split(self.table, sizes)[number]
+
+    @property
+    def shares(self) -> Tensor:
+        """(B,) float32: one over the number of points of each particle."""
+        return 1 / self._part(3).clamp(min=1).float()
+
+    @property
+    def tilts(self) -> Tensor:
+        """(B,) float32: the number of images of each particle."""
+        return self._part(4).float()
+
+    def points(self, images: BatchImages, lattice: Lattice, weighting: Weighting) -> "Points":
+        """Return all the points (total,), each with its owner."""
+        ends, before, owners = (self._part(number) for number in range(3))
+        low = lattice.first(self.highest)
+        numbers = torch.arange(self.total, device=ends.device)
+        image = torch.searchsorted(ends, numbers, right=True).clamp_(max=self.images - 1)
+        point = (numbers - before[image]).clamp_(max=low.pairs - 1)
+        flat, there = image * low.pairs + point, numbers < ends[-1]
+        transfer = images.tilts.transfer(low).flatten()[flat]
+        weight = weighting.within_mask(images.tilts, low).flatten()[flat] * there
+        return points_at(images, lattice, image, point, transfer, weight, there.float(), owners[image])
 
 
 @dataclass(frozen=True)
@@ -180,6 +252,15 @@ class Points:
     imaginary: Tensor
     owner: Tensor | None
 
+    def of_block(self, block: Block) -> "Points":
+        """Return the points of a block, of those of a batch."""
+        names = ("k3", "transfer", "weight", "stands_for", "real", "imaginary")
+        parts = {name: getattr(self, name)[block.begin : block.end] for name in names}
+        owner = None
+        if self.owner is not None and len(block.particles) > 1:
+            owner = self.owner[block.begin : block.end] - block.particles.start
+        return Points(**parts, owner=owner)
+
     def filled(self, idle: int) -> "Points":
         """Return the points and, after them, ``idle`` ones that have no weight."""
         if not idle:
@@ -211,7 +292,8 @@ def points_of(images: BatchImages, block: Block, lattice: Lattice, weighting: We
     tilts = images.tilts[own]
     flat = image * low.pairs + point
     values = (tilts.transfer(low).flatten()[flat], weighting.within_mask(tilts, low).flatten()[flat])
-    found = points_at(images, block, lattice, image + own.start, point, *values, torch.ones_like(values[0]))
+    owner = owner_in(block, images, image + own.start)
+    found = points_at(images, lattice, image + own.start, point, *values, torch.ones_like(values[0]), owner)
     return found.filled(-len(block) % multiple)
 
 
@@ -229,15 +311,23 @@ def numbered(images: BatchImages, block: Block) -> tuple[slice, Tensor, Tensor]:
     return own, image, numbers - skipped[image]
 
 
+def owner_in(block: Block, images: BatchImages, image: Tensor) -> Tensor | None:
+    """Return the particle (m,) of a block's points, counted from its first; ``None`` where it has one only."""
+    if len(block.particles) == 1:
+        return None
+    owners = torch.repeat_interleave(images.counts).to(image.device, non_blocking=True)
+    return owners[image] - block.particles.start
+
+
 def points_at(
     images: BatchImages,
-    block: Block,
     lattice: Lattice,
     image: Tensor,
     point: Tensor,
     transfer: Tensor,
     weight: Tensor,
     stands_for: Tensor,
+    owner: Tensor | None,
 ) -> Points:
     """Return the points (m,) of some images of the batch, of which the forward model is known."""
     pairs = images.pairs.flatten(1)
@@ -250,13 +340,8 @@ def points_at(
         stands_for=stands_for,
         real=(plus + minus) / 2,
         imaginary=(minus - plus) / 2,
-        owner=None if len(block.particles) == 1 else _owners(images)[image] - block.particles.start,
+        owner=owner,
     )
-
-
-def _owners(images: BatchImages) -> Tensor:
-    """Return the particle (n,) of each image of a batch."""
-    return torch.repeat_interleave(images.counts).to(images.pairs.device, non_blocking=True)
 
 
 def shares(images: BatchImages) -> list[float]:

@@ -82,7 +82,8 @@ class SpectralPrior:
         left = 1 / (self.precision / (self.noise * self.voxels) + 1 / before.clamp(min=1e-12))
         self.variance = power + left
         per_voxel = self.points / self.voxels
-        self.penalty = torch.where(seen, self.noise / (per_voxel * self.variance).clamp(min=1e-12), 0.0)
+        # in place, as recorded steps read it where it is
+        self.penalty.copy_(torch.where(seen, self.noise / (per_voxel * self.variance).clamp(min=1e-12), 0.0))
         for sums in (self.points, self.power, self.precision):
             sums.zero_()
 
@@ -94,4 +95,7 @@ class SpectralPrior:
     def restore(self, state: dict[str, Any]) -> None:
         """Take back what :meth:`state` returned."""
         for name, value in state.items():
-            setattr(self, name, None if value is None else value.to(self.voxels.device))
+            if name == "variance":
+                self.variance = None if value is None else value.to(self.voxels.device)
+            else:
+                getattr(self, name).copy_(value)

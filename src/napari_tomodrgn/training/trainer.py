@@ -33,6 +33,7 @@ from napari_tomodrgn.training.device import Compute
 from napari_tomodrgn.training.distributed import ALONE, RankLostError, Ranks
 from napari_tomodrgn.training.epoch_metrics import EpochSums, best_epoch
 from napari_tomodrgn.training.feeding import one_ahead
+from napari_tomodrgn.training.graphs import StepGraphs, cuda_recorder
 from napari_tomodrgn.training.inference import (
     FITTING_STEPS,
     NYQUIST,
@@ -54,6 +55,7 @@ from napari_tomodrgn.training.warm_start import warm_start
 
 log = logging.getLogger("napari_tomodrgn")
 FED_AHEAD = ("cuda",)  # by a thread of its own, which on a CPU would take a core from the steps
+RECORDED_ON = ("cuda",)
 COARSEST = 0.25  # of Nyquist's frequency: where training from coarse to fine begins
 STEPS_PER_NOTE = {"cpu": 1, "mps": 16, "cuda": 16}  # the host waits for a GPU where it asks for losses
 
@@ -92,6 +94,7 @@ class Trainer:
         if isinstance(self.model.encoder, FreeLatents):
             self.row_optimiser = RowAdam(list(self.model.encoder.parameters()), self.options.latent_learning_rate)
         self.scaler = self.compute.scaler()
+        self.graphs = StepGraphs(cuda_recorder()) if self.compute.device.type in RECORDED_ON else None
         self.block_size = BlockSize(self.compute)
         self.beta = BetaController.of(self.options)
         self._unnoted: list[tuple[Batch, Losses, float]] = []
@@ -229,7 +232,8 @@ class Trainer:
             posterior=self._posterior(share),
             block_size=self.block_size,
             point_fraction=self.options.point_fraction,
-            particles=self._on_device(share.particles),
+            particles=self._on_device(share.particles) if self.row_optimiser is not None else None,
+            gradient=self.graphs,
         )
         losses = self.ranks.losses(own, len(batch), self.stop)
         at_once = STEPS_PER_NOTE[losses.kld.device.type] if self.options.kl_target is None else 1
