@@ -101,18 +101,18 @@ class StepInputs:
 
 @dataclass(frozen=True)
 class RecordedStep:
-    """A step that can be repeated: what it reads, and where it leaves losses and gradients, one a parameter."""
+    """A step that can be repeated: what it reads, and where it leaves losses and the gradient of each parameter."""
 
     inputs: StepInputs
     replay: Replay
     losses: Losses
-    gradients: list[Tensor | None]
+    gradients: list[tuple[torch.nn.Parameter, Tensor | None]]
 
-    def repeat(self, inputs: StepInputs, model: VAE) -> Losses:
+    def repeat(self, inputs: StepInputs) -> Losses:
         """Leave the gradient for other inputs of the same shape in the model's parameters; return the losses."""
         torch._foreach_copy_(self.inputs.tensors, inputs.tensors)  # a kernel a type
         self.replay()
-        for parameter, gradient in zip(model.parameters(), self.gradients, strict=True):
+        for parameter, gradient in self.gradients:
             parameter.grad = gradient
         return Losses(self.losses.reconstruction.clone(), self.losses.kld.clone())
 
@@ -156,7 +156,7 @@ class StepGraphs:
                 self._add(shape, inputs, {**fixed, "of": of})
             if shape in self._recorded:
                 self.repeated += 1
-                return self._recorded[shape].repeat(inputs, model)
+                return self._recorded[shape].repeat(inputs)
         changing: dict[str, Any] = {"beta": beta, "normal": normal, "posterior": posterior, "particles": particles}
         return gradient_of_batch(images=images, **fixed, **changing, of=of)
 
@@ -190,5 +190,5 @@ class StepGraphs:
             self.works = False
             model.zero_grad(set_to_none=True)
             return
-        gradients = [parameter.grad for parameter in model.parameters()]
+        gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
         self._recorded[shape] = RecordedStep(own, replay, losses, gradients)

@@ -93,6 +93,7 @@ class Trainer:
         self.row_optimiser = None
         if isinstance(self.model.encoder, FreeLatents):
             self.row_optimiser = RowAdam(list(self.model.encoder.parameters()), self.options.latent_learning_rate)
+        self._parameters = list(self.model.parameters())  # finding them takes longer than a GPU's step should
         self.scaler = self.compute.scaler()
         self.graphs = StepGraphs(cuda_recorder()) if self.compute.device.type in RECORDED_ON else None
         self.block_size = BlockSize(self.compute)
@@ -215,7 +216,8 @@ class Trainer:
         beta = self.beta.value(self._progress)
         for group in self.optimiser.param_groups:
             group["lr"] = self._learning_rate()
-        self.model.zero_grad(set_to_none=True)
+        for parameter in self._parameters:
+            parameter.grad = None
         prior = self.ranks.own_prior(self.prior)
         own = train_on_batch(
             self.model,
@@ -253,8 +255,12 @@ class Trainer:
     def _note_losses(self) -> None:
         """Add up the losses of the steps since the last call, and raise where one is not finite."""
         unnoted, self._unnoted = self._unnoted, []
-        for batch, on_device, beta in unnoted:
-            losses = Losses(on_device.reconstruction.cpu(), on_device.kld.cpu())
+        if not unnoted:
+            return
+        together = torch.cat([torch.stack([found.reconstruction, found.kld]) for _, found, _ in unnoted], dim=1).cpu()
+        each = torch.split(together, [len(batch) for batch, _, _ in unnoted], dim=1)
+        for (batch, _, beta), found in zip(unnoted, each, strict=True):
+            losses = Losses(*found)
             self._check_finite(losses, batch)
             box = self.images.lattice.box
             self.sums.particles += len(batch)
