@@ -199,6 +199,31 @@ def precision(results: Json) -> str:
     return table("seed | precision | ARI | CC, worst class | FSC is 0.5 at | CC of differences, worst", rows)
 
 
+def gpu(results: Json) -> str:
+    """Return what steps take on a GPU, and volumes: a row a box, mask and number of particles."""
+    found = results["gpu"]
+    plain = {each["box"]: each["ms"] for each in found["baseline"]}
+    rows = []
+    for each in found["steps"]:
+        if not each["latent_dim"]:
+            continue
+        faster = "" if each["dose_mask"] else f"{plain[each['box']] * each['particles'] / each['ms']:.1f}"
+        step = [each["box"], "yes" if each["dose_mask"] else "no", each["particles"]]
+        times = [f"{each['ms']:.1f} ms", f"{each['ms_not_recorded']:.1f} ms", f"{each['particles_per_second']:.0f}"]
+        rates = [f"{each['gflop'] / each['ms']:.0f}", f"{each['fraction_of_peak']:.0%}"]
+        rows.append([*step, *times, *rates, f"{each['peak_memory_gb']:.1f} GB", faster])
+    heads = (
+        "box | dose mask | particles a step | step | as it comes | particles/s | TFLOP/s | of the matmul rate | memory"
+    )
+    steps = table(f"{heads} | times faster a particle", rows)
+    volumes = [
+        [f"a {each['box']}³ volume, with seven others", f"{each['ms_per_volume']:.1f} ms"] for each in found["volumes"]
+    ]
+    epochs = found["training"]["epoch_seconds"]
+    trained = [[f"an epoch of 1,200 particles of box 32, {name}", f"{each:.2f} s"] for name, each in epochs.items()]
+    return steps + "\n\n" + table("what | time", volumes + trained)
+
+
 def gui(results: Json) -> str:
     """Return how long a person waits in napari."""
     found, placed = results["gui"], results["gui"]["volumes"]
@@ -338,7 +363,7 @@ def _written(rows: list[Json]) -> str:
 TABLES = {
     each.__name__: each
     for each in (
-        *(states, controls, motion, junk, ablations, given, engine, quality, choices, precision, memory, gui),
+        *(states, controls, motion, junk, ablations, given, engine, gpu, quality, choices, precision, memory, gui),
         *(occupancies, left_out, fits),
         *(neighbours, boxes, validation, commands),
     )
