@@ -168,18 +168,17 @@ class StepGraphs:
         return self.works and same and every_point and len(images.counts) <= MOST_PARTICLES
 
     def _add(self, shape: tuple[object, ...], inputs: StepInputs, fixed: dict[str, Any]) -> None:
-        """Record a step; where that fails, none is recorded from then on."""
-        own, model = inputs.copied(), fixed["model"]
-        changing: dict[str, Any] = {
-            "beta": own.beta,
-            "normal": own.normal,
-            "posterior": own.posterior,
-            "particles": own.particles,
-        }
+        """Record a step; where that fails, or memory is short, none is repeated from then on."""
+        model = fixed["model"]
         try:
+            own = inputs.copied()
+            changing: dict[str, Any] = {
+                "beta": own.beta,
+                "normal": own.normal,
+                "posterior": own.posterior,
+                "particles": own.particles,
+            }
             losses, replay = self._record(lambda: gradient_of_batch(images=own.images, **fixed, **changing))
-        except torch.OutOfMemoryError:
-            raise
         except Exception as error:  # noqa: BLE001 - libraries raise what they like where something can't be recorded
             reason = str(error).strip().splitlines()
             log.warning(
@@ -188,6 +187,7 @@ class StepGraphs:
                 reason[0][:200] if reason else "no reason given",
             )
             self.works = False
+            self._recorded.clear()  # which hold memory
             model.zero_grad(set_to_none=True)
             return
         gradients = [(parameter, parameter.grad) for parameter in model.parameters()]

@@ -63,8 +63,8 @@ class TrainOptions(ComputeOptions):
     compile: bool = Field(
         False,
         description="Let PyTorch's compiler fuse the decoder's passes into fewer kernels; takes a minute at first, and "
-        "is left out where it can't be done. For GPUs, where steps that are recorded and repeated have left it little to "
-        "gain; on a CPU it is slower.",
+        "is left out where it can't be done. For GPUs, where steps that are recorded and repeated have left it little "
+        "to gain; on a CPU it is slower.",
         json_schema_extra={"group": "Compute"},
     )
     print_sbatch: bool = Field(
