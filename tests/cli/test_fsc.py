@@ -1,6 +1,8 @@
 """``fsc`` as it is called: folders of reconstructions and loose maps on one axis."""
 
+import gzip
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -76,3 +78,34 @@ def test_nothing_is_replaced_unasked(cli: Cli, maps: Path, tmp_path: Path) -> No
 
 def test_a_folder_without_a_map_is_refused(cli: Cli, tmp_path: Path) -> None:
     check(cli("fsc", tmp_path), 2, ("has no backprojection.mrc",))
+
+
+@pytest.mark.parametrize("name", ["ribosome.pdb", "ribosome.ent", "ribosome.cif", "RIBOSOME.PDB.GZ", "short.cif.gz"])
+@pytest.mark.parametrize("option", ["MAPS", "--half", "--reference", "--mask"])
+def test_an_atomic_model_in_place_of_a_map_is_told_where_it_belongs(
+    cli: Cli, maps: Path, tmp_path: Path, option: str, name: str
+) -> None:
+    loose, model = maps / "coarse" / "backprojection.mrc", tmp_path / name
+    atoms = b"ATOM      1  CA  ALA A   1       0.000   0.000   0.000  1.00  0.00           C\n"
+    atoms *= 1 if "short" in name else 200
+    model.write_bytes(gzip.compress(atoms, mtime=0) if name.lower().endswith(".gz") else atoms)
+    given = {"MAPS": (model, "--reference", loose), "--half": (loose, option, model)}
+    given |= {"--reference": (loose, option, model), "--mask": (loose, "--reference", loose, option, model)}
+
+    outcome = cli("fsc", *given[option], "--outdir", tmp_path / "out")
+
+    assert outcome.code == 2
+    (line,) = outcome.stderr.splitlines()
+    assert f"{model}: is an atomic model, where a map (.mrc) is needed" in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_commands_named_there_take_models(cli: Cli, maps: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.pdb").touch()
+
+    told = cli("fsc", maps / "fine", "--reference", tmp_path / "model.pdb").stderr
+
+    fit, *others, program = re.findall(r"`(\w+)`", told)
+    assert (fit, program, len(others)) == ("fit", "molmap", 4)
+    assert "MODEL" in cli("fit", "--help").stdout
+    assert all("--model PATH" in cli(command, "--help").stdout for command in others)

@@ -89,6 +89,11 @@ def read_atoms(paths: Sequence[Path]) -> Atoms:
     )
 
 
+def is_model_file(path: Path | str) -> bool:
+    """Return whether a file is a PDB or mmCIF file by its name."""
+    return Path(path).name.lower().endswith(MODEL_FILES)
+
+
 def model_files(paths: Sequence[Path]) -> list[Path]:
     """Return the files of a model, where a folder stands for all PDB and mmCIF files in it, by name.
 
@@ -102,7 +107,7 @@ def model_files(paths: Sequence[Path]) -> list[Path]:
         if not path.is_dir():
             found.append(path)
             continue
-        within = sorted(each for each in path.iterdir() if each.is_file() and each.name.lower().endswith(MODEL_FILES))
+        within = sorted(each for each in path.iterdir() if each.is_file() and is_model_file(each))
         if not within:
             raise InputError(f"{path}: holds no atomic model; give a PDB or mmCIF file, or a folder of them")
         found += within

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.particles.atoms import is_model_file
 
 HEADER_BYTES = 1024
 DTYPES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
@@ -73,6 +74,12 @@ def read_header(path: Path | str) -> MrcHeader:
         raise InputError(f"{path}: is a folder; give an MRC file") from error
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror}); check the path and its permissions") from error
+    if is_model_file(path):
+        raise InputError(
+            f"{path}: is an atomic model, where a map (.mrc) is needed; `fit` lays a model into a map and says how "
+            "well they agree, `inspect`, `occupancy`, `traverse` and `simulate` take it with --model, and `molmap` of "
+            "ChimeraX makes a map of it on your map's grid"
+        )
     if len(raw) < HEADER_BYTES:
         raise InputError(f"{path}: is truncated: {size} bytes, less than the {HEADER_BYTES} of an MRC header")
     for order in "<>":
