@@ -141,6 +141,28 @@ def test_classes_have_the_colours_of_their_partners(session: Session, other: Pat
     np.testing.assert_array_equal(compared.colours_as_here(), session.colouring.rgba[rows])
 
 
+def test_noise_is_grey_on_both_sides_and_nothing_else_is(session: Session, other: Path) -> None:
+    folder, noisy = AnalysisFolder(other, 2), "hdbscan-5"
+    shutil.copy(folder.labels(LABELLING), folder.labels(noisy))
+    folder.settings(noisy).write_text('{"noise": 1}')  # the partner of class 0 of the session
+    compared = Compared(session)
+    for step in find(ask(session, LABELLING, other, 2, noisy, 0)):
+        assert isinstance(step, Found)
+        compared.take(step)
+
+    first, second = compared.class_colours()
+
+    grey = pytest.approx([0x76 / 255] * 3 + [1])
+    assert [colour == grey for colour in first] == [False] * 3
+    assert [colour == grey for colour in second] == [False, True, False]
+    assert (second[0], second[2]) == (first[2], first[1])
+    session.open_run(other)
+    session.colour_by(noisy)
+    entries = session.colouring.classes
+    assert [entry.name for entry in entries] == ["class 0", "noise", "class 2"]
+    assert [entry.colour == grey for entry in entries] == [False, True, False]
+
+
 def test_latents_of_a_copy_lie_where_they_are_in_the_session(session: Session, other: Path) -> None:
     compared = compared_with(session, other)
     assert session.particle_set is not None

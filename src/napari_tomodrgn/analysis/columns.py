@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from napari_tomodrgn.analysis.class_names import class_names, noise_of
 from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, read_calibration_factor, read_labels
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
@@ -94,7 +95,8 @@ def columns_of_run(run: Run, epoch: int, ids: Sequence[ParticleId]) -> Columns:
         found |= _of_embedding(Embedding.load(folder.embedding), rows)
     latents = latents_of(found)
     for labelling in folder.labellings():
-        classes = column_of_labels(read_labels(folder.labels(labelling)), ids, folder.noise(labelling))
+        path = folder.labels(labelling)
+        classes = column_of_labels(read_labels(path), ids, noise_of(path))
         found[labelling] = classes
         if latents is not None:
             found[f"{labelling} distance"] = Numbers(distance_to_centres(latents, classes))
@@ -134,8 +136,7 @@ def column_of_labels(labels: Mapping[ParticleId, int], ids: Sequence[ParticleId]
     ``noise`` is the label of those that are in no class by the method that gave the labels.
     """
     codes = np.array([labels.get(particle, NONE) for particle in ids], dtype=np.int64)
-    count = int(codes.max(initial=NONE)) + 1
-    return Classes(codes, tuple("noise" if label == noise else f"class {label}" for label in range(count)))
+    return Classes(codes, class_names(int(codes.max(initial=NONE)) + 1, noise))
 
 
 def columns_known(particle_set: ParticleSet, run: Run | None, epoch: int | None) -> Columns:

@@ -151,16 +151,6 @@ class AnalysisFolder:
         """Return the table of their correlations with the principal components."""
         return self.path / f"column-correlations-{labelling}.csv"
 
-    def noise(self, labelling: str) -> int | None:
-        """Return the label of the particles that are in no class by a labelling's method, ``None`` without such."""
-        if not labelling.startswith("hdbscan-"):
-            return None
-        try:
-            found = json.loads(self.settings(labelling).read_text(encoding="utf-8")).get("noise")
-        except (OSError, ValueError, AttributeError):  # labels alone were copied
-            return None
-        return found if isinstance(found, int) else None
-
     def figures(self, labelling: str) -> Path:
         """Return the folder of the figures of a labelling."""
         return self.path / "figures" / labelling

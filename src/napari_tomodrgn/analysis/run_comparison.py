@@ -9,9 +9,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from napari_tomodrgn.analysis.analyze import check_finite
+from napari_tomodrgn.analysis.class_names import NOISE, class_names, noise_of
 from napari_tomodrgn.analysis.clusters import SeededMethod, cluster
 from napari_tomodrgn.analysis.folder import AnalysisFolder, method_of, read_labels
 from napari_tomodrgn.analysis.label_agreement import (
+    NO_PARTNER,
     Agreement,
     IntArray,
     Spread,
@@ -151,6 +153,15 @@ class RunComparison:
         a, b = (0 if own is None else int((own.codes[rows] == NO_CLASS).sum()) for own, rows in sides)
         return a, b
 
+    def coloured_as(self) -> IntArray:
+        """Return (B,) the class of A whose colour each of B has: its partner, -1 without; noise is of its own."""
+        assert self.agreement is not None
+        assert self.a.labelling is not None
+        assert self.b.labelling is not None
+        partner = self.agreement.partner_of_second
+        a, b = (np.array(each.names) == NOISE for each in (self.a.labelling, self.b.labelling))
+        return np.where(a[partner] == b, partner, NO_PARTNER)
+
     def classes(self) -> tuple[IntArray, IntArray]:
         """Return the classes (m,) on either side of the particles that have one on both."""
         assert self.a.labelling is not None
@@ -191,7 +202,7 @@ def _read_labelling(side: Side, path: Path) -> Labelling:
         raise InputError(f"{path}: labels none of the {len(codes)} particles of {side.run.path}; give its own labels")
     folder = AnalysisFolder(side.run.path, side.epoch or 0)
     own = next((name for name in folder.labellings() if folder.labels(name).resolve() == path.resolve()), None)
-    names = tuple(f"class {label}" for label in range(codes.max() + 1))
+    names = class_names(int(codes.max()) + 1, noise_of(path))
     return Labelling(own or path.stem, codes, names, method_of(own) if own else None)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_tomodrgn.analysis.class_names import noise_of
 from napari_tomodrgn.analysis.columns import Classes, column_of_labels, columns_of_run, columns_of_set
 from napari_tomodrgn.analysis.folder import AnalysisFolder, read_labels
 from napari_tomodrgn.analysis.known import Known, Mask
@@ -165,7 +166,10 @@ def _known(options: SelectOptions, particle_set: ParticleSet, run: Run | None, l
     if run is not None and (run.epochs or options.epoch or run.document["chosen_epoch"] is not None):
         columns |= columns_of_run(run, options.epoch or run.chosen_epoch, particle_set.ids)
     if labelling is not None:
-        given, own = column_of_labels(labelling.labels, particle_set.ids), columns.get(labelling.name)
+        given, own = (
+            column_of_labels(labelling.labels, particle_set.ids, noise_of(labelling.path)),
+            columns.get(labelling.name),
+        )
         # where it is the run's own, the run knows its classes' names
         if not isinstance(own, Classes) or not np.array_equal(own.codes, given.codes):
             columns[labelling.name] = given

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from napari_tomodrgn.figures.content import Content
-from napari_tomodrgn.figures.style import MOST_IN_A_LEGEND, class_colours
+from napari_tomodrgn.figures.style import MOST_IN_A_LEGEND, colours_of_classes
 
 _MOST_TOMOGRAMS = 30
 _ALL_AT, _ALL_WIDE = 103.0, 6.0  # % of all particles: where the column of all stands
@@ -15,10 +15,11 @@ _LEAST_NAMED = 2.5  # %: the smallest share that has room for its class's number
 
 def draw_sizes(axes: Axes, content: Content) -> None:
     """Draw the number of particles of each class."""
-    bars = axes.bar(np.arange(content.classes), content.sizes, color=class_colours(content.classes), width=0.8)
+    bars = axes.bar(np.arange(content.classes), content.sizes, color=colours_of_classes(content.names), width=0.8)
     if content.classes <= MOST_IN_A_LEGEND:
         axes.bar_label(bars, padding=2, fontsize=8)
-    axes.set_xticks(np.arange(content.classes)[:: 1 + content.classes // 13])
+    ticks = range(0, content.classes, 1 + content.classes // 13)
+    axes.set_xticks(ticks, [content.class_name(label) for label in ticks])
     axes.margins(y=0.1)
     axes.set_xlabel("class")
     axes.set_ylabel("particles")
@@ -34,7 +35,7 @@ def draw_composition(axes: Axes, content: Content) -> None:
     shares = 100 * counts / counts.sum(axis=1, keepdims=True)
     left = np.zeros(len(table))
     rows = np.arange(len(table))
-    for label, colour in enumerate(class_colours(content.classes)):
+    for label, colour in enumerate(colours_of_classes(content.names)):
         axes.barh(rows, shares[:, label], left=left, color=colour, height=0.72, label=content.class_name(label))
         left += shares[:, label]
     names = [f"{name}  ({int(total)})" for name, total in zip(table.index, counts.sum(axis=1), strict=True)]
@@ -61,7 +62,7 @@ def draw_shares(axes: Axes, content: Content) -> None:
     share = 100 * counts / counts.sum(axis=1, keepdims=True)
     overall = 100 * counts.sum(axis=0) / counts.sum()
     line = 0.6 if len(counts) <= _MOST_TOMOGRAMS else 0.1
-    for label, colour in enumerate(class_colours(content.classes)):
+    for label, colour in enumerate(colours_of_classes(content.names)):
         bottom = share[:, :label].sum(axis=1)
         axes.bar(left, share[:, label], width, bottom, align="edge", color=colour, edgecolor="white", linewidth=line)
         below = overall[:label].sum()

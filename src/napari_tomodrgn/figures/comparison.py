@@ -10,7 +10,7 @@ from matplotlib.colors import Normalize
 
 from napari_tomodrgn.analysis.comparison import THRESHOLD
 from napari_tomodrgn.figures.content import Content
-from napari_tomodrgn.figures.style import GREY, MOST_IN_A_LEGEND, SEQUENTIAL, class_colours, empty
+from napari_tomodrgn.figures.style import GREY, MOST_IN_A_LEGEND, SEQUENTIAL, colours_of_classes, empty
 
 _MISSING = "needs the volumes of two classes"
 
@@ -24,9 +24,9 @@ def draw_fsc(axes: Axes, content: Content) -> None:
     curves = content.comparison.curves
     frequency = curves.index.to_numpy(dtype=float)
     end = float(frequency[-1])
-    colours = class_colours(content.classes)
+    colours = colours_of_classes(content.names)
     for label in range(1, content.classes):
-        axes.plot(frequency, curves[f"0-{label}"], color=colours[label], label=f"class {label}")
+        axes.plot(frequency, curves[f"0-{label}"], color=colours[label], label=content.names[label])
     _mark_limits(axes, end, "Nyquist" if content.at_nyquist(end) else "low-pass")
     axes.set_ylim(min(0.0, float(curves.to_numpy().min())) - 0.02, 1.03)
     axes.set_xlim(0, 1.04 * end)
@@ -52,7 +52,7 @@ def draw_resolutions(axes: Axes, content: Content) -> None:
     def text(a: int, b: int) -> str:
         return "" if a == b else f"≤ {_angstrom(limit)}" if share[a, b] > 1 - 1e-6 else _angstrom(values[a, b])
 
-    _draw_pairs(axes, share, text, lambda value: f"{limit / value:.1f}")
+    _draw_pairs(axes, content, share, text, lambda value: f"{limit / value:.1f}")
 
 
 def draw_correlations(axes: Axes, content: Content) -> None:
@@ -62,7 +62,7 @@ def draw_correlations(axes: Axes, content: Content) -> None:
         empty(axes, _MISSING)
         return
     values = content.comparison.correlations
-    _draw_pairs(axes, values, lambda a, b: f"{values[a, b]:.2f}", lambda value: f"{value:.2f}")
+    _draw_pairs(axes, content, values, lambda a, b: f"{values[a, b]:.2f}", lambda value: f"{value:.2f}")
 
 
 def _mark_limits(axes: Axes, end: float, name: str) -> None:
@@ -79,17 +79,18 @@ def _angstrom(value: float) -> str:
 
 def _draw_pairs(
     axes: Axes,
+    content: Content,
     values: npt.NDArray[np.float64],  # (K, K), at most 1
     text: Callable[[int, int], str],
     tick: Callable[[float], str],
 ) -> None:
     """Draw a matrix of pairs of classes: with a text in every cell where they are few, else with a colour bar."""
-    classes = len(values)
+    classes, names = content.classes, [content.class_name(label) for label in range(content.classes)]
     low = min(float(values.min()), 0.99)
     image = axes.imshow(values, cmap=SEQUENTIAL, norm=Normalize(low, 1))
-    ticks = np.arange(classes)[:: 1 + classes // 12]
-    axes.set_xticks(ticks)
-    axes.set_yticks(ticks)
+    ticks = range(0, classes, 1 + classes // 12)
+    axes.set_xticks(ticks, [names[label] for label in ticks])
+    axes.set_yticks(ticks, [names[label] for label in ticks])
     axes.set_xlabel("class")
     axes.set_ylabel("class")
     axes.spines[:].set_visible(False)

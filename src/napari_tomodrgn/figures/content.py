@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from napari_tomodrgn.analysis.class_names import class_names
 from napari_tomodrgn.analysis.column_likeness import read_columns
 from napari_tomodrgn.analysis.comparison import Comparison, read_comparison
 from napari_tomodrgn.analysis.composition import composition
@@ -78,7 +79,12 @@ class Content:
 
     def class_name(self, label: int) -> str:
         """Return what a class is called beside its colour."""
-        return "noise" if label == self.noise else str(label)
+        return self.names[label].removeprefix("class ")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """K names of the classes, where nothing else says that they are classes."""
+        return class_names(self.classes, self.noise)
 
     @property
     def classes(self) -> int:

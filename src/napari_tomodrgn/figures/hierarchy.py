@@ -10,7 +10,7 @@ from scipy.spatial.distance import pdist, squareform
 
 from napari_tomodrgn.analysis.hierarchy import Hierarchy, hierarchy_of_centres, hierarchy_of_volumes
 from napari_tomodrgn.figures.content import Content
-from napari_tomodrgn.figures.style import INK, SEQUENTIAL, class_colours, empty, new_figure
+from napari_tomodrgn.figures.style import INK, SEQUENTIAL, colours_of_classes, empty, new_figure
 
 _MOST_NUMBERED = 12  # classes a side up to which each cell holds its number
 
@@ -33,7 +33,7 @@ def hierarchy_figure(content: Content) -> Figure:
     matrix.tick_params(axis="both", length=0)
     matrix.tick_params(axis="y", pad=12)
     matrix.spines[:].set_visible(False)
-    colours = class_colours(content.classes)
+    colours = colours_of_classes(content.names)
     beside = matrix.get_yaxis_transform() + ScaledTranslation(-6 / 72, 0, figure.dpi_scale_trans)  # the matrix's edge
     for row, label in enumerate(found.order):  # each class's colour beside its name
         matrix.plot([0], [row], "s", color=colours[label], markersize=6, clip_on=False, transform=beside)

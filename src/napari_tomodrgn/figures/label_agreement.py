@@ -6,9 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
 
-from napari_tomodrgn.analysis.label_agreement import NO_PARTNER, Agreement, Spread
+from napari_tomodrgn.analysis.label_agreement import NO_PARTNER, Spread
 from napari_tomodrgn.analysis.run_comparison import Labelling, RunComparison
-from napari_tomodrgn.figures.style import GREY, INK, MOST_IN_A_LEGEND, OKABE_ITO, SEQUENTIAL, class_colours, empty
+from napari_tomodrgn.figures.style import GREY, INK, MOST_IN_A_LEGEND, OKABE_ITO, SEQUENTIAL, colours_of_classes, empty
 
 NO_CLASSES = "no classes were compared"
 EMPTY_CELL = "#F0F0F0"
@@ -17,13 +17,16 @@ _BAR = 0.035  # width of a class in the river
 _MOST_LABELS = 24  # classes that are named beside the river
 
 
-def colours_of_both(agreement: Agreement) -> tuple[list[str], list[str]]:
+def colours_of_both(comparison: RunComparison) -> tuple[list[str], list[str]]:
     """Return the colours of the classes of A, and those of B, where a class has its partner's."""
-    of_second = agreement.partner_of_second
-    first, alone = len(agreement.partner), np.flatnonzero(of_second == NO_PARTNER)
-    colours = class_colours(first + len(alone))
-    more = dict(zip(alone.tolist(), colours[first:], strict=True))
-    return colours[:first], [more.get(b, colours[a]) for b, a in enumerate(of_second.tolist())]
+    assert comparison.a.labelling is not None
+    assert comparison.b.labelling is not None
+    a, b = comparison.a.labelling.names, comparison.b.labelling.names
+    as_first = comparison.coloured_as()
+    alone = np.flatnonzero(as_first == NO_PARTNER).tolist()
+    colours = colours_of_classes([*a, *(b[code] for code in alone)])
+    more = dict(zip(alone, colours[len(a) :], strict=True))
+    return colours[: len(a)], [more.get(code, colours[first]) for code, first in enumerate(as_first.tolist())]
 
 
 def draw_confusion(axes: Axes, comparison: RunComparison) -> None:
@@ -66,7 +69,7 @@ def draw_river(axes: Axes, comparison: RunComparison) -> None:
         return
     order = found.order_of_second
     counts = found.counts[:, order] / max(found.counts.sum(), 1)
-    colours_a, colours_b = colours_of_both(found)
+    colours_a, colours_b = colours_of_both(comparison)
     left, right = _banks(counts.sum(axis=1)), _banks(counts.sum(axis=0))
     from_left, from_right = left.copy(), right.copy()
     for row, column in zip(*np.nonzero(counts), strict=True):

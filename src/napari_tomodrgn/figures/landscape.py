@@ -13,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 
 from napari_tomodrgn.figures.content import Content
 from napari_tomodrgn.figures.shaded import shaded
-from napari_tomodrgn.figures.style import GREY, INK, class_colours, new_figure, square
+from napari_tomodrgn.figures.style import GREY, INK, colours_of_classes, new_figure, square
 
 SIDE, FOOT = 9.0, 0.45  # inches: of the square, and of the caption beneath it
 FEWEST_CELLS, MOST_CELLS = 4, 7  # along a side; pictures stand in the outermost ones
@@ -110,7 +110,7 @@ def _draw_density(axes: Axes, points: Floats) -> None:
 
 
 def _draw_centres(axes: Axes, centres: Floats, content: Content) -> None:
-    for label, (centre, colour) in enumerate(zip(centres, class_colours(content.classes), strict=True)):
+    for label, (centre, colour) in enumerate(zip(centres, colours_of_classes(content.names), strict=True)):
         axes.plot(*centre, marker="o", markersize=6, color=colour, markeredgecolor=INK, markeredgewidth=0.8, zorder=6)
         text = axes.annotate(
             content.class_name(label),
@@ -135,7 +135,7 @@ def _pin_volumes(figure: Figure, axes: Axes, centres: Floats, content: Content) 
     axes.autoscale_view()  # limits are settled, and with them where a centre is in the figure
     at = axes.transData.transform(centres) / figure.dpi  # inches
     middles = border_cells(cells) * SIDE + (0, FOOT)
-    colours = class_colours(content.classes)
+    colours = colours_of_classes(content.names)
     for label, middle in enumerate(middles[places_for(at, middles)]):
         left, bottom = middle - side / 2
         frame = (left + 0.03 * side, bottom + 0.03 * side, 0.94 * side, 0.94 * side)

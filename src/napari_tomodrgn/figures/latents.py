@@ -6,7 +6,15 @@ from matplotlib import patheffects
 from matplotlib.axes import Axes
 
 from napari_tomodrgn.figures.content import Content
-from napari_tomodrgn.figures.style import INK, MOST_IN_A_LEGEND, class_colours, empty, integer_ticks, square
+from napari_tomodrgn.figures.style import (
+    INK,
+    MOST_IN_A_LEGEND,
+    class_colours,
+    colours_of_classes,
+    empty,
+    integer_ticks,
+    square,
+)
 
 
 def draw_pca(axes: Axes, content: Content) -> None:
@@ -56,7 +64,7 @@ def draw_explained_variance(axes: Axes, content: Content) -> None:
 
 def _draw_classes(axes: Axes, points: npt.NDArray[np.floating], content: Content) -> None:
     """Draw points (N, 2) by class, in an order that hides no class, and number the class centres."""
-    colours = np.array(class_colours(content.classes))
+    colours = np.array(colours_of_classes(content.names))
     size = float(np.clip(3000 / len(points), 2, 18))
     order = np.random.default_rng(0).permutation(len(points))
     x, y = points[order].T

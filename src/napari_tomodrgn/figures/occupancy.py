@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from napari_tomodrgn.analysis.class_names import class_names
 from napari_tomodrgn.analysis.occupancy.labelling import Labelling
 from napari_tomodrgn.analysis.occupancy.occupancy import Result
 from napari_tomodrgn.analysis.occupancy.ordering import Order, cluster_order
@@ -108,7 +109,10 @@ def _row_name(occupancy: Occupancy, row: list[str]) -> str:
     said = dict(zip(occupancy.index.columns, row, strict=True))
     if "volume" in said:
         return said["volume"].removesuffix(".mrc")
-    return f"class {said['label']}" if "label" in said else f"{said['tomogram']} {said['particle']}"
+    if "label" not in said:
+        return f"{said['tomogram']} {said['particle']}"
+    label = int(said["label"])
+    return class_names(label + 1, occupancy.facts.get("noise"))[label]
 
 
 def short_names(parts: Sequence[str]) -> list[str]:

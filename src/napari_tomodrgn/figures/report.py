@@ -12,7 +12,7 @@ from napari_tomodrgn.figures.html import folded, page, picture, settings_table, 
 from napari_tomodrgn.figures.landscape import caption as landscape_caption
 from napari_tomodrgn.figures.run_sections import lineage, methods_section, training
 from napari_tomodrgn.figures.seeds import seeds_caption
-from napari_tomodrgn.figures.style import class_colours
+from napari_tomodrgn.figures.style import colours_of_classes
 from napari_tomodrgn.files import atomic_open
 from napari_tomodrgn.runs.run import Run
 
@@ -126,7 +126,7 @@ def _is_shown(name: str, content: Content) -> bool:
 def _class_table(folder: AnalysisFolder, content: Content) -> str:
     total = len(content.labels)
     rows = []
-    for label, colour in enumerate(class_colours(content.classes)):
+    for label, colour in enumerate(colours_of_classes(content.names)):
         centre = content.centres.iloc[label]
         volume = folder.volumes(content.name) / f"vol_{label:03d}.mrc"
         cells = [

@@ -76,7 +76,7 @@ def _draw_points(axes: Axes, points: Points, comparison: RunComparison, side: in
     size = float(np.clip(3000 / len(points), 2, 18))
     colours = np.full(len(points), PALE, dtype=object)
     if comparison.agreement is not None:
-        palette = np.array(colours_of_both(comparison.agreement)[side], dtype=object)
+        palette = np.array(colours_of_both(comparison)[side], dtype=object)
         colours[comparison.labelled] = palette[comparison.classes()[side]]
     order = np.random.default_rng(0).permutation(len(points))
     x, y = points[order].T

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from napari_tomodrgn.analysis.scoring.score import Scores
-from napari_tomodrgn.figures.style import GREY, INK, PALE, class_colours, new_figure, save, styled
+from napari_tomodrgn.figures.style import GREY, INK, PALE, colours_of_classes, new_figure, save, styled
 
 FORMATS = ("png", "svg")
 _SHOWN = (0.005, 0.995)  # quantiles of the scores that the axes reach to
@@ -28,7 +28,7 @@ def draw_scores(found: Scores) -> Figure:
     figure = new_figure(10.0, max(3.6, 1.6 + 0.3 * len(found.classes)))
     left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
     # the colours of the whole labelling, whatever classes are empty
-    colours = class_colours(int(found.classes.max()) + 1)
+    colours = colours_of_classes(found.names)
     _draw_classes(left, found, colours)
     _draw_pairs(right, found, colours)
     figure.supxlabel(
@@ -56,7 +56,7 @@ def _draw_classes(axes: Axes, found: Scores, colours: list[str]) -> None:
     axes.axvline(0, color=PALE, linewidth=0.8, zorder=0)
     axes.set_xlim(low, high)
     axes.set_ylim(len(found.classes) - 0.5, -0.5)
-    axes.set_yticks(range(len(found.classes)), [f"class {label}" for label in found.classes])
+    axes.set_yticks(range(len(found.classes)), [found.names[label] for label in found.classes])
     axes.set_xlabel("score: own less runner-up (nats)")
     axes.set_title("Median, half and 90 % of each class")
 

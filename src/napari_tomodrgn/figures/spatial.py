@@ -19,7 +19,7 @@ from napari_tomodrgn.figures.style import (
     INK,
     OKABE_ITO,
     PALE,
-    class_colours,
+    colours_of_classes,
     empty,
     integer_ticks,
     new_figure,
@@ -39,7 +39,7 @@ def distances_figure(found: Neighbourhood) -> Figure:
     labelling, distance = found.labelling, found.neighbours.distance[:, 0]
     groups = [("all", np.ones(len(distance), dtype=bool), INK)]
     if labelling is not None:
-        colours = class_colours(len(labelling.names))
+        colours = colours_of_classes(labelling.names)
         shown = np.flatnonzero(labelling.sizes)[:_MOST_CLASSES]
         groups += [(labelling.names[label], labelling.codes == label, colours[label]) for label in shown]
     figure = new_figure(max(3.6, 1.6 + 0.62 * len(groups)), 3.8)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from napari_tomodrgn.analysis.spatial.directions import Cells
 from napari_tomodrgn.analysis.spatial.neighbors import Neighbourhood
-from napari_tomodrgn.figures.style import GREY, INK, OKABE_ITO, SEQUENTIAL, class_colours, new_figure
+from napari_tomodrgn.figures.style import GREY, INK, OKABE_ITO, SEQUENTIAL, colours_of_classes, new_figure
 
 _MOST_CLASSES = 5
 _STEPS = 12  # of a cell's sides, which are curved
@@ -68,7 +68,7 @@ def orientations_figure(found: Neighbourhood) -> Figure:
     labelling = found.labelling
     groups = [("all", known, INK)]
     if labelling is not None and 1 < (labelling.sizes > 0).sum() <= _MOST_CLASSES:
-        colours = class_colours(len(labelling.names))
+        colours = colours_of_classes(labelling.names)
         groups += [
             (name, known & (labelling.codes == label), colours[label]) for label, name in enumerate(labelling.names)
         ]

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from napari_tomodrgn.analysis.class_names import NOISE
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_path
 
@@ -68,6 +69,12 @@ def class_colours(classes: int) -> list[str]:
         return [TOL_RAINBOW[round(float(number))] for number in chosen]
     colour_map = matplotlib.colormaps["turbo"]
     return [matplotlib.colors.to_hex(colour_map(value)) for value in np.linspace(0.02, 0.98, classes)]
+
+
+def colours_of_classes(names: Sequence[str]) -> list[str]:
+    """Return one colour a class, by the classes' names: that of particles in none is grey."""
+    colours = iter(class_colours(sum(name != NOISE for name in names)))
+    return [GREY if name == NOISE else next(colours) for name in names]
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 
 from napari_tomodrgn.figures.content import Content
-from napari_tomodrgn.figures.style import class_colours, empty
+from napari_tomodrgn.figures.style import colours_of_classes, empty
 
 VIEWS = ("slice along z", "slice along y", "projection along z", "less the mean")
 _DIFFERENCE = len(VIEWS) - 1
@@ -37,7 +37,7 @@ def draw_volumes(axes: Axes, content: Content, *, columns: int = 8, most: int | 
     pictures = views(content.volumes)
     ranges = [np.percentile(each, (0.5, 99.8)) for each in pictures]
     ranges[_DIFFERENCE] = np.array([-1, 1]) * max(np.abs(pictures[_DIFFERENCE]).max(), 1e-12)
-    colours = class_colours(content.classes)
+    colours = colours_of_classes(content.names)
     for label in range(shown):
         block, column = divmod(label, columns)
         left, top = column * _PITCH, -block * _BLOCK
@@ -53,7 +53,7 @@ def draw_volumes(axes: Axes, content: Content, *, columns: int = 8, most: int | 
                 interpolation="bicubic",
             )
         axes.plot([left, left + 1], [top + 0.03] * 2, color=colours[label], linewidth=5, solid_capstyle="butt")
-        name = f"{'' if label == content.noise else 'class '}{content.class_name(label)}  ({content.sizes[label]})"
+        name = f"{content.names[label]}  ({content.sizes[label]})"
         axes.text(left + 0.5, top + 0.09, name, ha="center", va="bottom", fontsize=9, fontweight="bold")
         if column == 0:
             _name_views(axes, top)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.figures.style import GREY, class_colours
+from napari_tomodrgn.figures.style import GREY, colours_of_classes
 from napari_tomodrgn.files import atomic_folder, atomic_open, make_folder, refuse_existing
 from napari_tomodrgn.interop.export_options import ChimeraxOptions
 from napari_tomodrgn.interop.placing import NO_CLASS, Placed, VolumesOf, file_name, level_of, placed_particles
@@ -104,7 +104,7 @@ def _script(name: str, placed: Placed, models: list[_Model], file: TomogramFile 
     if file is not None:
         yield f"open {_quoted(_from(outdir, file.path))} name {_quoted(name)}"
         yield f"volume #1 originIndex 0,0,0 voxelSize {file.voxel!r}"
-    colours = [*class_colours(placed.classes), GREY]  # the last one is that of NO_CLASS, -1
+    colours = [*colours_of_classes(placed.names), GREY]  # the last one is that of NO_CLASS, -1
     for model in models:
         particle, colour = placed.ids[model.row][1], colours[placed.label[model.row]]
         matrix = np.column_stack([placed.rotation[model.row], placed.position[model.row, ::-1]])
@@ -126,7 +126,7 @@ def _groups(placed: Placed, models: list[_Model]) -> Iterator[str]:
             yield f"rename #{own[0]}-{own[-1]} id #{group}"
         else:  # one model alone would become the group itself
             yield f"rename #{own[0]} id #{group}.1"
-        title = "no class" if label == NO_CLASS else f"class {label}"
+        title = "no class" if label == NO_CLASS else placed.names[label]
         yield f"rename #{group} {_quoted(f'{title}: {len(own)}')}"
         group += 1
 

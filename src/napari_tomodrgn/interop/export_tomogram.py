@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.figures.style import GREY, class_colours
+from napari_tomodrgn.figures.style import GREY, colours_of_classes
 from napari_tomodrgn.files import atomic_folder, atomic_open, refuse_existing
 from napari_tomodrgn.interop.export_options import TomogramOptions
 from napari_tomodrgn.interop.placing import (
@@ -200,15 +200,15 @@ def class_values(placed: Placed) -> npt.NDArray[np.uint16]:
 
 def _write_table(path: Path, placed: Placed) -> None:
     """Write the numbers of the classes that are there."""
-    colours = class_colours(placed.classes)
+    colours = colours_of_classes(placed.names)
     with atomic_open(path) as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["value", "label", "particles", "colour"])
-        for label in range(placed.classes):
-            writer.writerow([label + 1, label, int((placed.label == label).sum()), colours[label]])
+        writer.writerow(["value", "label", "name", "particles", "colour"])
+        for label, name in enumerate(placed.names):
+            writer.writerow([label + 1, label, name, int((placed.label == label).sum()), colours[label]])
         without = int((placed.label < 0).sum())
         if without:
-            writer.writerow([placed.classes + 1, "", without, GREY])
+            writer.writerow([placed.classes + 1, "", "", without, GREY])
 
 
 @contextmanager

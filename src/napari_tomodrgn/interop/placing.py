@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from napari_tomodrgn.analysis.class_names import class_names, noise_of
 from napari_tomodrgn.analysis.clusters import nearest_members
 from napari_tomodrgn.analysis.folder import AnalysisFolder, read_centres, read_labels
 from napari_tomodrgn.errors import InputError
@@ -44,8 +45,8 @@ class Placed:
         (n, |z|), those of their class's centre where those are asked for; of a decoder alone (n, 0).
     label
         (n,) class, from 0; -1 where there is none.
-    classes
-        How many classes there are, those that no particle here is of among them.
+    names
+        Of all classes, those that no particle here is of among them.
     """
 
     ids: tuple[ParticleId, ...]
@@ -53,16 +54,21 @@ class Placed:
     rotation: Floats
     latent: npt.NDArray[np.float32]
     label: npt.NDArray[np.int64]
-    classes: int
+    names: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are."""
+        return len(self.names)
 
     def take(self, rows: npt.ArrayLike) -> "Placed":
         """Return some of them."""
         rows = np.asarray(rows)
         ids = tuple(self.ids[row] for row in rows)
-        return Placed(ids, self.position[rows], self.rotation[rows], self.latent[rows], self.label[rows], self.classes)
+        return Placed(ids, self.position[rows], self.rotation[rows], self.latent[rows], self.label[rows], self.names)
 
 
 def labelling_of(run: Run, epoch: int, given: Path | None) -> tuple[Path, dict[ParticleId, int]] | None:
@@ -109,11 +115,12 @@ def placed_particles(run: Run, epoch: int, options: PlacedOptions) -> dict[str, 
         check_labels(*found, particle_set)
     if options.selection is not None:
         particle_set = particle_set.select(sorted(Selection.load(options.selection).ids))
-    names = tomograms_of(particle_set, options.tomogram)
+    tomograms = tomograms_of(particle_set, options.tomogram)
     latent = _latents(run, epoch, particle_set)
     label = np.full(len(particle_set), NO_CLASS)
-    classes = 0 if found is None else max(found[1].values(), default=NO_CLASS) + 1
+    names: tuple[str, ...] = ()
     if found is not None:
+        names = class_names(max(found[1].values(), default=NO_CLASS) + 1, noise_of(found[0]))
         label = np.array([found[1].get(particle, NO_CLASS) for particle in particle_set.ids], dtype=np.int64)
     if options.class_centres:
         if found is None:
@@ -128,10 +135,10 @@ def placed_particles(run: Run, epoch: int, options: PlacedOptions) -> dict[str, 
         euler_matrices(*table[["rot", "tilt", "psi"]].to_numpy(np.float64).T),
         latent,
         label,
-        classes,
+        names,
     )
     result = {}
-    for name in names:
+    for name in tomograms:
         rows = np.flatnonzero(table["tomogram"].to_numpy(dtype=object) == name)[: options.limit]
         own = everyone.take(rows)
         _check(own, particle_set, options.class_centres)

@@ -1,13 +1,16 @@
 """Colours of particles by a column, the same in every view: computed here, so that no view has to know how."""
 
 import colorsys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import matplotlib
 import numpy as np
 import numpy.typing as npt
 
+from napari_tomodrgn.analysis.class_names import NOISE
 from napari_tomodrgn.analysis.columns import NONE, Classes, Column
+from napari_tomodrgn.figures.style import GREY
 
 # Okabe and Ito's colour-blind-safe palette, ordered so that neighbours differ in lightness too; without black, which
 # the dark theme swallows.
@@ -30,6 +33,12 @@ def palette(count: int) -> list[Colour]:
         for number in range(max(count - len(first), 0))
     ]
     return [*first, *later]
+
+
+def palette_of(names: Sequence[str]) -> list[Colour]:
+    """Return one colour a class, by the classes' names: that of particles in none is grey, as in figures."""
+    colours = iter(palette(sum(name != NOISE for name in names)))
+    return [matplotlib.colors.to_rgba(GREY) if name == NOISE else next(colours) for name in names]
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,7 @@ def colour_by(column: Column, style: ClassStyle | None = None, limits: tuple[flo
 def legend_of(column: Classes, style: ClassStyle | None = None) -> tuple[LegendEntry, ...]:
     """Return the classes of a column as the legend lists them."""
     style = style or ClassStyle({}, {})
-    colours = [style.colours.get(code, colour) for code, colour in enumerate(palette(len(column.names)))]
+    colours = [style.colours.get(code, colour) for code, colour in enumerate(palette_of(column.names))]
     return tuple(
         LegendEntry(code, style.names.get(code, name), colours[code], int(size))
         for code, (name, size) in enumerate(zip(column.names, column.sizes, strict=True))

@@ -14,7 +14,7 @@ from napari_tomodrgn.analysis.columns import Classes, Columns, Numbers
 from napari_tomodrgn.analysis.label_agreement import NO_PARTNER
 from napari_tomodrgn.analysis.rule_trees import BY_HAND
 from napari_tomodrgn.analysis.run_comparison import RunComparison
-from napari_tomodrgn.viewer.colouring import WITHOUT, Colour, Colours, legend_of, palette
+from napari_tomodrgn.viewer.colouring import WITHOUT, Colour, Colours, legend_of, palette_of
 from napari_tomodrgn.viewer.comparing import NOT_HERE, Found
 from napari_tomodrgn.viewer.session import How, Mask, Rows, Session
 
@@ -114,20 +114,20 @@ class Compared:
         """Return the colours of the classes of A, and of those of B; those without a partner have further ones."""
         comparison = self.comparison
         if comparison is None or comparison.agreement is None:
-            count = 0 if comparison is None or comparison.b.labelling is None else len(comparison.b.labelling.names)
-            return [], palette(count)
-        assert comparison.a.labelling is not None
-        column = self.session.columns.get(comparison.a.labelling.name)
-        of_second = comparison.agreement.partner_of_second
-        alone = np.flatnonzero(of_second == NO_PARTNER).tolist()
-        count = len(comparison.agreement.partner)
-        own = palette(count + len(alone))
+            return [], palette_of(
+                () if comparison is None or comparison.b.labelling is None else comparison.b.labelling.names
+            )
+        a, b = comparison.a.labelling, comparison.b.labelling
+        assert a is not None
+        assert b is not None
+        column, count = self.session.columns.get(a.name), len(a.names)
+        as_first = comparison.coloured_as()
+        alone = np.flatnonzero(as_first == NO_PARTNER).tolist()
+        own = palette_of([*a.names, *(b.names[code] for code in alone)])
         if isinstance(column, Classes) and len(column.names) == count:
-            own[:count] = [
-                entry.colour for entry in legend_of(column, self.session.styles.get(comparison.a.labelling.name))
-            ]
+            own[:count] = [entry.colour for entry in legend_of(column, self.session.styles.get(a.name))]
         more = dict(zip(alone, own[count:], strict=True))
-        return own[:count], [more.get(b, own[a]) for b, a in enumerate(of_second.tolist())]
+        return own[:count], [more.get(code, own[first]) for code, first in enumerate(as_first.tolist())]
 
     def colours_of_change(self) -> Colours:
         """Return colours (N, 4) that tell the particles that changed class from the others."""

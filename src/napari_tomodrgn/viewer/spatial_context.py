@@ -21,7 +21,7 @@ from napari_tomodrgn.analysis.spatial.stored import StoredNeighbours, read_neigh
 from napari_tomodrgn.analysis.spatial.tables import DOCUMENT
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.particle_set import ParticleSet
-from napari_tomodrgn.viewer.colouring import Colour, legend_of, palette
+from napari_tomodrgn.viewer.colouring import Colour, legend_of, palette_of
 from napari_tomodrgn.viewer.session import How, Mask, Rows, Session
 
 COLUMNS = {
@@ -184,10 +184,10 @@ class SpatialContext:
         """Return a colour for each class: as the session has them, where it has these classes."""
         if self.found is None or self.found.labels is None:
             return []
-        count, column = len(self.found.names), self.session.columns.get(self.found.labels)
-        if isinstance(column, Classes) and len(column.names) == count:
+        column = self.session.columns.get(self.found.labels)
+        if isinstance(column, Classes) and len(column.names) == len(self.found.names):
             return [entry.colour for entry in legend_of(column, self.session.styles.get(self.found.labels))]
-        return palette(count)
+        return palette_of(self.found.names)
 
     # selecting
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from napari_tomodrgn.analysis.class_names import noise_of
 from napari_tomodrgn.analysis.occupancy.labelling import Labelling, labelling_of
 from napari_tomodrgn.analysis.occupancy.masks import Region, Whole
 from napari_tomodrgn.analysis.occupancy.measure import Measure, Measured
@@ -89,8 +90,11 @@ def _labelled_again(options: OccupancyOptions) -> Result:
 def _settings(options: OccupancyOptions, source: Source) -> dict[str, object]:
     """Return the options that say how something was measured, as values that JSON holds, and the epoch that was."""
     names = {"run", "model", "parts", "fit", "mask", "sphere", "resolution", "enclosed", "epoch", "centres"}
-    epoch = None if source.folder is None else source.folder.epoch
-    return {**options.model_dump(mode="json", include=names), "epoch": epoch}
+    said = options.model_dump(mode="json", include=names)
+    if source.folder is None:
+        return {**said, "epoch": None}
+    noise = None if options.centres is None else noise_of(source.folder.labels(options.centres))
+    return {**said, "epoch": source.folder.epoch, **({} if noise is None else {"noise": noise})}
 
 
 def measure_occupancy(

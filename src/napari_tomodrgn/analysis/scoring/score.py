@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from napari_tomodrgn.analysis.class_names import class_names, noise_of
 from napari_tomodrgn.analysis.folder import AnalysisFolder, read_labels
 from napari_tomodrgn.analysis.run_evidence import require_images
 from napari_tomodrgn.analysis.scoring.class_maps import class_maps, tilt_halves, told_apart
@@ -48,6 +49,8 @@ class Scores:
         N particles and their labels; numbers of classes may be left out.
     classes
         (K,) the labels there are.
+    names
+        What classes are called, by label.
     gains
         (N, K) for each class's volume.
     consensus
@@ -60,6 +63,7 @@ class Scores:
     ids: list[ParticleId]
     labels: Codes
     classes: Codes
+    names: tuple[str, ...]
     gains: Array
     consensus: Array
 
@@ -126,7 +130,8 @@ def score(options: ScoreOptions) -> Scores:
     require_images(particle_set)
     gains = gains_of(run, particle_set, labels, options.seed)
     figure = folder.figures(labelling) / "evidence"
-    return Scores(labelling, target, figure, particle_set.ids, labels, classes, gains[:, :-1], gains[:, -1])
+    names = class_names(int(classes.max()) + 1, noise_of(path))
+    return Scores(labelling, target, figure, particle_set.ids, labels, classes, names, gains[:, :-1], gains[:, -1])
 
 
 def labels_of(particle_set: ParticleSet, path: Path) -> Codes:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_tomodrgn.analysis.class_names import class_names, noise_of
 from napari_tomodrgn.analysis.folder import AnalysisFolder, read_labels
 from napari_tomodrgn.analysis.spatial.places import Integers
 from napari_tomodrgn.errors import InputError
@@ -69,7 +70,7 @@ def labelling_of(
             f"{path}: has label {codes.max()}; up to {MOST_CLASSES} classes, numbered from 0, are held against one "
             "another, so give coarser labels"
         )
-    return Labelling(name, codes, tuple(f"class {label}" for label in range(int(codes.max()) + 1)))
+    return Labelling(name, codes, class_names(int(codes.max()) + 1, noise_of(path)))
 
 
 def read_labelling(path: Path, ids: tuple[ParticleId, ...], *, some: bool = False) -> Labelling:

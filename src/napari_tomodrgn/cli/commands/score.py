@@ -57,7 +57,7 @@ def _facts(found: "Scores") -> dict[str, str]:
     }
     for label in found.classes:
         own = found.labels == label
-        facts[f"class {label}"] = (
+        facts[found.names[label]] = (
             f"{int(own.sum())} particle{'s' * (int(own.sum()) != 1)}, {int(better[own].sum())} better in another; "
             f"median score {_median(found, int(label)):.3g} nats"
         )
