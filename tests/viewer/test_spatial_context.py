@@ -1,8 +1,10 @@
 """What is read back of ``neighbors`` and what it selects, held against planted chains and scipy's geometry."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,15 +13,19 @@ import pandas as pd
 import pytest
 from scipy.spatial import cKDTree
 
+from napari_tomodrgn.analysis.folder import AnalysisFolder
 from napari_tomodrgn.analysis.known import Known
 from napari_tomodrgn.analysis.rule_trees import particles_of
 from napari_tomodrgn.analysis.spatial.neighbors import neighbors
 from napari_tomodrgn.analysis.spatial.options import NeighborsOptions
+from napari_tomodrgn.analysis.spatial.tables import DOCUMENT
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.figures.spatial import write_neighbours_folder
 from napari_tomodrgn.particles.particle_set import ParticleId
 from napari_tomodrgn.viewer.neighbour_distances import count_in_words, distance_curves, first_interval
+from napari_tomodrgn.viewer.neighbour_view import NeighbourStyle
 from napari_tomodrgn.viewer.session import Session
+from napari_tomodrgn.viewer.session_file import load_session, save_session
 from napari_tomodrgn.viewer.spatial_context import NO_CHAINS, NO_RESULT, NO_RUN, NOTHING_FITS, SpatialContext
 
 from ..planted_run import PlantedRun
@@ -176,6 +182,71 @@ def test_curves_and_counts_are_those_of_the_distances(context: SpatialContext, p
     words = count_in_words(context, low, high)
     assert words.startswith(f"{inside.sum()} of 138 particles from ")
     assert words.endswith(f"class 2 {(inside & (labels == 2)).sum()} of {(labels == 2).sum()}")
+
+
+# what a saved session keeps
+
+SHOWN = NeighbourStyle("other", chains=False, nearest=True, by="length", interval=(210.0, 345.5))
+
+
+@pytest.fixture
+def saved(copied: Path) -> Path:
+    """A session, beside its run, that looks at the second of two results."""
+    folder = AnalysisFolder(copied, 1)
+    shutil.copytree(folder.neighbours("kmeans-3"), folder.neighbours("other"))
+    context = context_of(copied)
+    assert (context.names, context.name) == (("kmeans-3", "other"), "kmeans-3")
+    context.choose("other")
+    context.session.neighbours.set(chains=False, nearest=True, by="length", interval=(210.0, 345.5))
+    save_session(context.session, copied / "sessions" / "mine.json")
+    return copied / "sessions" / "mine.json"
+
+
+def test_a_saved_session_looks_at_the_same_result_lines_and_interval(saved: Path) -> None:
+    before, later = context_of(saved.parents[1]), Session()
+    for session in (before.session, later):
+        assert load_session(session, saved)[1] == []
+    after = SpatialContext(later)  # its dock was opened after the session
+
+    for context in (before, after):
+        context.read()
+        assert context.session.neighbours.style == SHOWN
+        assert context.found is not None
+        assert context.found.folder.name == "other"
+    before.choose("kmeans-3")  # of whose distances nobody set an interval
+    assert before.session.neighbours.style == replace(SHOWN, result="kmeans-3", interval=None)
+
+
+def test_an_older_session_opens_and_one_whose_result_is_gone_says_so(saved: Path) -> None:
+    document = json.loads(saved.read_text())
+    given = document.pop("neighbours")
+    saved.write_text(json.dumps(document))
+    context = context_of(saved.parents[1])
+    assert load_session(context.session, saved)[1] == []
+    assert context.session.neighbours.style == NeighbourStyle()
+
+    saved.write_text(json.dumps({**document, "neighbours": given}))
+    shutil.rmtree(AnalysisFolder(saved.parents[1], 1).neighbours("other"))
+    assert load_session(context.session, saved)[1] == ["result other of neighbors is not there any more"]
+    assert context.name == "kmeans-3"
+
+
+@pytest.mark.parametrize(("name", "value"), [("by", "mood"), ("interval", [1.0]), ("interval", [0.0, float("nan")])])
+def test_a_session_that_was_changed_by_hand_is_refused(saved: Path, name: str, value: object) -> None:
+    document = json.loads(saved.read_text())
+    document["neighbours"][name] = value
+    saved.write_text(json.dumps(document))
+    with pytest.raises(InputError, match=rf"neighbours\.{name}\S* is not as a session has it"):
+        load_session(Session(), saved)
+
+
+def test_an_interval_goes_with_the_result_that_it_was_set_on(saved: Path) -> None:
+    context = context_of(saved.parents[1])
+    load_session(context.session, saved)
+    document = AnalysisFolder(saved.parents[1], 1).neighbours("other") / DOCUMENT
+    os.utime(document, ns=(0, 1))  # the result was made anew
+    context.refresh()
+    assert context.session.neighbours.style == replace(SHOWN, interval=None)
 
 
 # what is not there, or is not what it should be

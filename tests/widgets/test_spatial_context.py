@@ -17,6 +17,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_tomodrgn.particles.particle_set import ParticleId
 from napari_tomodrgn.viewer.current import commands_of, links_of, scene_of, session_of
+from napari_tomodrgn.viewer.session_file import load_session, save_session
 from napari_tomodrgn.viewer.spatial_context import NO_RESULT, NO_RUN
 from napari_tomodrgn.widgets.analyse import Analyse
 from napari_tomodrgn.widgets.docks import ContextDock
@@ -222,11 +223,12 @@ def test_rows_select_chains_and_chains_of_selected_particles_are_completed(windo
     assert context.session.tomogram == page.table.model_.data(page.table.model_.index(last.row(), 2))
 
 
-def test_intervals_and_cells_select_what_they_count(window: Window) -> None:
+def test_intervals_and_cells_select_what_they_count(window: Window, tmp_path: Path) -> None:
     window.open(window.planted.path)
     window.dock.setFloating(True)
     window.dock.resize(600, 600)
     an_interval_that_is_dragged(window)
+    what_is_shown_is_kept_in_a_session(window, tmp_path / "kept.json")
     a_cell_that_is_clicked(window)
 
 
@@ -264,6 +266,32 @@ def an_interval_that_is_dragged(window: Window) -> None:
     expected = (distance >= 450) & (distance <= plot.interval[1])
     assert (window.session.selected == expected).all()
     assert page.count.text().startswith(f"{expected.sum()} of 138 particles from 450 to ")
+
+
+def what_is_shown_is_kept_in_a_session(window: Window, path: Path) -> None:
+    chains, distances = window.widget.chains, window.widget.distances
+    chains.chains.click()
+    chains.nearest.click()
+    chains.by.setCurrentIndex(1)
+    chains.by.activated.emit(1)
+    kept = distances.plot.interval
+    save_session(window.session, path)
+    chains.chains.click()
+    chains.nearest.click()
+    window.open(window.planted.path)
+    assert distances.plot.interval != kept  # opened anew, it is that of the result
+    assert chains.chains.isChecked()
+
+    load_session(window.session, path)
+    window.settle()
+
+    assert distances.plot.interval == kept
+    assert (distances.low.value(), distances.high.value()) == tuple(map(round, kept))
+    shown = chains.chains.isChecked(), chains.nearest.isChecked(), chains.by.currentText()
+    assert shown == (False, True, "colour by length")
+    layers = window.viewer.layers
+    assert (layers["chains"].visible, layers["nearest neighbours"].visible) == (False, True)
+    assert len(layers["nearest neighbours"].data) == len(window.scene.rows)
 
 
 def a_cell_that_is_clicked(window: Window) -> None:

@@ -6,7 +6,7 @@ is shown as a point: lines of classes that are hidden are hidden, too.
 """
 
 from collections.abc import Iterator
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +16,11 @@ from napari_tomodrgn.analysis.columns import Numbers
 from napari_tomodrgn.analysis.spatial.places import Floats, Integers
 from napari_tomodrgn.viewer.colouring import Colours, colour_by, palette
 from napari_tomodrgn.viewer.layers import IN_ANGSTROM, TOMOGRAM
+from napari_tomodrgn.viewer.neighbour_view import By, Kind, NeighbourStyle
 from napari_tomodrgn.viewer.scene import MODIFIERS, NEAR_PX, Scene
 from napari_tomodrgn.viewer.session import How, Rows
 from napari_tomodrgn.viewer.spatial_context import SpatialContext
 
-Kind = Literal["chains", "nearest"]
-By = Literal["chain", "length"]
 LAYERS: dict[Kind, str] = {"chains": "chains", "nearest": "nearest neighbours"}
 WIDTH: dict[Kind, float] = {"chains": 0.3, "nearest": 0.1}  # of a point's diameter
 GREY = (0.72, 0.72, 0.72, 1.0)
@@ -37,10 +36,6 @@ class NeighbourLinks:
     ----------
     scene, context
         Where the particles are shown, and the result that the lines are of.
-    shown
-        Which kinds are wanted.
-    by
-        What gives chains their colour.
     edges
         (E, 2) rows of the particles that each line joins, of each kind that is drawn.
     """
@@ -49,8 +44,7 @@ class NeighbourLinks:
 
     def __init__(self, scene: Scene, context: SpatialContext) -> None:
         self.scene, self.context = scene, context
-        self.shown: dict[Kind, bool] = {"chains": True, "nearest": False}
-        self.by: By = "chain"
+        self._style = scene.session.neighbours.style
         self.edges: dict[Kind, Integers] = dict.fromkeys(get_args(Kind), NO_EDGES)
         self._places: Integers = np.zeros(0, np.int64)  # of the chain of each line
         self._layers: dict[Kind, Any] = {}
@@ -59,23 +53,31 @@ class NeighbourLinks:
         for signal in (session.data_changed, session.tomogram_changed, session.columns_changed):
             signal.connect(self._draw)
         session.colouring_changed.connect(self._follow_points)
+        session.neighbours.changed.connect(self._restyle)
         context.changed.connect(self._draw)
         scene.viewer.mouse_drag_callbacks.append(self._clicked)
         self._draw()
 
     def show(self, kind: Kind, shown: bool) -> None:
         """Show lines of a kind, or not."""
-        self.shown[kind] = shown
-        self._draw_kind(kind)
-        layer = self._layer(kind)
-        if layer is not None:
-            layer.visible = shown
-        self.changed.emit()
+        self.scene.session.neighbours.set(**{kind: shown})
 
     def colour_by(self, by: By) -> None:
         """Give each chain a colour of its own, or one by its length."""
-        self.by = by
-        self._draw_kind("chains")
+        self.scene.session.neighbours.set(by=by)
+
+    @property
+    def style(self) -> NeighbourStyle:
+        """Which kinds are wanted, and what gives chains their colour."""
+        return self._style
+
+    def _restyle(self) -> None:
+        before, self._style = self._style, self.scene.session.neighbours.style
+        self._draw()
+        for kind in LAYERS:
+            layer, shown = self._layer(kind), getattr(self._style, kind)
+            if layer is not None and shown != getattr(before, kind):
+                layer.visible = shown
         self.changed.emit()
 
     # drawing
@@ -98,7 +100,7 @@ class NeighbourLinks:
             self._draw_kind(kind)
 
     def _draw_kind(self, kind: Kind) -> None:
-        edges, colours = self._lines(kind) if self.shown[kind] else (NO_EDGES, np.zeros((0, 4), np.float32))
+        edges, colours = self._lines(kind) if getattr(self._style, kind) else (NO_EDGES, np.zeros((0, 4), np.float32))
         self.edges[kind] = edges
         layer = self._layer(kind)
         if layer is None and not len(edges):
@@ -151,7 +153,7 @@ class NeighbourLinks:
         chains = None if self.context.found is None else self.context.found.chains
         if chains is None or not len(chains.numbers):
             return np.zeros((0, 4), np.float32)
-        if self.by == "length":
+        if self._style.by == "length":
             lengths = chains.lengths.astype(np.float64)
             return colour_by(Numbers(lengths), limits=(float(lengths.min()), float(lengths.max()))).rgba
         table = np.array(palette(min(len(chains.numbers), MOST_COLOURS)), np.float32)

@@ -26,6 +26,7 @@ from napari_tomodrgn.viewer.colouring import ClassStyle, Colour, Colouring, colo
 from napari_tomodrgn.viewer.history import Change, History
 from napari_tomodrgn.viewer.marks import Marks
 from napari_tomodrgn.viewer.named_selections import NamedSelections
+from napari_tomodrgn.viewer.neighbour_view import NeighbourView
 from napari_tomodrgn.viewer.opening import Opened, read_anew, read_run, read_star
 from napari_tomodrgn.viewer.volume_style import VolumeStyle
 
@@ -60,6 +61,8 @@ class Session:
         The row of the particle that is looked at by itself.
     path
         Rows of particles along a way through latent space that was drawn last, in its order.
+    neighbours
+        How neighbours are shown.
     camera_path
         Stops of a camera on its way through the tomogram.
     named, marks
@@ -93,6 +96,7 @@ class Session:
         self.path: Rows | None = None
         self.history = History()
         self.camera_path = CameraPath(self.history)
+        self.neighbours = NeighbourView()
         self._colouring: Colouring | None = None
         self._rows: dict[ParticleId, int] = {}
         self.named = NamedSelections(self)

@@ -7,12 +7,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
+from napari_tomodrgn.analysis.folder import AnalysisFolder
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_open
 from napari_tomodrgn.particles.particle_set import ParticleId
 from napari_tomodrgn.viewer.camera_path import SHORTEST, CameraPath, Pace, Stop
 from napari_tomodrgn.viewer.class_labels import ClassLabels, with_named
 from napari_tomodrgn.viewer.colouring import ClassStyle, Colour
+from napari_tomodrgn.viewer.neighbour_view import NeighbourStyle
 from napari_tomodrgn.viewer.opening import Opened, read_run, read_star
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.volume_style import VolumeStyle
@@ -88,6 +90,7 @@ class _Document(BaseModel):
     styles: dict[str, _Style] = {}
     labels: dict[str, _Labels] = {}
     volumes: _Volumes = _Volumes()
+    neighbours: NeighbourStyle = NeighbourStyle()
     selected: list[ParticleId] = []
     rule: dict[str, Any] = {}
     marks: dict[str, list[ParticleId]] = {}
@@ -126,6 +129,7 @@ def save_session(session: Session, path: Path, view: dict[str, Any] | None = Non
             for name, own in session.labels.items()
         },
         volumes=_Volumes(**asdict(session.volume_style)),
+        neighbours=session.neighbours.style,
         selected=[ids[row] for row in session.selected.nonzero()[0]],
         rule=session.rule,
         marks=session.marks.as_dict(),
@@ -202,9 +206,19 @@ def restore_session(session: Session, saved: SavedSession) -> tuple[dict[str, An
     session.select_rows(known, document.rule)
     session.history.clear()
     document.camera_path.give(session.camera_path)
+    result = document.neighbours.result
+    if result is not None and not _has_neighbours(session, result):
+        lost.append(f"result {result} of neighbors is not there any more")
+    session.neighbours.set(**asdict(document.neighbours))
     if document.particle is not None:
         session.look_at(session.row_of(document.particle))
     return document.view, lost
+
+
+def _has_neighbours(session: Session, result: str) -> bool:
+    if session.run is None or session.epoch is None:
+        return False
+    return AnalysisFolder(session.run.path, session.epoch).neighbours(result).is_dir()
 
 
 def _read(path: Path) -> _Document:

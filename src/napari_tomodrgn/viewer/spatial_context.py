@@ -72,6 +72,7 @@ class SpatialContext:
         self._of: tuple[ParticleSet | None, Path | None] = None, None  # what was read is of
         session.data_changed.connect(self.refresh)
         session.epochs_changed.connect(self.refresh)
+        session.neighbours.changed.connect(self._follow)
         self.refresh()
 
     # which there are
@@ -93,8 +94,11 @@ class SpatialContext:
         before, self._written, self._of = self.name, written, (particle_set, path)
         self.names = tuple(written)
         if not stays:
-            self.name = before if before in written else next(iter(written), None)
+            wanted = self.session.neighbours.style.result
+            self.name = next((each for each in (wanted, before, *written) if each in written), None)
             self.found = self.trouble = None
+            if before is not None:
+                self.session.neighbours.set(interval=None)  # it was of what was shown before
         self.changed.emit()
 
     def choose(self, name: str) -> None:
@@ -108,7 +112,13 @@ class SpatialContext:
         if name not in self.names:
             raise InputError(f"{name}: is no result of neighbors here; those there are: {', '.join(self.names)}")
         if name != self.name:
-            self.name, self.found, self.trouble = name, None, None
+            self.session.neighbours.set(result=name, interval=None)
+
+    def _follow(self) -> None:
+        """Look at the result that is wanted, where there is one of that name."""
+        wanted = self.session.neighbours.style.result
+        if wanted in self.names and wanted != self.name:
+            self.name, self.found, self.trouble = wanted, None, None
             self.changed.emit()
 
     def wanted(self) -> tuple[Path, ParticleSet] | None:

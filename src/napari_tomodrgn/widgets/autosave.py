@@ -36,6 +36,8 @@ class Autosave(QObject):
             session.tomogram_changed,
             session.particle_changed,
             session.camera_path.changed,
+            session.volume_style_changed,
+            session.neighbours.changed,
             scene.tomograms.changed,
             session.labels_changed,
             session.columns_changed,

@@ -67,11 +67,12 @@ class ChainPage(QWidget):
         self._show_selection()
 
     def _show_links(self) -> None:
-        for box, shown in ((self.chains, self.links.shown["chains"]), (self.nearest, self.links.shown["nearest"])):
+        style = self.links.style
+        for box, shown in ((self.chains, style.chains), (self.nearest, style.nearest)):
             blocked = box.blockSignals(True)
             box.setChecked(shown)
             box.blockSignals(blocked)
-        self.by.setCurrentIndex(self.by.findData(self.links.by))
+        self.by.setCurrentIndex(self.by.findData(style.by))
         self.table.model_.recolour(self.links.chain_colours())
 
     def _show_selection(self) -> None:

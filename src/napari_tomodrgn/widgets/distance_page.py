@@ -61,7 +61,7 @@ class DistancePage(QWidget):
         found = self.context.found
         if found is not self._read:
             self._read = found
-            self._take(*first_interval(self.context))
+            self._take(*(self.session.neighbours.style.interval or first_interval(self.context)))
         self.select_button.setEnabled(found is not None)
 
     def _draw(self) -> None:
@@ -87,6 +87,7 @@ class DistancePage(QWidget):
             self.scene.preview(self.context.between(low, high))
 
     def _let_go(self) -> None:
+        self.session.neighbours.set(interval=self.plot.interval)
         if len(self.scene.rows) <= MOST_PREVIEWED:
             self.scene.preview(self.session.selected)
 
@@ -94,6 +95,7 @@ class DistancePage(QWidget):
         ends = self.low.value(), self.high.value()
         if ends != tuple(map(round, self.plot.interval)):
             self._take(*ends)
+            self.session.neighbours.set(interval=self.plot.interval)
 
     def _select(self) -> None:
         self.context.select_between(*self.plot.interval, how_of(QApplication.keyboardModifiers()))
