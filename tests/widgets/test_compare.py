@@ -141,7 +141,7 @@ def test_what_is_compared_is_counted_and_clicked(widget: Compare, pair: tuple[Pa
     settle()
     table, model = widget.confusion, widget.confusion.model_
     row, column = (int(each[0]) for each in np.nonzero(model.counts - np.diag(np.diag(model.counts))))
-    b = model.code(column, Qt.Orientation.Horizontal)
+    b = model.column_class(column)
     place = table.visualRect(model.index(row, column)).center()
     QTest.mouseClick(table.viewport(), LEFT, PLAIN, place)
     expected = {ids[each] for each in np.flatnonzero((own == row) & (theirs == b))}
