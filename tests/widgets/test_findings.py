@@ -86,7 +86,7 @@ def window(make_napari_viewer_proxy: Callable[..., Any], measured_run: Path, tmp
 def drag_line(histogram: Histogram, number: int, to: float) -> list[QPoint]:
     """Drag a line with the mouse in steps, and return where the mouse was."""
     y = histogram.area.center().y()
-    begin, end = round(histogram.place_of(histogram.lines[number])), round(histogram.place_of(to))
+    begin, end = round(histogram.pixel_of(histogram.lines[number])), round(histogram.pixel_of(to))
     way = [QPoint(x, y) for x in np.linspace(begin, end, 6).round().astype(int)]
     QTest.mousePress(histogram, LEFT, NO, way[0])
     for place in way[1:]:

@@ -7,53 +7,47 @@ from qtpy.QtGui import QColor, QPainter, QPen
 from qtpy.QtWidgets import QWidget
 
 from napari_tomodrgn.viewer.frame import Range
-from napari_tomodrgn.widgets.plot import Plot
+from napari_tomodrgn.widgets.plot import LinePlot
 
-NEAR_PX = 8.0  # of an end, within which it is dragged
+BOTH = "both"  # ends are held, so that the interval keeps its width
+ARROW, HAND, SIDEWAYS = Qt.CursorShape.ArrowCursor, Qt.CursorShape.OpenHandCursor, Qt.CursorShape.SizeHorCursor
 SHADE = 0.15  # opacity
 WORDS_PX = 130  # of a mark, that they take at most
 
 
-class IntervalPlot(Plot):
+class IntervalPlot(LinePlot):
     """Curves, a shaded interval of x, and a mark at one x.
 
     Signals
     -------
     moved
         Its ends, while it is dragged.
-    released
-        That it is dragged no longer.
     """
 
     moved = Signal(float, float)
-    released = Signal()
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(name, parent)
-        self.interval: Range = (0.0, 0.0)
+        self.lines = (0.0, 0.0)
         self.mark_at: tuple[float, str] | None = None
-        self._held: str | None = None  # low, high or both
         self._from = 0.0
-        self.setMouseTracking(True)
         self.setToolTip("Drag an end of the shaded interval, or all of it; draw a new one beside it")
+
+    @property
+    def interval(self) -> Range:
+        """Its ends."""
+        low, high = self.lines
+        return low, high
 
     def set_interval(self, low: float, high: float) -> None:
         """Shade another interval."""
-        self.interval = (min(low, high), max(low, high))
+        self.lines = (min(low, high), max(low, high))
         self.update()
 
     def mark_x(self, x: float | None, text: str = "") -> None:
         """Draw a line upright at an x, with words beside it, or none."""
         self.mark_at = None if x is None else (x, text)
         self.update()
-
-    def x_of(self, pixel: float) -> float:
-        """Return the x at a pixel of the widget, from left."""
-        return float(self.frame.to_data([(pixel - self.area.left(), 0.0)])[0, 0])
-
-    def pixel_of(self, x: float) -> float:
-        """Return the pixel of the widget, from left, at an x."""
-        return float(self.frame.to_pixels([(x, 0.0)])[0, 0]) + self.area.left()
 
     def paintEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         """Draw the curves, and over them the interval and the mark."""
@@ -63,13 +57,10 @@ class IntervalPlot(Plot):
         painter, area = QPainter(self), self.area
         painter.setClipRect(area)
         low, high = map(self.pixel_of, self.interval)
-        colour = self.palette().text().color()
-        fill = QColor(colour)
+        fill = QColor(self.palette().text().color())
         fill.setAlphaF(SHADE)
         painter.fillRect(QRectF(low, area.top(), high - low, area.height()), fill)
-        painter.setPen(QPen(colour, 1.5))
-        for x in (low, high):
-            painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
+        self.draw_lines(painter)
         if self.mark_at is not None:
             self._draw_mark(painter, *self.mark_at)
         painter.end()
@@ -88,13 +79,11 @@ class IntervalPlot(Plot):
 
     # mouse
 
-    def held_at(self, pixel: float) -> str | None:
+    def held_at(self, pixel: float) -> int | str | None:
         """Return what is dragged from a pixel: an end, both, or nothing, where a new interval begins."""
         low, high = map(self.pixel_of, self.interval)
-        near = min((abs(pixel - low), "low"), (abs(pixel - high), "high"))
-        if near[0] <= NEAR_PX:
-            return near[1]
-        return "both" if low < pixel < high else None
+        end = self.line_at(pixel)
+        return (BOTH if low < pixel < high else None) if end is None else end
 
     def mousePressEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
         """Take hold of the interval, or begin a new one."""
@@ -103,7 +92,7 @@ class IntervalPlot(Plot):
         pixel = event.position().x()
         self._held, self._from = self.held_at(pixel), self.x_of(pixel)
         if self._held is None:
-            self._held = "high"
+            self._held = 1
             self._move(self._from, self._from)
 
     def mouseMoveEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
@@ -111,25 +100,17 @@ class IntervalPlot(Plot):
         pixel = event.position().x()
         if self._held is None:
             over = self.held_at(pixel) if self.curves.series else None
-            shapes = {"low": Qt.CursorShape.SizeHorCursor, "high": Qt.CursorShape.SizeHorCursor,
-                      "both": Qt.CursorShape.OpenHandCursor}  # fmt: skip
-            self.setCursor(shapes.get(over or "", Qt.CursorShape.ArrowCursor))
+            self.setCursor(ARROW if over is None else HAND if over == BOTH else SIDEWAYS)
             return
         x, (low, high) = self.x_of(pixel), self.interval
-        if self._held == "both":
+        if self._held == BOTH:
             by = max(x - self._from, -low)
             self._from += by
             self._move(low + by, high + by)
             return
-        other = high if self._held == "low" else low
-        self._held = "low" if x < other else "high"  # an end that is dragged past the other is that one then
+        other = self.lines[1 - self._held]
+        self._held = int(x >= other)  # an end that is dragged past the other is that one then
         self._move(min(x, other), max(x, other))
-
-    def mouseReleaseEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
-        """Let go."""
-        if self._held is not None:
-            self._held = None
-            self.released.emit()
 
     def _move(self, low: float, high: float) -> None:
         self.set_interval(max(low, 0.0), max(high, 0.0))

@@ -60,7 +60,7 @@ class OccupancyPage(QWidget):
         self.parts.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.parts.setToolTip("Click: look at a part. Tick several: a label for each combination of their thresholds")
         self.histogram = Histogram("histogram")
-        self.histogram.message = NOTHING
+        self.histogram.say(NOTHING)
         self.typed = QLineEdit()
         self.typed.setToolTip("Thresholds, one or two numbers")
         self.typed.setMaximumWidth(self.fontMetrics().horizontalAdvance("−0000.000 −0000.000"))
@@ -138,7 +138,7 @@ class OccupancyPage(QWidget):
         self.tables.setEnabled(bool(names))
         if self.panel.measured is None:
             self.tables.setCurrentIndex(-1)
-            self.histogram.message = "Choose what was measured, above" if names else NOTHING
+            self.histogram.say("Choose what was measured, above" if names else NOTHING)
         self._show()
 
     def _show(self) -> None:

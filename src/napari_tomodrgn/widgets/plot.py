@@ -166,5 +166,50 @@ class Plot(QWidget):
         return number
 
 
+class LinePlot(Plot):
+    """A plot over which lines stand upright, which its kinds let a person drag.
+
+    Signals
+    -------
+    released
+        What was dragged was let go.
+    """
+
+    released = Signal()
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(name, parent)
+        self.setMouseTracking(True)
+        self.lines: tuple[float, ...] = ()
+        self._held: Any = None
+
+    def x_of(self, pixel: float) -> float:
+        """Return the x at a pixel of the widget, from left."""
+        return float(self.frame.to_data([(pixel - self.area.left(), 0.0)])[0, 0])
+
+    def pixel_of(self, x: float) -> float:
+        """Return the pixel of the widget, from left, at an x."""
+        return float(self.frame.to_pixels([(x, 0.0)])[0, 0]) + self.area.left()
+
+    def line_at(self, pixel: float) -> int | None:
+        """Return the number of the line nearest to a pixel, ``None`` where none is near."""
+        apart = [abs(self.pixel_of(x) - pixel) for x in self.lines]
+        return int(np.argmin(apart)) if apart and min(apart) <= REACH else None
+
+    def draw_lines(self, painter: QPainter) -> None:
+        """Draw the lines so that they are seen on what is light and what is dark."""
+        area = self.area
+        for x in map(self.pixel_of, self.lines):
+            for colour, width in ((self.palette().base().color(), 4.0), (self.palette().text().color(), 2.0)):
+                painter.setPen(QPen(colour, width))
+                painter.drawLine(QPointF(x, area.top() - 3), QPointF(x, area.bottom()))
+
+    def mouseReleaseEvent(self, event: Any) -> None:  # noqa: N802 - Qt's name
+        """Let go."""
+        if self._held is not None:
+            self._held = None
+            self.released.emit()
+
+
 def _pixels(frame: Frame, series: Series) -> npt.NDArray[np.float64]:
     return frame.to_pixels(np.stack([series.x, series.y], axis=1))
