@@ -64,13 +64,13 @@ def begun(panel: TrainingPanel) -> Path:
     run = panel.trained
     assert run is not None
     # the epoch's file and its line in the log come one after the other
-    wait(lambda: panel.look_at_child() or (epochs_of(run) and "epoch 1: loss" in panel.log))
+    wait(lambda: panel.look() or (epochs_of(run) and "epoch 1: loss" in panel.log))
     assert panel.ended is None
     return run
 
 
 def ended(panel: TrainingPanel) -> str:
-    wait(lambda: panel.look_at_child() or panel.ended)
+    wait(lambda: panel.look() or panel.ended)
     assert panel.ended is not None
     return panel.ended
 

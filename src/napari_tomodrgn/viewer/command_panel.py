@@ -11,12 +11,11 @@ from napari_tomodrgn.analysis.folder import AnalysisFolder
 from napari_tomodrgn.cli.main import SUMMARIES
 from napari_tomodrgn.cli.options import Command
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.viewer.child_command import ChildCommand
+from napari_tomodrgn.viewer.child_watch import ChildWatch
 from napari_tomodrgn.viewer.option_values import OptionValues, sentences_of
 from napari_tomodrgn.viewer.session import Session
 from napari_tomodrgn.viewer.suggested_options import labels_of, suggested
 
-MOST_LOG = 200_000  # characters of the log that are kept
 MOST_PICTURES = 60
 WHERE = ("run", "particles", "run_a")  # options that say on which run a command works
 
@@ -86,7 +85,7 @@ OFFERED = (
 IMPORT = Offered("import-tomodrgn", "A run of tomoDRGN", ("folder", "outdir", "star", "volume_series", "overwrite"))
 
 
-class CommandPanel:
+class CommandPanel(ChildWatch):
     """Runs commands on the open run as child processes.
 
     Parameters
@@ -102,25 +101,18 @@ class CommandPanel:
         The command that is set up.
     values
         Its options; those of the other commands are kept until they are chosen again.
-    child, running
-        The process that was begun last, and its command; ``None`` and empty before.
-    log
-        What it has said.
-    ended
-        How it ended, in a sentence, ``None`` while it works.
+    running
+        The command that was begun last, empty before.
     written
         The files and folders that it said it wrote.
     """
 
-    changed = Signal()
     chosen_changed = Signal()
 
     def __init__(self, session: Session, commands: tuple[Offered, ...] = OFFERED) -> None:
+        super().__init__()
         self.session, self.commands = session, commands
         self._values: dict[str, OptionValues] = {}
-        self.child: ChildCommand | None = None
-        self.log = ""
-        self.ended: str | None = None
         self.written: tuple[Path, ...] = ()
         self._began = 0.0
         self._run: Path | None = None
@@ -178,11 +170,6 @@ class CommandPanel:
 
     # the process
 
-    @property
-    def works(self) -> bool:
-        """Whether a command that was begun here is going on."""
-        return self.child is not None and self.ended is None
-
     def start(self) -> None:
         """Begin the command that is set up.
 
@@ -199,38 +186,18 @@ class CommandPanel:
         options = self.values.options()
         self._began, self._run = time.time(), getattr(options, self.offered.where or "", None)
         self.running = self.offered.name
-        self.child, self.log, self.ended, self.written = ChildCommand([*words, "--quiet"]), "", None, ()
+        self.begin_child([*words, "--quiet"])
+        self.written = ()
         self.changed.emit()
 
-    def cancel(self) -> None:
-        """Ask the command to end; what it had not finished is not there then."""
-        if self.child is not None:
-            self.child.stop()
-
-    def look(self) -> bool:
-        """Take what the command has said, and return whether it has ended since this was asked last."""
-        if self.child is None or self.ended is not None:
-            return False
-        code, said = self.child.code(), self.child.news()
-        self.log = (self.log + said)[-MOST_LOG:]
-        if code is None:
-            if said:
-                self.changed.emit()
-            return False
+    def sentence_of(self, code: int) -> str:
+        """Take which files the command wrote, and return how it ended, in a sentence."""
+        assert self.child is not None
         self.written = tuple(Path(line) for line in self.child.output().splitlines() if Path(line).is_absolute())
         name, refused = self.running, self._values[self.running].take_errors(self.log)
-        seconds = time.time() - self._began
         if code == 0:
-            self.ended = f"{name}: done in {seconds:.0f} s"
-        else:
-            self.ended = "\n".join(refused or sentences_of(self.log)) or f"{name}: ended with code {code}; see the log"
-        self.changed.emit()
-        return True
-
-    @property
-    def failed(self) -> bool:
-        """Whether the last command ended without having done what it was to do."""
-        return self.child is not None and self.ended is not None and self.child.code() != 0
+            return f"{name}: done in {time.time() - self._began:.0f} s"
+        return "\n".join(refused or sentences_of(self.log)) or f"{name}: ended with code {code}; see the log"
 
     @property
     def concerns_open_run(self) -> bool:

@@ -3,12 +3,10 @@
 import string
 from pathlib import Path
 
-from psygnal import Signal
-
 from napari_tomodrgn.analysis.occupancy.options import OccupancyOptions
 from napari_tomodrgn.cli.options import words_of
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.viewer.child_command import ChildCommand
+from napari_tomodrgn.viewer.child_watch import ChildWatch
 from napari_tomodrgn.viewer.drawn_sphere import DrawnSphere
 from napari_tomodrgn.viewer.measured_parts import MeasuredParts
 from napari_tomodrgn.viewer.occupancy_panel import OccupancyPanel
@@ -18,36 +16,25 @@ COMMAND = "occupancy"
 SPHERE, MASK = "sphere", "mask"  # what tables are called at first
 
 
-class Measuring:
+class Measuring(ChildWatch):
     """One measurement at a time.
 
     Attributes
     ----------
     name
         Of the table that is written, or was written last.
-    child, ended, log
-        The process, how it ended in a sentence (``None`` while it works), and what it has said.
     """
 
-    changed = Signal()
-
     def __init__(self, panel: OccupancyPanel, drawn: DrawnSphere) -> None:
+        super().__init__()
         self.panel, self.session, self.drawn = panel, panel.session, drawn
         self.name = ""
-        self.child: ChildCommand | None = None
-        self.ended: str | None = None
-        self.log = ""
         self._run: Path | None = None
         self.session.data_changed.connect(self._forget)
 
     def _forget(self) -> None:
         """Draw no sphere: it suits one box."""
         self.drawn.end()
-
-    @property
-    def works(self) -> bool:
-        """Whether something is being measured."""
-        return self.child is not None and self.ended is None
 
     def free_name(self, first: str) -> str:
         """Return a name that no table has yet; names are of letters only."""
@@ -97,36 +84,15 @@ class Measuring:
             raise InputError(f"{self.name}: is being measured; wait until it has ended, or cancel it")
         options = self.options(name, centres=centres, mask=mask)
         words = [COMMAND, *words_of(options, options.model_fields_set), "--quiet"]
-        self.child, self.name, self.ended, self.log, self._run = ChildCommand(words), name, None, "", options.run
+        self.begin_child(words)
+        self.name, self._run = name, options.run
         self.changed.emit()
 
-    def cancel(self) -> None:
-        """Ask the process to end; nothing is written then."""
-        if self.child is not None:
-            self.child.stop()
-
-    def look(self) -> bool:
-        """Take what was said, and return whether it has ended since this was asked last."""
-        if self.child is None or self.ended is not None:
-            return False
-        code, said = self.child.code(), self.child.news()
-        self.log += said
-        if code is None:
-            if said:
-                self.changed.emit()
-            return False
-        self.ended = (
-            f"{self.name}: is measured"
-            if code == 0
-            else "\n".join(sentences_of(self.log)) or f"{self.name}: ended with code {code}; nothing was written"
-        )
-        self.changed.emit()
-        return True
-
-    @property
-    def failed(self) -> bool:
-        """Whether the last measurement gave nothing."""
-        return self.child is not None and self.ended is not None and self.child.code() != 0
+    def sentence_of(self, code: int) -> str:
+        """Return how the measurement ended, in a sentence."""
+        if code == 0:
+            return f"{self.name}: is measured"
+        return "\n".join(sentences_of(self.log)) or f"{self.name}: ended with code {code}; nothing was written"
 
     @property
     def concerns_open_run(self) -> bool:

@@ -15,6 +15,7 @@ from napari_tomodrgn.runs.lock import lock_holder
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.training.options import TrainOptions
 from napari_tomodrgn.viewer.child_command import ChildCommand
+from napari_tomodrgn.viewer.child_watch import ChildWatch
 from napari_tomodrgn.viewer.option_values import OptionValues, sentences_of
 from napari_tomodrgn.viewer.retrain import Retraining, Wish, free_folder, retrain, source_of
 from napari_tomodrgn.viewer.session import Session
@@ -22,22 +23,17 @@ from napari_tomodrgn.viewer.training_end import STOPPED, sentence_of_end
 from napari_tomodrgn.viewer.training_watch import Glance
 
 WITHOUT = ("resume", "resume_epoch", "dry_run", "print_sbatch")  # buttons do that
-MOST_LOG = 200_000  # characters of the log that are kept
 
 
-class TrainingPanel:
+class TrainingPanel(ChildWatch):
     """Begins trainings as child processes, and says how they are and how they ended.
 
     Attributes
     ----------
     values
         The options of the training that is to be begun.
-    child, trained
-        The process that was begun last, and the run that it trains; ``None`` before.
-    log
-        What it has said.
-    ended
-        How it ended, in a sentence, ``None`` while it works.
+    trained
+        The run that the process trains that was begun last, ``None`` before.
     watched, glance
         The run that is watched, and what was found there last.
     pinned
@@ -46,16 +42,14 @@ class TrainingPanel:
         The process that writes smaller images for the next training, ``None`` where none does.
     """
 
-    changed = Signal()
     watched_changed = Signal()
+    fine = (0, *STOPPED)
 
     def __init__(self, session: Session) -> None:
+        super().__init__()
         self.session = session
         self.values = OptionValues(TrainOptions, "train", WITHOUT)
-        self.child: ChildCommand | None = None
         self.trained: Path | None = None
-        self.log = ""
-        self.ended: str | None = None
         self.watched: Path | None = None
         self.glance: Glance | None = None
         self.pinned: ParticleId | None = None
@@ -130,11 +124,6 @@ class TrainingPanel:
 
     # a training
 
-    @property
-    def works(self) -> bool:
-        """Whether the training that was begun here is going on."""
-        return self.child is not None and self.child.code() is None
-
     def start(self) -> None:
         """Begin the training that is set up, and watch it.
 
@@ -172,28 +161,14 @@ class TrainingPanel:
     def _begin(self, words: list[str], run: Path) -> None:
         if self.works:
             raise InputError(f"{self.trained}: is being trained from this window; stop it first, or use another window")
-        self.child, self.trained, self.log, self.ended = ChildCommand(words), run.absolute(), "", None
+        self.begin_child(words)
+        self.trained = run.absolute()
         self.attach(run)
 
-    def look_at_child(self) -> bool:
-        """Take what the training has said, and return whether it has ended since this was asked last."""
-        if self.child is None or self.ended is not None:
-            return False
-        code, said = self.child.code(), self.child.news()
-        self.log = (self.log + said)[-MOST_LOG:]
-        if code is None:
-            if said:
-                self.changed.emit()
-            return False
+    def sentence_of(self, code: int) -> str:
+        """Return how the training ended, in a sentence."""
         assert self.trained is not None
-        self.ended = sentence_of_end(code, self.trained, self.values.take_errors(self.log), self.log)
-        self.changed.emit()
-        return True
-
-    @property
-    def failed(self) -> bool:
-        """Whether the training ended otherwise than by itself or because it was asked to."""
-        return self.ended is not None and self.child is not None and self.child.code() not in (0, *STOPPED)
+        return sentence_of_end(code, self.trained, self.values.take_errors(self.log), self.log)
 
     @property
     def can_stop(self) -> bool:

@@ -10,7 +10,7 @@ from napari_tomodrgn.analysis.validation.progress import Progress
 from napari_tomodrgn.analysis.validation.stored import FOLDER, validations_of
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.runs.run import Run
-from napari_tomodrgn.viewer.child_command import ChildCommand
+from napari_tomodrgn.viewer.child_watch import ChildWatch
 from napari_tomodrgn.viewer.option_values import OptionValues
 from napari_tomodrgn.viewer.retrain import next_name
 from napari_tomodrgn.viewer.session import Session
@@ -22,32 +22,28 @@ WITHOUT = ("ids", "labels", "clusters", "nearest")  # a selection says which par
 FEWEST = 2  # particles that can be compared with others
 
 
-class ValidationPanel:
+class ValidationPanel(ChildWatch):
     """Begins validations as child processes, says how they are and how they ended, and knows those made before.
 
     Attributes
     ----------
     values
         The options of the validation that is to be begun.
-    child, validated
-        The process that was begun last, and the folder that it writes; ``None`` before.
+    validated
+        The folder that the process writes that was begun last, ``None`` before.
     progress
         How far it is.
-    ended
-        How it ended, in a sentence, ``None`` while it works.
     """
 
-    changed = Signal()
     written = Signal(Path)
+    fine = (0, *STOPPED)
 
     def __init__(self, session: Session) -> None:
+        super().__init__()
         self.session = session
         self.values = OptionValues(ValidateOptions, "validate", WITHOUT)
-        self.child: ChildCommand | None = None
         self.validated: Path | None = None
         self.progress: Progress | None = None
-        self.ended: str | None = None
-        self._log = ""
         session.data_changed.connect(self._suggest)
         self._suggest()
 
@@ -89,11 +85,6 @@ class ValidationPanel:
 
     # a validation
 
-    @property
-    def works(self) -> bool:
-        """Whether the validation that was begun here is going on."""
-        return self.child is not None and self.child.code() is None
-
     def begin(self, which: str, name: str) -> str:
         """Validate a named selection, or the selected particles, which are kept under a name; return the name.
 
@@ -119,9 +110,9 @@ class ValidationPanel:
         words, options = self.values.words(), self.values.options()
         if which == CURRENT:
             named.keep(name)
-        self.child = ChildCommand(words)
+        self.begin_child(words)
         self.validated = AnalysisFolder(options.run, epoch).path / FOLDER / options.folder_name
-        self.progress, self.ended, self._log = None, None, ""
+        self.progress = None
         self.changed.emit()
         return name
 
@@ -131,38 +122,23 @@ class ValidationPanel:
             said = "no particle is" if count == 0 else "one particle is"
             raise InputError(f"{said} selected, and a comparison needs two or more; select more")
 
-    def look(self) -> bool:
-        """Take what the validation has said, and return whether it has ended since this was asked last."""
-        if self.child is None or self.ended is not None:
-            return False
-        code, said = self.child.code(), self.child.news()
-        self._log += said
+    def hear(self, said: str) -> None:
+        """Take how far the validation is."""
         for line in said.splitlines():
             self.progress = Progress.of_line(line) or self.progress
-        if code is None:
-            if said:
-                self.changed.emit()
-            return False
-        self.ended = self._sentence_of(code)
-        self.changed.emit()
-        if code == 0 and self.validated is not None:
-            self.written.emit(self.validated)
-        return True
 
-    def _sentence_of(self, code: int) -> str:
+    def look(self) -> bool:
+        """Take what the validation has said, and return whether it has ended since this was asked last."""
+        ended = super().look()
+        if ended and self.child is not None and self.child.code() == 0:
+            self.written.emit(self.validated)
+        return ended
+
+    def sentence_of(self, code: int) -> str:
+        """Return how the validation ended, in a sentence."""
         if code == 0:
             return f"{self.validated}: is written"
         if code in STOPPED:
             return "The validation was stopped; nothing was written"
-        errors = self.values.take_errors(self._log)
+        errors = self.values.take_errors(self.log)
         return "\n".join(errors) or f"{self.validated}: the validation ended with code {code} without saying why"
-
-    @property
-    def failed(self) -> bool:
-        """Whether the validation ended otherwise than by itself or because it was asked to."""
-        return self.ended is not None and self.child is not None and self.child.code() not in (0, *STOPPED)
-
-    def cancel(self) -> None:
-        """Ask it to end; nothing is written then."""
-        if self.child is not None:
-            self.child.stop()

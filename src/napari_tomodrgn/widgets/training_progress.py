@@ -165,7 +165,7 @@ class TrainingProgress(QWidget):
         self.view.setToolTip(f"{volume.particle[1]} in {tomogram_label(volume.particle[0])}")
 
     def _look_at_child(self) -> None:
-        if self.panel.look_at_child() and self.panel.failed:
+        if self.panel.look() and self.panel.failed:
             self.log_button.setChecked(True)
             show_error(self.panel.ended or "")
 
