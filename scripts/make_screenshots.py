@@ -220,25 +220,6 @@ class Tutorial(PicturedWindow):
         session.colour_by("kmeans-4")
         self.show("Volumes")
 
-    def alarms(self, run: Path) -> None:
-        """Show what latents follow in another run, and the volumes at both ends."""
-        from napari_tomodrgn.analysis.nuisance.nuisance import nuisance
-        from napari_tomodrgn.analysis.nuisance.options import NuisanceOptions
-        from napari_tomodrgn.figures.nuisance import save_nuisance
-
-        save_nuisance(nuisance(NuisanceOptions(run=run, overwrite=True, figures=False)))
-        findings = self.widgets["Findings"]
-        self.viewer.dims.ndisplay = 3
-        self.session.open_run(run)
-        self.settle()
-        self.viewer.reset_view()
-        self.show("Latent space")
-        self.show("Findings")
-        findings.tabs.setCurrentWidget(findings.alarms)
-        alarm = next(each for each in findings.alarms.panel.asked if each.alarm and each.name != "tomogram")
-        findings.alarms.panel.choose(alarm.name)
-        self.picture("alarms")
-
     def inspect(self) -> None:
         """Show the tilt images of a particle beside the projections of its volume."""
         inspect, session = self.widgets["Inspect"], self.session
@@ -342,6 +323,29 @@ class Tutorial(PicturedWindow):
         train.panel.child.kill()
 
 
+class Alarms(PicturedWindow):
+    """A window of its own, in which nothing else has ended or is told of."""
+
+    def take(self, run: Path) -> None:
+        """Show what latents follow in a run, and the volumes at both ends."""
+        from napari_tomodrgn.analysis.nuisance.nuisance import nuisance
+        from napari_tomodrgn.analysis.nuisance.options import NuisanceOptions
+        from napari_tomodrgn.figures.nuisance import save_nuisance
+
+        save_nuisance(nuisance(NuisanceOptions(run=run, overwrite=True, figures=False)))
+        findings = self.widgets["Findings"]
+        self.viewer.dims.ndisplay = 3
+        self.session.open_run(run)
+        self.settle()
+        self.viewer.reset_view()
+        self.show("Latent space")
+        self.show("Findings")
+        findings.tabs.setCurrentWidget(findings.alarms)
+        alarm = next(each for each in findings.alarms.panel.asked if each.alarm and each.name != "tomogram")
+        findings.alarms.panel.choose(alarm.name)
+        self.picture("alarms")
+
+
 def train_again(star: Path, folder: Path) -> Path:
     """Train on the sample with another seed, and find more classes than there are states."""
     from napari_tomodrgn.analysis.analyze import AnalyzeOptions, analyze
@@ -366,8 +370,10 @@ def main() -> None:
         steps += [tutorial.validate, tutorial.occupancy, tutorial.train]
         for step in steps:
             step()
-        tutorial.alarms(make_run(Path(folder) / "checks").path)
         tutorial.close()
+        alarms = Alarms()
+        alarms.take(make_run(Path(folder) / "checks").path)
+        alarms.close()
         context_pictures(Path(folder) / "dimers")
 
 
