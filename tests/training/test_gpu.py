@@ -71,7 +71,9 @@ def test_no_step_waits_for_the_gpu(tilts, pooling: str, fraction: float) -> None
 
 
 @pytest.mark.parametrize("amp", ["off", "bf16", "fp16"])
-@pytest.mark.parametrize("pooling", ["concatenate", "mean", "median", "attention", "none", "no latent"])
+@pytest.mark.parametrize(
+    "pooling", ["concatenate", "mean", "max", "median", "attention", "linear", "none", "no latent"]
+)
 def test_recorded_steps_find_what_plain_ones_do(
     tilts: TiltImages,  # noqa: F811
     pooling: str,
@@ -85,6 +87,9 @@ def test_recorded_steps_find_what_plain_ones_do(
     points, weighting, repeating = lattice(BOX).to("cuda"), Weighting(), StepGraphs(cuda_recorder())
     scaler, size = compute.scaler(), BlockSize(compute)
     prior = SpectralPrior(BOX, torch.device("cuda")) if pooling == "no latent" else None
+    posterior = None
+    if pooling == "linear":
+        posterior = torch.randn(3, 3, device="cuda"), torch.eye(3, device="cuda").expand(3, 3, 3) / 2
     found = {}
     for number in range(4):
         rows = torch.tensor([[0, 1, 5, 6, 7, 8], [2, 3, 5, 6, 9, 10]])[number % 2]
@@ -96,7 +101,7 @@ def test_recorded_steps_find_what_plain_ones_do(
             losses = train_on_batch(
                 model, images, points, weighting=weighting, beta=BETA * (1 + number), prior=prior,
                 noise=torch.Generator().manual_seed(number), compute=compute, scaler=scaler, block_size=size,
-                particles=torch.arange(3, device="cuda"), gradient=way,
+                particles=torch.arange(3, device="cuda"), gradient=way, posterior=posterior,
             )  # fmt: skip
             flat = torch.cat([each.grad.flatten() for each in model.parameters() if each.grad is not None])
             found[way is None] = (losses.reconstruction, losses.kld, flat.clone())

@@ -12,8 +12,11 @@ import torch
 from napari_tomodrgn.imaging.lattice import lattice
 from napari_tomodrgn.imaging.tilt_images import TiltImages
 from napari_tomodrgn.model.architecture import Architecture, Layers
+from napari_tomodrgn.model.decoder_gradient import DecodedPoints
+from napari_tomodrgn.model.pooling import layout_of
 from napari_tomodrgn.model.vae import VAE
 from napari_tomodrgn.training import graphs, trainer
+from napari_tomodrgn.training.decoding import BlockSize
 from napari_tomodrgn.training.device import choose_compute
 from napari_tomodrgn.training.graphs import Record, StepGraphs
 from napari_tomodrgn.training.objective import Losses, gradient_of_batch, train_on_batch
@@ -130,6 +133,95 @@ def test_steps_of_other_settings_and_parts_of_the_points_are_not_repeated(
     for _ in range(3):
         found_by(repeating, model, tilts, 0, prior=SpectralPrior(BOX, torch.device("cpu")))
     assert repeating.repeated == 0
+
+
+def test_what_is_recorded_reads_a_layout_that_stays(tilts: TiltImages, again: Record) -> None:  # noqa: F811
+    """The cache may forget it before the recording, and after it a graph still reads it where it is."""
+    model, misses = VAE(Architecture(BOX, 3, "mean", 0, LAYERS, 8, LAYERS, LAYERS)), []
+
+    def record(work: Callable[[], Losses]) -> tuple[Losses, Callable[[], object]]:
+        before = layout_of.cache_info().misses
+        found = again(work)
+        misses.append(layout_of.cache_info().misses - before)
+        return found
+
+    repeating = StepGraphs(record)
+    found_by(repeating, model, tilts, 0)
+    layout_of.cache_clear()
+    found_by(repeating, model, tilts, 3)
+    assert misses == [0]
+    (recorded,) = repeating._recorded.values()
+    assert recorded.layout is layout_of((5, 4), COMPUTE.device)
+
+
+def test_recorded_steps_that_are_idle_make_room(
+    tilts: TiltImages,  # noqa: F811
+    again: Record,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(graphs, "MOST_SHAPES", 1)
+    monkeypatch.setattr(graphs, "IDLE", 6)
+    model, repeating = VAE(Architecture(BOX, 3, "mean", 0, LAYERS, 8, LAYERS, LAYERS)), StepGraphs(again)
+    orders = [0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 0]
+    repeated = []
+    for order in orders:
+        before = repeating.repeated
+        _, gradient = found_by(repeating, model, tilts, order)
+        assert (gradient - found_by(None, model, tilts, order)[1]).norm() < 1e-3 * gradient.norm()
+        repeated.append(repeating.repeated > before)
+    # the second shape waits until the first was idle for six steps, which is not recorded again at once
+    assert repeated == [False, True, True, False, False, False, False, False, True, True, False]
+
+
+def test_memory_that_recorded_steps_hold_is_given_back_before_points_are_halved(
+    tilts: TiltImages,  # noqa: F811
+    again: Record,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    model, repeating = VAE(Architecture(BOX, 3, "mean", 0, LAYERS, 8, LAYERS, LAYERS)), StepGraphs(again)
+    size, short, decode = BlockSize(COMPUTE), [False], DecodedPoints.__init__
+
+    def refuse(self: DecodedPoints, *rest: Any) -> None:
+        if short[0] and repeating._recorded:
+            raise torch.OutOfMemoryError("full")
+        decode(self, *rest)
+
+    monkeypatch.setattr(DecodedPoints, "__init__", refuse)
+    for number in (0, 3, 6):
+        found_by(repeating, model, tilts, number, block_size=size)
+    assert repeating.repeated == 2
+    short[0] = True
+    with caplog.at_level(logging.WARNING):
+        _, gradient = found_by(repeating, model, tilts, 1, block_size=size)
+    assert [each.message for each in caplog.records] == ["memory is short; going on without recorded steps"]
+    assert (gradient - found_by(None, model, tilts, 1)[1]).norm() < 1e-3 * gradient.norm()
+    assert size.points(256) == BlockSize(COMPUTE).points(256)
+
+
+def test_memory_that_is_short_while_recording_halves_nothing(
+    tilts: TiltImages,  # noqa: F811
+    again: Record,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, size = VAE(Architecture(BOX, 3, "mean", 0, LAYERS, 8, LAYERS, LAYERS)), BlockSize(COMPUTE)
+    decode = DecodedPoints.__init__
+
+    def record(work: Callable[[], Losses]) -> tuple[Losses, Callable[[], object]]:
+        def refuse(self: DecodedPoints, *rest: Any) -> None:
+            raise torch.OutOfMemoryError("full")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(DecodedPoints, "__init__", refuse)
+            return again(work)
+
+    repeating = StepGraphs(record)
+    for number in (0, 3, 6):
+        _, gradient = found_by(repeating, model, tilts, number, block_size=size)
+        assert (gradient - found_by(None, model, tilts, number)[1]).norm() < 1e-3 * gradient.norm()
+    assert (repeating.repeated, repeating.works) == (0, False)
+    assert size.points(256) == BlockSize(COMPUTE).points(256)
+    assert DecodedPoints.__init__ is decode
 
 
 @pytest.mark.parametrize("error", [RuntimeError("no such operation\nand more"), torch.OutOfMemoryError("CUDA is full")])

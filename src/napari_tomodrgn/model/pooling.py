@@ -43,7 +43,8 @@ def layout_of(counts: tuple[int, ...], device: torch.device) -> Layout:
 def pad(values: Tensor, counts: Tensor) -> tuple[Tensor, Layout]:
     """Lay ragged rows (n, d), ``counts`` (B,) of them a particle, out as (B, T, d); ``counts`` are on the CPU."""
     layout = layout_of(tuple(counts.tolist()), values.device)
-    padded = values.new_zeros(layout.real.numel(), values.shape[-1]).index_copy(0, layout.place, values)
+    padded = values.new_zeros(layout.real.numel(), values.shape[-1])
+    padded[layout.place] = values
     return padded.view(*layout.real.shape, -1), layout
 
 

@@ -20,6 +20,7 @@ from napari_tomodrgn.training.drawing import DrawnPoints
 from napari_tomodrgn.training.points import (
     BatchImages,
     Block,
+    NumberedPoints,
     Points,
     Weighting,
     blocks_of,
@@ -47,6 +48,14 @@ class BlockSize:
 
     def __init__(self, compute: Compute) -> None:
         self._device, self._halved = compute.device, False
+        self.give_back: Callable[[], bool] = lambda: False
+        """Called where memory is short, before anything is halved: returns whether some was given back."""
+
+    def strict(self) -> "BlockSize":
+        """Return the same size, which lets it be known where memory is short."""
+        same = Unhalved(Compute(self._device, "off"))
+        same._halved = self._halved
+        return same
 
     def points(self, width: int) -> int:
         """Return the points of a block: the fewer, the wider the decoder, as activations should take the same space."""
@@ -66,6 +75,9 @@ class BlockSize:
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
+            if self.give_back():
+                torch.cuda.empty_cache()
+                return self.within_memory(work)
             if self._halved:
                 raise RunError(
                     f"out of memory on {self._device} with half as many points at a time, too; free some, or train "
@@ -76,6 +88,14 @@ class BlockSize:
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
         return self.within_memory(work)
+
+
+class Unhalved(BlockSize):
+    """A size that stays."""
+
+    def within_memory(self, work: Callable[[], Result]) -> Result:
+        """Return what ``work`` does."""
+        return work()
 
 
 def is_out_of_memory(error: Exception) -> bool:
@@ -168,15 +188,14 @@ class Decoding:
         return blocks_of(edges, size, one_particle=on_cpu, at_least=cores)
 
     def _points(self, images: BatchImages, drawn: DrawnPoints | None) -> Callable[[Block], Points]:
-        """Return what tells the points of a block: in the cache of a core, or all at once, in few kernels."""
+        """Return what tells the points of a block."""
         multiple = MULTIPLE[self.compute.device.type]
         if drawn is not None:
             return lambda block: drawn.of_block(images, block, self.lattice, multiple)
-        at_once = images.given is not None or self.compute.device.type != "cpu"
-        if at_once and self.weighting.focus is None:
+        on_device = images.given is not None or self.compute.device.type != "cpu"
+        if on_device and self.weighting.focus is None:
             with torch.no_grad():
-                every = images.numbering.points(images, self.lattice, self.weighting)
-            return every.of_block
+                return NumberedPoints(images, self.lattice, self.weighting)
         return lambda block: points_of(images, block, self.lattice, self.weighting, multiple)
 
 

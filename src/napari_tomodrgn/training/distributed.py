@@ -132,6 +132,7 @@ class ManyRanks(Ranks):
     def __init__(self, rank: int, local_rank: int, world: int) -> None:
         self.rank, self.local_rank, self.world = rank, local_rank, world
         self._stop_signal: int | None = None
+        self._own_prior: SpectralPrior | None = None
         self._store: Store | None = None  # the launcher's, which outlives a rank
         # held here alone, so that nothing keeps a connection open that is to be closed
         self._groups: dict[str, ProcessGroup | None] = {}
@@ -265,7 +266,12 @@ class ManyRanks(Ranks):
 
     def own_prior(self, prior: SpectralPrior | None) -> SpectralPrior | None:
         """Return a prior of the same strength that has seen nothing."""
-        return None if prior is None else prior.unseeing()
+        if prior is None:
+            return None
+        if self._own_prior is None or self._own_prior.penalty is not prior.penalty:
+            self._own_prior = prior.unseeing()
+        self._own_prior.forget()
+        return self._own_prior
 
     def note(self, prior: SpectralPrior | None, own: SpectralPrior | None) -> None:
         """Let a prior take note of what all ranks' own saw in a step."""

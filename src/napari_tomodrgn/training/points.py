@@ -141,6 +141,21 @@ class Numbering:
         total = min(-(-int(first[-1]) // fill) * fill, highest * len(images.kept))
         return cls(table.to(device, non_blocking=True), len(images.kept), len(images.counts), total, highest)
 
+    @property
+    def ends(self) -> Tensor:
+        """(n,) the number of points up to the end of each image."""
+        return self._part(0)
+
+    @property
+    def before(self) -> Tensor:
+        """(n,) the number of points before each image."""
+        return self._part(1)
+
+    @property
+    def owners(self) -> Tensor:
+        """(n,) the particle of each image."""
+        return self._part(2)
+
     def _part(self, number: int) -> Tensor:
         sizes = [self.images, self.images, self.images, self.particles, self.particles]
         return torch.split(self.table, sizes)[number]
@@ -154,18 +169,6 @@ class Numbering:
     def tilts(self) -> Tensor:
         """(B,) float32: the number of images of each particle."""
         return self._part(4).float()
-
-    def points(self, images: BatchImages, lattice: Lattice, weighting: Weighting) -> "Points":
-        """Return all the points (total,), each with its owner."""
-        ends, before, owners = (self._part(number) for number in range(3))
-        low = lattice.first(self.highest)
-        numbers = torch.arange(self.total, device=ends.device)
-        image = torch.searchsorted(ends, numbers, right=True).clamp_(max=self.images - 1)
-        point = (numbers - before[image]).clamp_(max=low.pairs - 1)
-        flat, there = image * low.pairs + point, numbers < ends[-1]
-        transfer = images.tilts.transfer(low).flatten()[flat]
-        weight = weighting.within_mask(images.tilts, low).flatten()[flat] * there
-        return points_at(images, lattice, image, point, transfer, weight, there.float(), owners[image])
 
 
 @dataclass(frozen=True)
@@ -252,15 +255,6 @@ class Points:
     imaginary: Tensor
     owner: Tensor | None
 
-    def of_block(self, block: Block) -> "Points":
-        """Return the points of a block, of those of a batch."""
-        names = ("k3", "transfer", "weight", "stands_for", "real", "imaginary")
-        parts = {name: getattr(self, name)[block.begin : block.end] for name in names}
-        owner = None
-        if self.owner is not None and len(block.particles) > 1:
-            owner = self.owner[block.begin : block.end] - block.particles.start
-        return Points(**parts, owner=owner)
-
     def filled(self, idle: int) -> "Points":
         """Return the points and, after them, ``idle`` ones that have no weight."""
         if not idle:
@@ -295,6 +289,30 @@ def points_of(images: BatchImages, block: Block, lattice: Lattice, weighting: We
     owner = owner_in(block, images, image + own.start)
     found = points_at(images, lattice, image + own.start, point, *values, torch.ones_like(values[0]), owner)
     return found.filled(-len(block) % multiple)
+
+
+class NumberedPoints:
+    """The points of blocks of a batch, numbered on its device: CTF and weights are computed once for all of its blocks.
+
+    Nothing depends on what the host knows of the images but their numbers, and it waits for nothing.
+    """
+
+    def __init__(self, images: BatchImages, lattice: Lattice, weighting: Weighting) -> None:
+        self._images, self._lattice, self._numbering = images, lattice, images.numbering
+        self._low = lattice.first(self._numbering.highest)
+        self._transfer = images.tilts.transfer(self._low).flatten()
+        self._weight = weighting.within_mask(images.tilts, self._low).flatten()
+
+    def __call__(self, block: Block) -> Points:
+        """Return the points of a block."""
+        numbering, low = self._numbering, self._low
+        numbers = torch.arange(block.begin, block.end, device=numbering.table.device)
+        image = torch.searchsorted(numbering.ends, numbers, right=True).clamp_(max=numbering.images - 1)
+        point = (numbers - numbering.before[image]).clamp_(max=low.pairs - 1)
+        flat, there = image * low.pairs + point, numbers < numbering.ends[-1]
+        owner = None if len(block.particles) == 1 else numbering.owners[image] - block.particles.start
+        weight = self._weight[flat] * there
+        return points_at(self._images, self._lattice, image, point, self._transfer[flat], weight, there.float(), owner)
 
 
 def numbered(images: BatchImages, block: Block) -> tuple[slice, Tensor, Tensor]:

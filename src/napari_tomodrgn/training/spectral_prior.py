@@ -84,6 +84,10 @@ class SpectralPrior:
         per_voxel = self.points / self.voxels
         # in place, as recorded steps read it where it is
         self.penalty.copy_(torch.where(seen, self.noise / (per_voxel * self.variance).clamp(min=1e-12), 0.0))
+        self.forget()
+
+    def forget(self) -> None:
+        """Have seen nothing."""
         for sums in (self.points, self.power, self.precision):
             sums.zero_()
 
