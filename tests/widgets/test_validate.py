@@ -155,7 +155,9 @@ def test_a_validation_that_ended_while_its_dock_was_closed_is_shown(window: Wind
         return gone() is None
 
     qtbot.waitUntil(collected, timeout=10_000)
-    qtbot.waitUntil(lambda: not window.panel.works, timeout=LONG)
+    child = window.panel.child
+    assert child is not None
+    qtbot.waitUntil(lambda: child.code() is not None, timeout=LONG)
     window.validate = window.dock()
     qtbot.waitUntil(lambda: window.validate.result.found is not None, timeout=LONG)
     assert [origin for origin, _ in window.validate.result.maps.rows] == [ORIGINS[0], ORIGINS[2]]
