@@ -290,6 +290,19 @@ def test_other_held_out_images_are_said_to_be_others(plant: Plant) -> None:
     assert losses.note == "Held-out losses are of other images: --seed is 0 in A and 1 in B."
 
 
+def test_a_run_that_holds_out_more_was_trained_on_other_images(plant: Plant) -> None:
+    losses = found(plant("a", held_out_fraction=0.0), plant("b", held_out_fraction=0.1)).losses
+
+    said = "Losses are of other images: --held-out-fraction is 0.0 in A and 0.1 in B"
+    assert losses.note == f"{said}; hold the same out in both runs."
+
+
+def test_the_hand_of_maps_changes_no_loss(plant: Plant) -> None:
+    flipped = {"forward_model": {**ForwardModel().as_dict(), "map_hand": "flip"}}
+
+    assert found(plant("a"), plant("b", data=flipped)).losses.note.startswith("Comparable")
+
+
 def test_an_existing_folder_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
 

@@ -21,6 +21,7 @@ _MEASURE = {
 }
 _HELD_OUT = {"held_out_fraction": "--held-out-fraction", "held_out_by": "--held-out-by", "seed": "--seed"}
 _DATA = {"fingerprint": "particles, poses or images", "focus_mask": "parts of the particles (--focus-mask)"}
+_OF_MAPS = ("map_hand",)  # how maps are written and compared, which no loss depends on
 SHOWN = ("reconstruction", "held_out_reconstruction", "kld")
 _SAME_SCALE = 1e-6
 
@@ -63,6 +64,9 @@ class Losses:
         """Say in words what may be compared."""
         if self.differences:
             return "Not comparable: " + "; ".join(self.differences) + "."
+        fraction = [each for each in self.held_out_differences if each.startswith(_HELD_OUT["held_out_fraction"])]
+        if fraction:
+            return f"Losses are of other images: {fraction[0]}; hold the same out in both runs."
         if not self.held_out:
             return "Comparable, but how well a run fits what it was trained on says little: hold some out in both runs."
         if self.held_out_differences:
@@ -90,7 +94,11 @@ def _differences(a: Run, b: Run) -> list[str]:
     if not found and not math.isclose(a.standard_deviation, b.standard_deviation, rel_tol=_SAME_SCALE):
         found.append("images were divided by another standard deviation")
     model, other = first["forward_model"], second["forward_model"]
-    found += [f"{name} is {model[name]} in A and {other[name]} in B" for name in model if model[name] != other[name]]
+    found += [
+        f"{name} is {model[name]} in A and {other[name]} in B"
+        for name in model
+        if name not in _OF_MAPS and model[name] != other[name]
+    ]
     return found + _of_settings(a, b, _MEASURE)
 
 
