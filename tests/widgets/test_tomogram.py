@@ -144,6 +144,13 @@ def test_an_average_that_takes_long_comes_after_the_slice(
     qtbot.waitUntil(lambda: not widget.busy.isVisible())
 
 
+def in_slice(widget: Tomogram) -> int:
+    """Return how many particles the slice that is shown cuts."""
+    points, dims = widget.scene.points, widget.scene.viewer.dims
+    assert points is not None
+    return int((np.abs(points.data[:, 0] - dims.point[0]) < widget.scene.diameter / 2).sum())
+
+
 def test_a_pixel_size_that_is_missing_or_wrong_is_asked_once(
     widget: Tomogram, shape: Any, tmp_path: Path, qtbot: Any, told: list[str]
 ) -> None:
@@ -155,11 +162,11 @@ def test_a_pixel_size_that_is_missing_or_wrong_is_asked_once(
     assert "has no pixel size" in widget.question_text.text()
     assert [each for each in told if "0.mrc" in each] == []  # it is asked and not told
     assert widget.pixel_size.value() == pytest.approx(BINNED, rel=0.02)
-    assert widget.scene.viewer.dims.point[0] == pytest.approx(BINNED * (shape[0] // 2), rel=0.02)
+    assert in_slice(widget) > 1  # though the tomogram came when particles were shown
     type_in(widget.pixel_size, "150")
     qtbot.mouseClick(widget.use_button, LEFT)
     assert tuple(image.scale) == (150,) * 3
-    assert round(widget.scene.viewer.dims.point[0] / 150) == shape[0] // 2
+    assert in_slice(widget) > 1
     camera = widget.scene.viewer.scene.camera  # looks at the tomogram as large as it is now
     np.testing.assert_allclose(camera.center[-2:], 150 * (np.array(shape[1:]) - 1) / 2, rtol=0.05)
     qtbot.waitUntil(lambda: "its pixel size is 150 Å" in widget.question_text.text())  # and still does not fit

@@ -42,6 +42,7 @@ def points_layer(
             "features": features.reset_index(drop=True),
             **_defaults(features),
             "size": diameter_angstrom,
+            "projection_mode": "rescale_spherical",  # in a slice as large as it cuts their spheres
             "metadata": {TOMOGRAM: tomogram},
             **IN_ANGSTROM,
             **attributes,

@@ -9,6 +9,7 @@ from napari_tomodrgn.particles.reading import read_particles
 from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.viewer.current import current_viewer, scene_in_use
+from napari_tomodrgn.viewer.first_view import shown_first
 from napari_tomodrgn.viewer.importing import is_of_tomodrgn
 from napari_tomodrgn.viewer.layers import RUN, STAR, LayerData, image_layer, particle_layers
 from napari_tomodrgn.viewer.mrc_volume import SUFFIXES, contrast_limits, open_mrc
@@ -51,7 +52,7 @@ def _reader_of_each(
 
     def read_all(paths: Paths) -> list[LayerData]:
         given = [paths] if isinstance(paths, str) else paths
-        return [layer for each in given for layer in read(Path(each))]
+        return shown_first(current_viewer(), [layer for each in given for layer in read(Path(each))])
 
     return read_all
 

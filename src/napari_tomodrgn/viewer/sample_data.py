@@ -22,6 +22,7 @@ from napari_tomodrgn.simulation.shapes import LARGEST_SHARE, STATES, four_state_
 from napari_tomodrgn.viewer import sample_run
 from napari_tomodrgn.viewer.colouring import colour_by
 from napari_tomodrgn.viewer.current import current_viewer, scene_of, session_of, training_of
+from napari_tomodrgn.viewer.first_view import shown_first
 from napari_tomodrgn.viewer.layers import (
     RUN,
     TOMOGRAM,
@@ -61,17 +62,10 @@ def simulated_tomogram(seed: int = 0) -> list[LayerData]:
         add_particle(tomogram, complexes[state[row]], rotation, position[row] / PIXEL_SIZE)
     features = pd.DataFrame({"particle": [f"{row:03d}" for row in range(PARTICLES)], "state": state})
     features[["rot", "tilt", "psi"]] = angles
-    return [
-        image_layer(NAME, tomogram, PIXEL_SIZE),
-        points_layer(
-            NAME,
-            position,
-            features,
-            BOX * PIXEL_SIZE / 2,
-            face_color=[STATE_COLOURS[each] for each in state],
-            opacity=0.5,
-        ),
-    ]
+    points = points_layer(
+        NAME, position, features, BOX * PIXEL_SIZE / 2, face_color=[STATE_COLOURS[each] for each in state], opacity=0.5
+    )
+    return shown_first(current_viewer(), [image_layer(NAME, tomogram, PIXEL_SIZE), points])
 
 
 def add_particle(

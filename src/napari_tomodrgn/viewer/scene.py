@@ -16,6 +16,7 @@ from psygnal import Signal
 
 from napari_tomodrgn.analysis.columns import Classes, Numbers
 from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.viewer.first_view import FirstView
 from napari_tomodrgn.viewer.layers import IN_ANGSTROM, TOMOGRAM
 from napari_tomodrgn.viewer.orientations import STYLES, Orientations
 from napari_tomodrgn.viewer.overlays import Overlays
@@ -60,9 +61,10 @@ class Scene:
         self.plane = ParticlePlane(viewer, session, self.tomograms, SIDE_IN_DIAMETERS * self.diameter)
         self.box = TomogramBox(viewer, session, self.tomograms)
         self.overlays = Overlays(viewer)
-        self.slices = ShownSlice(viewer)
+        self.slices, self.first_view = ShownSlice(viewer), FirstView(viewer)
         self.viewer.mouse_drag_callbacks.append(self._clicked)
         self.tomograms.changed.connect(self._show_slice)
+        self.tomograms.resized.connect(self.look_again)
         session.data_changed.connect(self._show_data)
         session.tomogram_changed.connect(self._show_tomogram)
         session.columns_changed.connect(self._show_tomogram)
@@ -100,7 +102,24 @@ class Scene:
         if chosen or particle_set.box:
             self.diameter = chosen or particle_set.box * particle_set.pixel_size / 2
             self.plane.set(side=SIDE_IN_DIAMETERS * self.diameter)
+            self._show_slice()
         self._show_tomogram()
+        if self.points is not None and self.first_view.is_new(particle_set, self.session.tomogram):
+            self.first_view.look(self.points.data, self.diameter, self._looked_at())
+
+    def look_again(self) -> None:
+        """Let the viewer see the open tomogram and its particles, unless a person has turned to some of them."""
+        particle_set = self.session.particle_set
+        if particle_set is not None:
+            positions = particle_set.particles[["z", "y", "x"]].to_numpy(np.float64)[self.session.rows_here]
+            self.first_view.look_again(positions, self.diameter, self._looked_at())
+
+    def _looked_at(self) -> list[Any]:
+        """Return the layers that show the open tomogram."""
+        points, image = self.points, self.tomograms.image
+        shown = [points] if points is not None and len(points.data) else []
+        shown += [image] if image is not None and image.visible else []
+        return [each for each in shown if each in self.viewer.layers]
 
     def _show_tomogram(self) -> None:
         """Give the layers the particles of the open tomogram."""

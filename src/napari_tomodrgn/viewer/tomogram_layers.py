@@ -40,6 +40,7 @@ class TomogramLayers:
     """
 
     changed = Signal()  # files, what is shown, or how
+    resized = Signal()  # the first tomogram is shown, or one whose voxels have another size than those before
 
     def __init__(self, viewer: Any, session: Session, look: TomogramLook | None = None) -> None:
         self._viewer, self.session = ref(getattr(viewer, "__wrapped__", viewer)), session
@@ -51,6 +52,7 @@ class TomogramLayers:
         self.labels: Any = None
         self._hidden: WeakSet[Any] = WeakSet()  # layers that were hidden here, and not by a person
         self._said: set[str] = set()
+        self._resized = False
         session.data_changed.connect(self._new_data)
         session.tomogram_changed.connect(self.show)
         if session.particle_set is not None:
@@ -198,6 +200,9 @@ class TomogramLayers:
         segmentation = self.files.versions(str(self.session.tomogram)).get(SEGMENTATION)
         self.labels = self._shown(self.labels, segmentation, SEGMENTATION)
         self.changed.emit()
+        resized, self._resized = self._resized, False
+        if resized:
+            self.resized.emit()
 
     def _open(self, path: Path, tomogram: str, version: str) -> OpenedTomogram:
         sizes = self.files.pixel_sizes.get(version, {})
@@ -233,13 +238,8 @@ class TomogramLayers:
         if self.look.auto:
             _set_contrast(layer, shown[1]["contrast_limits"])
         if not math.isclose(layer.scale[0], before, rel_tol=0.01):  # the first, or of another size than was looked at
-            self._look_at_all(layer)
+            self._resized = True
         return layer
-
-    def _look_at_all(self, layer: Any) -> None:
-        """Let the camera see all of a tomogram, and the slice in its middle."""
-        self.viewer.reset_view()
-        self.viewer.dims.set_point(0, float(layer.scale[0]) * (layer.data.shape[0] // 2))
 
     def _say(self, sentences: Iterable[str]) -> None:
         """Say what a person should know, once while a data set is open."""

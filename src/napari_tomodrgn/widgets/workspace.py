@@ -76,7 +76,10 @@ def _look_at_all(viewer: "ReferenceType[Any]") -> None:
     found = viewer()
     if found is None:
         return
-    found.reset_view()
-    points = scene_of(found).points
+    scene = scene_of(found)
+    if scene.session.particle_set is None:
+        found.reset_view()
+    scene.look_again()
+    points = scene.points
     if points is not None and points in found.layers:
         found.layers.selection.active = points
