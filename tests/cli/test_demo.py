@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import npe2
 import numpy as np
 import pandas as pd
 import pytest
@@ -118,6 +119,18 @@ def test_it_says_which_commands_it_is_made_of(done: Demo) -> None:
 
     assert commands[:6] == ["simulate", "train", "analyze", "select", "train", "volumes"]
     assert f"'{done.folder}/run'" in done.text  # a path with a space can be pasted
+
+
+def test_napari_opens_what_it_says_by_our_reader_without_a_question(done: Demo) -> None:
+    (line,) = re.findall(r"^\$ (napari .+)$", done.text, flags=re.MULTILINE)
+
+    _, path = shlex.split(line)
+
+    manager = npe2.PluginManager.instance()
+    manager.discover()
+    assert Path(path).parent == done.folder / "run"
+    assert {each.plugin_name for each in manager.iter_compatible_readers(path)} == {"napari-tomodrgn"}
+    assert sum(len(points) for points, *_ in npe2.read([path], stack=False)) == len(done.labels)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The whole scene in a real napari window, with mouse and keys: latent space, tomogram, table and volumes as one."""
 
 import gc
+import shutil
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,8 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import starfile
-from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QApplication, QDockWidget, QLabel
+from qtpy.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import QApplication, QDockWidget, QLabel, QLineEdit, QWidget
 from sklearn.metrics import adjusted_rand_score
 
 from napari_tomodrgn.analysis.columns import Classes, Numbers
@@ -231,6 +233,8 @@ def test_what_is_dropped_on_the_window_opens_in_it(window: Window, warptools_set
     assert points is not None
     assert session.particle_set is not None
     assert len(session) == 40
+    picture = window.viewer.screenshot(canvas_only=True, flash=False)
+    assert (picture[..., :3] > 60).any(axis=-1).sum() > 50  # some of them, in their colours on black
     star = warptools_set.with_name(warptools_set.name.replace("_optimisation_set", ""))
     rows = starfile.read(star, parse_as_string=["rlnTomoName"])["particles"]
     for tomogram, group in rows.groupby("rlnTomoName", sort=False):
@@ -244,6 +248,43 @@ def test_what_is_dropped_on_the_window_opens_in_it(window: Window, warptools_set
     window.settle()
     assert len(points.data) == 0
     assert window.widgets["Particles"].model.rowCount() == len(session.rows_in_tomogram) > 0
+
+
+def dropped(widget: QWidget, path: Path, held: Qt.KeyboardModifier = NO) -> None:
+    """Drop a file or folder on a widget, as Qt delivers it."""
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    how = (Qt.DropAction.CopyAction, data, Qt.MouseButton.NoButton, held)
+    QApplication.sendEvent(widget, QDragEnterEvent(QPoint(9, 9), *how))
+    QApplication.sendEvent(widget, QDropEvent(QPointF(9, 9), *how))
+
+
+def test_a_runs_folder_that_is_dropped_opens_without_a_question(
+    window: Window, sample: SampleRun, tmp_path: Path
+) -> None:
+    """On all that takes drops in the window; of what is no run, and where Alt is held, napari still asks."""
+    canvas = window.widgets["Dataset"].window().centralWidget()
+    taking = [each for each in canvas.findChildren(QWidget) if each.acceptDrops() and not isinstance(each, QLineEdit)]
+    assert taking
+    for number, each in enumerate(taking):
+        copy = Path(shutil.copytree(sample.run, tmp_path / f"run {number}"))
+        dropped(each, copy)
+        window.settle()
+        assert window.session.run is not None
+        assert window.session.run.path == copy
+    asked: list[str] = []
+
+    def refuse() -> None:
+        dialog = QApplication.activeModalWidget()
+        asked.append(type(dialog).__name__)
+        dialog.reject()
+
+    for path, held in ((sample.star.parent, NO), (sample.run, Qt.KeyboardModifier.AltModifier)):
+        QTimer.singleShot(200, refuse)
+        dropped(taking[0], path, held)
+    window.settle()
+    assert asked == ["QtReaderDialog"] * 2
+    assert window.session.run.path == copy
 
 
 def test_what_is_open_is_not_opened_again(window: Window) -> None:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from napari_tomodrgn.cli.options import words_of
 from napari_tomodrgn.errors import InputError
+from napari_tomodrgn.runs import layout
 from napari_tomodrgn.seeds import LARGEST_SEED
 from napari_tomodrgn.stopping import StopRequest
 
@@ -254,6 +255,6 @@ def _say_result(result: DemoResult, analysis: "Analysis") -> None:
     for line in (
         f"napari-tomodrgn info {shlex.quote(str(result.run))}",
         f"{reconstruct} --outdir {shlex.quote(str(result.star.with_suffix('')))}",
-        f"napari {shlex.quote(str(result.run))}",
+        f"napari {shlex.quote(str(result.run / layout.DOCUMENT))}",  # of a folder napari asks by which reader
     ):
         typer.echo(f"$ {line}")

@@ -29,6 +29,7 @@ from napari_tomodrgn.widgets.latent_space import LatentSpace
 from napari_tomodrgn.widgets.movie import Movie
 from napari_tomodrgn.widgets.particle_table import ParticleTable
 from napari_tomodrgn.widgets.review import ReviewWidget
+from napari_tomodrgn.widgets.run_drops import RunDrops
 from napari_tomodrgn.widgets.spatial_context import COMMAND, ContextWidget
 from napari_tomodrgn.widgets.tomogram import Tomogram
 from napari_tomodrgn.widgets.train import Train
@@ -42,6 +43,7 @@ class DatasetDock(Dataset):
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(session_of(napari_viewer), scene_of(napari_viewer), panel_of(napari_viewer))
+        RunDrops(self)
 
 
 class TomogramDock(Tomogram):
