@@ -26,10 +26,10 @@ def viewer(make_napari_viewer_proxy: Callable[..., Any]) -> Any:
 
 @pytest.fixture
 def tomogram(tmp_path: Path) -> Path:
-    """An even grey tomogram of the real set's size."""
+    """A tomogram of the real set's size whose slices are 0 and 1 by turns."""
     path = tmp_path / "tomogram.mrc"
     with mrcfile.new(path) as mrc:
-        mrc.set_data(np.tile(np.float32([0, 1]), (23, 100, 36))[..., :72])
+        mrc.set_data(np.broadcast_to(np.arange(23, dtype=np.float32)[:, None, None] % 2, (23, 100, 73)))
         mrc.voxel_size = 100.0
     return path
 
@@ -86,6 +86,9 @@ def test_particles_are_seen_in_a_tomogram_that_is_opened_beside_them(
     viewer.open([str(each) for each in paths], plugin="napari-tomodrgn")
     viewer.layers["tomogram"].contrast_limits = (0, 3)  # no voxel is white
     assert white(viewer) > 30
+    picture = viewer.screenshot(canvas_only=True, flash=False)
+    middle = int(picture[picture.shape[0] // 2, picture.shape[1] // 2, 0])
+    assert middle in (0, 84, 85, 86)  # of one slice, and no average of several
     height, width = np.array(viewer.canvas.size) / viewer.scene.camera.zoom
     assert (height, width) >= SIZE[1:]  # all of it is seen
 

@@ -126,4 +126,5 @@ def read_mrc(path: Path) -> list[LayerData]:
 
         show_warning(volume.trouble)
     limits = contrast_limits(volume.values)
-    return [image_layer(path.stem, volume.values, volume.pixel_size, contrast_limits=limits)]
+    # a slice is shown as it is, whatever the thickness in which particles are seen: to average reads many slices
+    return [image_layer(path.stem, volume.values, volume.pixel_size, contrast_limits=limits, projection_mode="none")]
