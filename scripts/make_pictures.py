@@ -191,9 +191,6 @@ def napari_sample() -> None:
     image.data = gaussian_filter(image.data, 1)
     image.reset_contrast_limits()
     points.opacity = 0.35
-    viewer.dims.set_point(0, image.extent.world[1, 0] / 2)
-    viewer.dims.thickness = (200.0, 1.0, 1.0)  # show the points of a slab
-    viewer.reset_view()
     viewer.screenshot(str(PICTURES / "napari-sample.png"), canvas_only=False, flash=False)
     viewer.close()
 
