@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from napari_tomodrgn.figures.map_curves import curves_figure
-from napari_tomodrgn.particles.maps import write_map
+from napari_tomodrgn.particles.maps import read_map, write_map
 from napari_tomodrgn.reconstruction.map_curves import FscOptions, map_curves
 
 from .conftest import Cli, check, listing
@@ -109,3 +109,91 @@ def test_the_commands_named_there_take_models(cli: Cli, maps: Path, tmp_path: Pa
     assert (fit, program, len(others)) == ("fit", "molmap", 4)
     assert "MODEL" in cli("fit", "--help").stdout
     assert all("--model PATH" in cli(command, "--help").stdout for command in others)
+
+
+@pytest.fixture(scope="module")
+def two_folders(maps: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Reconstructions of two states, whose files have the same names, in folders whose names come twice too."""
+    folder = tmp_path_factory.mktemp("states")
+    for number, name in enumerate(("one/map", "two/map")):
+        for file in ("backprojection.mrc", "half_1.mrc", "half_2.mrc"):
+            own = read_map(maps / "fine" / file)
+            write_map(folder / name / file, own.values + number * np.roll(own.values, 9, axis=0), own.pixel_size)
+    return folder
+
+
+def test_maps_of_one_file_name_are_told_apart(cli: Cli, maps: Path, two_folders: Path, tmp_path: Path) -> None:
+    given = [two_folders / name / "map" / "backprojection.mrc" for name in ("one", "two")]
+    reference, out = maps / "fine" / "backprojection.mrc", tmp_path / "out"
+
+    printed = cli("fsc", *given, "--reference", reference, "--mask", "none", "--outdir", out).stdout
+
+    names = ["one/map/backprojection", "two/map/backprojection"]
+    first, second, *_ = printed.splitlines()
+    assert first.startswith(f"{names[0]}, reference ")
+    assert second.startswith(f"{names[1]}, reference ")
+    curves = pd.read_csv(out / "fsc.csv").pivot(index="shell", columns="name", values="fsc")
+    assert sorted(curves) == names
+    np.testing.assert_allclose(curves[names[0]], 1, atol=1e-4)  # the reference itself
+    assert curves[names[1]].min() < 0.9
+    options = FscOptions(maps=tuple(given), reference=reference, mask="none")
+    labelled = [line for line in curves_figure(options, map_curves(options)).axes[0].lines if "/" in line.get_label()]
+    assert [line.get_label().split(",")[0] for line in labelled] == names
+    assert labelled[0].get_color() != labelled[1].get_color()
+
+
+def test_no_more_of_a_path_than_tells_maps_apart(maps: Path, two_folders: Path) -> None:
+    def names(*given: Path) -> list[str]:
+        return [each.name for each in map_curves(FscOptions(maps=given, reference=maps / "fine" / "half_1.mrc"))]
+
+    one, two = (two_folders / name / "map" for name in ("one", "two"))
+    assert names(one / "half_1.mrc", one / "backprojection.mrc") == ["half_1", "backprojection"]
+    assert names(maps / "fine" / "half_1.mrc", one / "half_1.mrc") == ["fine/half_1", "map/half_1"]
+    assert list(dict.fromkeys(names(one, two))) == ["one/map", "two/map"]
+    assert names(one / "half_1.mrc", one / "half_1.mrc") == ["half_1 (1)", "half_1 (2)"]
+
+
+def test_one_name_for_two_maps_is_refused(cli: Cli, maps: Path) -> None:
+    outcome = cli("fsc", maps / "fine", maps / "coarse", "--name", "A", "--name", "A")
+
+    check(outcome, 2, ("--name", "two maps are called A"))
+
+
+def test_where_no_mask_fits_there_is_none_and_it_is_said(cli: Cli, maps: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    outcome = cli("fsc", maps / "coarse", "--outdir", out)
+
+    assert outcome.code == 0
+    (line,) = outcome.stderr.splitlines()
+    assert "coarse, half-maps: is compared without a mask: the mask" in line
+    assert "touches the 24 px box" in line
+    assert ", no mask; " in outcome.stdout
+    (found,) = json.loads((out / "fsc.json").read_text())["curves"]
+    assert found["masked"] is False
+    assert found["why_unmasked"] in line
+    plain = json.loads(cli("fsc", maps / "coarse", "--mask", "none", "--json").stdout)["curves"][0]
+    assert found["resolution_angstrom"] == plain["resolution_angstrom"]
+    assert plain["why_unmasked"] is None
+    text = "".join(ElementTree.parse(out / "curves.svg").getroot().itertext())
+    assert "No mask: that of auto does not fit the box" in text
+
+
+def test_a_mask_of_widths_that_were_asked_for_is_not_left_out(cli: Cli, maps: Path) -> None:
+    check(cli("fsc", maps / "coarse", "--mask-edge", 10), 2, ("touches the 24 px box", "--mask none"))
+
+
+def test_two_half_maps_are_held_against_each_other(cli: Cli, maps: Path) -> None:
+    halves = [maps / "fine" / f"half_{number}.mrc" for number in (2, 1)]
+
+    by_file = json.loads(cli("fsc", *halves, "--mask", "none", "--json").stdout)["curves"]
+
+    by_folder = json.loads(cli("fsc", maps / "fine", "--mask", "none", "--json").stdout)["curves"]
+    assert [each["resolution_angstrom"] for each in by_file] == [each["resolution_angstrom"] for each in by_folder]
+    assert [each["name"] for each in by_file] == ["half_1"]
+
+
+def test_a_map_whose_half_maps_lie_beside_it_is_told_what_to_give(cli: Cli, maps: Path) -> None:
+    folder = maps / "fine"
+    check(cli("fsc", folder / "half_2.mrc"), 2, ("half_2.mrc", "give half_1.mrc beside it too"))
+    check(cli("fsc", folder / "backprojection.mrc"), 2, (f"give its folder {folder}",))

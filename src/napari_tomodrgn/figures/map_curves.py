@@ -98,10 +98,15 @@ def _caption(options: FscOptions, curves: Sequence[MapCurve]) -> str:
             f"In a soft mask on each map's own voxels: above {level}, grown by {options.mask_dilate:g} {unit}, cosine "
             f"edge of {options.mask_edge:g} {unit}."
         )
+        unmasked = list(dict.fromkeys(each.name for each in curves if not each.masked))
+        if len(unmasked) == len({each.name for each in curves}):
+            text = ["No mask: that of auto does not fit the box."]
+        elif unmasked:
+            text.append(f"No mask, as that does not fit the box: {', '.join(unmasked)}.")
     else:
         text.append(f"In the mask {Path(options.mask).name}, on each map's own voxels.")
     if "half-maps" in kinds:
-        corrected = "" if options.mask == "none" else ", corrected for the mask by random phases"
+        corrected = "" if not any(each.masked for each in curves) else ", corrected for the mask by random phases"
         text.append(f"Whole lines: between half-maps{corrected}, read at 0.143.")
     if options.reference is not None:
         text.append(f"Dashed: against {options.reference.name}, brought to each map's voxels, read at 0.5.")

@@ -38,7 +38,8 @@ def _facts(curves: "Sequence[MapCurve]") -> dict[str, str]:
             end = " (to its end)" if each.reaches_its_end else ""
             found = f"{each.resolution:.2f} Å at {each.threshold:g}{end}"
         grid = f"{each.box} px of {each.pixel_size:.4g} Å, Nyquist {1 / each.nyquist:.4g} Å"
-        facts[f"{each.name}, {each.kind}"] = f"{found}; {grid}"
+        mask = "in the mask" if each.masked else "no mask"
+        facts[f"{each.name}, {each.kind}"] = f"{found}, {mask}; {grid}"
     return facts
 
 
