@@ -15,6 +15,7 @@ from napari_tomodrgn.analysis.inspection.inspect import inspect
 from napari_tomodrgn.analysis.inspection.options import InspectOptions
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.reading import read_particles
+from napari_tomodrgn.reconstruction.reconstruct import ReconstructOptions, reconstruct
 from napari_tomodrgn.simulation.options import SimulateOptions
 from napari_tomodrgn.simulation.simulate import simulate
 
@@ -40,6 +41,7 @@ def test_real_warptools_set_is_right_as_read_but_for_the_hand_of_its_maps(shared
     assert result["coordinates_per_particle_unmasked"] == 796 * 1430 / 40
     hand = result["checks"][-1]
     assert (hand["found"], hand["expected"]) == ("flip", "keep")
+    assert "set --map-hand flip; " in hand["message"]
 
     assert json.loads((tmp_path / "found" / "inspect.json").read_text()) == result
     assert (tmp_path / "found" / "inspect.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
@@ -56,6 +58,67 @@ def test_atoms_give_the_hand_of_the_real_warptools_set(shared_data: Path) -> Non
     )
     hand = result["checks"][-1]
     assert (hand["name"], hand["status"], hand["found"]) == ("map_hand", "ok", "flip")
+
+
+def test_without_a_reference_the_hand_of_maps_is_said_to_be_unchecked(star: Path) -> None:
+    for hand in ("keep", "flip"):
+        (check,) = [
+            each
+            for each in inspect(InspectOptions(particles=star, map_hand=hand))["checks"]
+            if each["name"] == "map_hand"
+        ]
+        assert (check["status"], check["found"], check["expected"]) == ("unknown", None, hand)
+        assert "not checked" in check["message"]
+        assert "give --reference MAP" in check["message"]
+
+
+def test_half_maps_agree_as_far_as_those_of_a_reconstruction(shared_data: Path, tmp_path: Path) -> None:
+    particles = shared_data / "warptools_insitu" / f"{NAME}_optimisation_set.star"
+    given = {"particles": particles, "first_tilts": 9, "tilt_order": "dose"}
+    made = reconstruct(ReconstructOptions(**given, outdir=tmp_path / "maps", backproject=True))
+
+    checks = inspect(InspectOptions(**given))["checks"]
+
+    poses = next(each["message"] for each in checks if each["name"] == "poses")
+    told = made.told()["resolution half maps"]
+    assert poses.endswith(f"resolution of the half-maps of 40 particles: {told}")
+    assert told.endswith(" Å (FSC 0.143, within a soft sphere, no mask)")
+    halves = [mrcfile.read(tmp_path / "maps" / f"half_{number}.mrc").astype(np.float64) for number in (1, 2)]
+    assert float(told.split()[0]) == pytest.approx(32 * 12.0 / shell_below(*halves, 0.143), abs=0.06)
+
+
+def shell_below(first: np.ndarray, second: np.ndarray, threshold: float) -> float:
+    """Where two maps correlate less than a threshold, by sums over all coefficients of whole shells."""
+    steps = np.fft.fftfreq(len(first), 1 / len(first))
+    radius = np.sqrt(steps[:, None, None] ** 2 + steps[:, None] ** 2 + steps**2)
+    a, b = np.fft.fftn(first), np.fft.fftn(second)
+    before = 1.0
+    for shell in range(1, len(first) // 2):
+        own = np.abs(radius - shell) < 0.5
+        value = (a[own] * b[own].conj()).sum().real / np.linalg.norm(a[own]) / np.linalg.norm(b[own])
+        if value < threshold:
+            return float(shell - 1 + (before - threshold) / (before - value))
+        before = value
+    return len(first) / 2
+
+
+def test_of_noise_alone_no_resolution_is_claimed_beyond_the_first_shells(star: Path, tmp_path: Path) -> None:
+    (tmp_path / "particles.star").write_bytes(star.read_bytes())
+    shape = mrcfile.read(star.with_name("particles.mrcs")).shape
+    field = 24 * 8.0
+    for seed in range(4):
+        with mrcfile.new(tmp_path / "particles.mrcs", overwrite=True) as stack:
+            stack.set_data(np.random.default_rng(seed).standard_normal(shape).astype(np.float32))
+        given = {"particles": tmp_path / "particles.star"}
+        made = reconstruct(ReconstructOptions(**given, outdir=tmp_path / f"maps-{seed}", backproject=True))
+        assert made.figures["resolution_half_maps"] > field / 4
+
+        checks = inspect(InspectOptions(**given))["checks"]
+
+        poses = next(each["message"] for each in checks if each["name"] == "poses")
+        found = poses.split("12 particles: ")[1]
+        assert found == made.told()["resolution half maps"]
+        assert found.startswith("none (FSC below 0.143 from the first shell on") or float(found.split()[0]) > field / 4
 
 
 def test_real_simulated_set_is_right_as_read(shared_data: Path) -> None:

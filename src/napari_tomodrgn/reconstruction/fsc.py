@@ -5,6 +5,9 @@ import numpy.typing as npt
 import scipy.fft
 
 FloatArray = npt.NDArray[np.floating]
+IN_SPHERE = (
+    "within a soft sphere, no mask"  # where windowed images determine a map, so its half-maps are compared there
+)
 
 
 def correlation(a: FloatArray, b: FloatArray, mask: FloatArray | None = None) -> float:
@@ -87,6 +90,13 @@ def resolution_at(curve: FloatArray, threshold: float, pixel_size: float) -> flo
     before, after = float(curve[shell - 1]), float(curve[shell])
     crossing = shell - 1 + (before - threshold) / (before - after)
     return box * pixel_size / crossing
+
+
+def resolution_text(resolution: float, threshold: float, where: str) -> str:
+    """Return a resolution in Å, its threshold, and which mask it holds for, as one reads it."""
+    if not np.isfinite(resolution):
+        return f"none (FSC below {threshold:g} from the first shell on, {where})"
+    return f"{resolution:.3g} Å (FSC {threshold:g}, {where})"
 
 
 def _transform(values: FloatArray) -> npt.NDArray[np.complexfloating]:

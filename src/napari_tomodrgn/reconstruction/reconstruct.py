@@ -15,7 +15,14 @@ from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_folder, atomic_open, refuse_existing
 from napari_tomodrgn.model.architecture import PositionalEncoding
 from napari_tomodrgn.particles.maps import Map, flip_hand, read_map, write_map
-from napari_tomodrgn.reconstruction.fsc import corrected_fsc, correlation, fsc, resolution_at
+from napari_tomodrgn.reconstruction.fsc import (
+    IN_SPHERE,
+    corrected_fsc,
+    correlation,
+    fsc,
+    resolution_at,
+    resolution_text,
+)
 from napari_tomodrgn.reconstruction.masks import soft_mask
 from napari_tomodrgn.seeds import LARGEST_SEED
 from napari_tomodrgn.stopping import StopRequest
@@ -25,6 +32,7 @@ log = logging.getLogger("napari_tomodrgn")
 
 MAP_NAME = "backprojection.mrc"
 OWN_FILES = (MAP_NAME, "half_1.mrc", "half_2.mrc", "mask.mrc", "fsc.csv")
+HALF_MAPS_AT, REFERENCE_AT = 0.143, 0.5  # FSC
 CLEARLY_BETTER = 0.05  # in correlation with a reference
 DECODER_GROUP: JsonDict = {"group": "Decoder-only training"}
 REFERENCE_GROUP: JsonDict = {"group": "Validation"}
@@ -103,11 +111,24 @@ class Reconstruction:
     """Where a map was written, in the hand that ``map_hand`` asks for, and what it was measured to be.
 
     ``figures`` may hold ``resolution_half_maps`` (Å at 0.143), ``resolution_reference`` (Å at 0.5),
-    ``correlation_reference`` and ``correlation_reference_other_hand``.
+    ``correlation_reference`` and ``correlation_reference_other_hand``. ``masked`` maps were compared in a soft mask,
+    ``windowed`` half-maps, without a mask, within a soft sphere.
     """
 
     map_path: Path
     figures: dict[str, float]
+    masked: bool
+    windowed: bool
+
+    def told(self) -> dict[str, str]:
+        """Return what was measured as one reads it, with the threshold and the mask of each resolution."""
+        halves = "in the mask, corrected by random phases" if self.masked else IN_SPHERE if self.windowed else "no mask"
+        reference = "in the mask" if self.masked else "no mask"
+        where = {"resolution_half_maps": (HALF_MAPS_AT, halves), "resolution_reference": (REFERENCE_AT, reference)}
+        return {
+            name.replace("_", " "): resolution_text(value, *where[name]) if name in where else f"{value:.3g}"
+            for name, value in self.figures.items()
+        }
 
 
 def reconstruct(options: ReconstructOptions, stop: StopRequest | None = None) -> Reconstruction:
@@ -175,7 +196,7 @@ def _backprojection(options: ReconstructOptions, reference: Map | None) -> Recon
             write_map(folder / "mask.mrc", mask, pixel_size)
         if curves:
             write_curves(folder / "fsc.csv", curves, pixel_size)
-    return Reconstruction(options.outdir / MAP_NAME, figures)
+    return Reconstruction(options.outdir / MAP_NAME, figures, mask is not None, options.window)
 
 
 def _decoder_only(options: ReconstructOptions, reference: Map | None, stop: StopRequest | None) -> Reconstruction:
@@ -193,7 +214,7 @@ def _decoder_only(options: ReconstructOptions, reference: Map | None, stop: Stop
     curves, figures = _compared(decoded.values, reference, mask, decoded.pixel_size)
     if curves:
         write_curves(map_path.with_name("fsc.csv"), curves, decoded.pixel_size)
-    return Reconstruction(map_path, figures)
+    return Reconstruction(map_path, figures, mask is not None, options.window)
 
 
 def write_curves(path: Path, curves: dict[str, npt.NDArray[np.float64]], pixel_size: float) -> None:
@@ -246,7 +267,7 @@ def _between_halves(
         curves["half_maps_masked"] = fsc(half_1, half_2, mask)
         curves["half_maps_corrected"] = corrected_fsc(half_1, half_2, mask)
     last = list(curves.values())[-1]
-    return curves, {"resolution_half_maps": resolution_at(last, 0.143, pixel_size)}
+    return curves, {"resolution_half_maps": resolution_at(last, HALF_MAPS_AT, pixel_size)}
 
 
 def _compared(
@@ -268,7 +289,7 @@ def _compared(
             this_hand,
         )
     return {"reference": curve}, {
-        "resolution_reference": resolution_at(curve, 0.5, pixel_size),
+        "resolution_reference": resolution_at(curve, REFERENCE_AT, pixel_size),
         "correlation_reference": this_hand,
         "correlation_reference_other_hand": other_hand,
     }

@@ -12,6 +12,7 @@ from napari_tomodrgn.analysis.inspection.explanations import Explanation, best_b
 from napari_tomodrgn.analysis.inspection.prediction import Hypothesis, Prediction, hypothesis, predict
 from napari_tomodrgn.particles.geometry import euler_matrices
 from napari_tomodrgn.particles.particle_set import ParticleSet
+from napari_tomodrgn.reconstruction.backproject import Backprojection, backproject
 
 
 class Examination:
@@ -23,11 +24,19 @@ class Examination:
         All of it.
     evidence
         The images looked at.
+    seed
+        Of the sample, and of the halves of its particles.
     """
 
-    def __init__(self, particle_set: ParticleSet, evidence: Evidence) -> None:
+    def __init__(self, particle_set: ParticleSet, evidence: Evidence, seed: int = 0) -> None:
         self.particle_set = particle_set
         self.evidence = evidence
+        self.seed = seed
+
+    @cached_property
+    def backprojection(self) -> Backprojection:
+        """A map of the images looked at, in the frame of the poses, and that of both halves of several particles."""
+        return backproject(self.evidence.particle_set, half_sets=self.can_compare, seed=self.seed, progress=False)
 
     @cached_property
     def slices(self) -> tuple[Slices, Slices]:

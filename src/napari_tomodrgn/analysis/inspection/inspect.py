@@ -18,7 +18,7 @@ from napari_tomodrgn.analysis.inspection.evidence import gather
 from napari_tomodrgn.analysis.inspection.examination import Examination
 from napari_tomodrgn.analysis.inspection.facts import data_facts
 from napari_tomodrgn.analysis.inspection.images import check_images, check_tilts
-from napari_tomodrgn.analysis.inspection.map_hand import check_map_hand
+from napari_tomodrgn.analysis.inspection.map_hand import check_map_hand, unchecked_map_hand
 from napari_tomodrgn.analysis.inspection.options import InspectOptions
 from napari_tomodrgn.analysis.inspection.poses import check_poses, check_tilt_hand
 from napari_tomodrgn.analysis.inspection.scale import check_pixel_size, check_voltage
@@ -27,7 +27,6 @@ from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.files import atomic_open, make_folder, refuse_existing
 from napari_tomodrgn.particles.maps import UNSET_PIXEL_SIZES, Map, flip_hand, read_map, write_map
 from napari_tomodrgn.progress import track
-from napari_tomodrgn.reconstruction.backproject import backproject
 
 JSON, PICTURE, MAP, WEIGHTS = "inspect.json", "inspect.png", "inspect.mrc", "weights.csv"
 
@@ -51,7 +50,7 @@ def inspect(options: InspectOptions) -> dict[str, Any]:
         raise InputError("--reference and --model were both given; give one of them")
     particle_set = options.open()
     reference = _reference(options, particle_set.pixel_size)
-    examination = Examination(particle_set, gather(particle_set, options.seed))
+    examination = Examination(particle_set, gather(particle_set, options.seed), options.seed)
     quick = _quick_map(examination)
     checks = _checks(examination, quick, reference)
     particle, count = commonest_scheme(particle_set)
@@ -79,7 +78,9 @@ def _checks(examination: Examination, quick: Map, reference: Map | None) -> list
         lambda: check_poses(examination),
         lambda: check_tilt_hand(examination),
     ]
-    if reference is not None:
+    if reference is None:
+        steps.append(lambda: unchecked_map_hand(examination))
+    else:
         steps.append(lambda: check_map_hand(examination, quick, reference))
     return [step() for step in track(steps, "Checking", unit="checks")]
 
@@ -102,8 +103,7 @@ def _reference(options: InspectOptions, pixel_size: float) -> Map | None:
 
 def _quick_map(examination: Examination) -> Map:
     """Return a backprojection of the images looked at, in the frame of the poses."""
-    result = backproject(examination.evidence.particle_set, half_sets=False, progress=False)
-    return Map(result.map, examination.particle_set.pixel_size)
+    return Map(examination.backprojection.map, examination.particle_set.pixel_size)
 
 
 def _write(folder: Path, result: dict[str, Any], examination: Examination, quick: Map, checks: list[Check]) -> None:

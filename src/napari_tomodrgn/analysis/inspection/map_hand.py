@@ -32,9 +32,16 @@ def check_map_hand(examination: Examination, backprojection: Map, reference: Map
         hand: _score(examination, reference, fit, mirrored=hand == "flip")
         for hand, fit in (("keep", fits.keep), ("flip", fits.flip))
     }
-    check = compare("map_hand", scores, stated, wrong="set --map-hand")
+    check = compare("map_hand", scores, stated, wrong=f"set --map-hand {'keep' if stated == 'flip' else 'flip'}")
     both = f"correlation with the reference {fits.score_keep:.3f} as it is, {fits.score_flip:.3f} flipped"
     return Check(check.name, check.status, check.found, stated, check.power, f"{check.message}; {both}")
+
+
+def unchecked_map_hand(examination: Examination) -> Check:
+    """Return what is known of the hand of maps without anything to hold it against."""
+    stated = examination.particle_set.forward_model.map_hand
+    text = f"not checked: the images alone don't tell whether {stated} is right; give --reference MAP, or --model ATOMS"
+    return Check("map_hand", "unknown", None, stated, None, text)
 
 
 def _score(examination: Examination, reference: Map, fit: Fit, *, mirrored: bool) -> npt.NDArray[np.float64]:

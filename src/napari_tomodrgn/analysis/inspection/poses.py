@@ -10,9 +10,10 @@ from napari_tomodrgn.analysis.inspection.check import Check, compare
 from napari_tomodrgn.analysis.inspection.evidence import Evidence, slices
 from napari_tomodrgn.analysis.inspection.examination import Examination
 from napari_tomodrgn.analysis.inspection.prediction import hypothesis, predict
-from napari_tomodrgn.reconstruction.fsc import resolution_at
+from napari_tomodrgn.reconstruction.fsc import IN_SPHERE, resolution_at, resolution_text
 
 HIGHEST_K = 0.35  # cycles/px: poses show at low resolution already
+HALF_MAPS_AT = 0.143  # FSC
 MIRROR = np.diag([1.0, 1.0, -1.0])
 FloatArray = npt.NDArray[np.float64]
 
@@ -29,9 +30,16 @@ def check_poses(examination: Examination) -> Check:
         "transposed": _score(evidence, np.swapaxes(rotation, 1, 2)),
     }
     check = compare("poses", scores, "as given", wrong="check angles and their order in the star file")
-    resolution = resolution_at(examination.as_stated.fsc, 0.143, examination.particle_set.pixel_size)
-    reached = f"half-maps of {len(evidence.particle_set)} particles agree to {resolution:.0f} Å (FSC 0.143)"
-    return replace(check, message=f"{check.message}; {reached}")
+    return replace(check, message=f"{check.message}; {_reached(examination)}")
+
+
+def _reached(examination: Examination) -> str:
+    """Say how far the half-maps agree, as ``reconstruct --backproject`` does of all images."""
+    curve = examination.backprojection.fsc
+    assert curve is not None  # both halves have particles
+    resolution = resolution_at(curve, HALF_MAPS_AT, examination.particle_set.pixel_size)
+    found = resolution_text(resolution, HALF_MAPS_AT, IN_SPHERE)
+    return f"resolution of the half-maps of {len(examination.evidence.particle_set)} particles: {found}"
 
 
 def check_tilt_hand(examination: Examination) -> Check:

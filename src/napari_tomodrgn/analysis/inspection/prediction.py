@@ -48,12 +48,9 @@ class Prediction:
     ----------
     score
         (N,) log-likelihood of each particle's images.
-    fsc
-        (D/2 + 1,) Fourier shell correlation of the two halves' maps.
     """
 
     score: npt.NDArray[np.float64]
-    fsc: npt.NDArray[np.float64]
 
 
 def hypothesis(evidence: Evidence, tilts: TiltImages | None = None, **fields: object) -> Hypothesis:
@@ -105,7 +102,7 @@ def predict(evidence: Evidence, slices: tuple[Slices, Slices], given: Hypothesis
     predicted = np.empty_like(evidence.values)
     for half, other in zip(slices, grids[::-1], strict=True):
         predicted[half.rows] = half.read(other) * given.transfer[half.rows]
-    return Prediction(score(evidence, predicted, given), _fsc(evidence, *grids))
+    return Prediction(score(evidence, predicted, given))
 
 
 def score(evidence: Evidence, predicted: npt.NDArray[np.complex64], given: Hypothesis) -> npt.NDArray[np.float64]:
@@ -191,19 +188,6 @@ def _map(evidence: Evidence, half: Slices, given: Hypothesis) -> FloatArray:
     regularised = total + (FLOOR * mean)[shells] + 1e-20
     values: FloatArray = (sums / regularised[:, None]).astype(np.float32)
     return values
-
-
-def _fsc(evidence: Evidence, first: FloatArray, second: FloatArray) -> npt.NDArray[np.float64]:
-    shells = grid_shells(evidence.lattice.box)
-    count = evidence.lattice.box // 2 + 1
-
-    def summed(values: FloatArray) -> npt.NDArray[np.float64]:
-        return sum_by(shells, values.sum(1))[:count]
-
-    norm = np.sqrt(summed(first**2) * summed(second**2))
-    curve = np.divide(summed(first * second), norm, out=np.zeros(count), where=norm > 0)
-    curve[0] = 1.0
-    return curve
 
 
 def _indicator(shell: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:

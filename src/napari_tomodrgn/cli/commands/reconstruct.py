@@ -17,9 +17,8 @@ def _run(options: ReconstructOptions, _as_json: bool) -> None:
         with StopRequest().listening() as stop:
             result = reconstruct(options, stop)
     show_written(result.map_path)
-    for name, value in result.figures.items():
-        unit = " Å" if name.startswith("resolution") else ""
-        typer.echo(f"{name.replace('_', ' ')}: {value:.3g}{unit}")
+    for name, value in result.told().items():
+        typer.echo(f"{name}: {value}")
 
 
 COMMAND = Command(
