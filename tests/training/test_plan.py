@@ -10,6 +10,7 @@ import pytest
 
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.imaging.lattice import lattice
+from napari_tomodrgn.particles.selection import Selection
 from napari_tomodrgn.runs.lock import run_lock
 from napari_tomodrgn.training.options import TrainOptions
 from napari_tomodrgn.training.plan import plan
@@ -129,3 +130,31 @@ def test_a_run_in_training_is_a_warning(tiny_set, tmp_path: Path) -> None:  # ty
     with run_lock(tmp_path / "run"):
         planned = plan(small(tiny_set(), tmp_path / "run"))
     assert any("is training in it" in warning for warning in planned["warnings"])
+
+
+def test_what_the_parent_run_was_told_of_the_images_is_not_left_out_unsaid(  # type: ignore[no-untyped-def]
+    tiny_set, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tiny_set()
+    parent = train(small(path, tmp_path / "parent", epochs=1, map_hand="flip", ctf_power="1"))
+    chosen = frozenset(list(parent.particle_set().ids)[:4])
+    selection = parent.path / "selections" / "good.json"
+    Selection("good", chosen, {"rule": "lasso"}, run=str(tmp_path / "moved")).save(selection)
+    given = {"selection": selection, "epochs": 1}
+
+    def told(**more: Any) -> list[str]:
+        return [each for each in plan(small(path, tmp_path / "child", **given, **more))["warnings"] if "add --" in each]
+
+    sentence = (
+        f"{parent.path}: was trained with --map-hand flip, and this training takes map hand keep; add --map-hand flip, "
+        "unless that is meant"
+    )
+    assert told() == [sentence]
+    assert told(map_hand="flip") == told(map_hand="keep") == []
+    caplog.clear()
+    train(small(path, tmp_path / "child", **given))
+    assert sentence in caplog.messages
+    both = train(small(path, tmp_path / "both", epochs=1, map_hand="flip", contrast="bright"))
+    Selection("good", chosen, {"rule": "lasso"}, run=str(both.path)).save(tmp_path / "other.json")
+    (found,) = plan(small(path, tmp_path / "grandchild", selection=tmp_path / "other.json"))["warnings"]
+    assert "--contrast bright --map-hand flip, and this training takes contrast dark, map hand keep; add" in found

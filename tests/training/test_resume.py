@@ -1,5 +1,6 @@
 """A run that was cut off goes on and ends as the undisturbed one, bit for bit."""
 
+import logging
 import signal
 import threading
 from pathlib import Path
@@ -169,3 +170,47 @@ def test_an_epoch_to_go_on_from_needs_a_run(tiny_set, tmp_path: Path) -> None:  
     with pytest.raises(InputError, match="holds no run, so --resume-epoch 1 has nothing to go on from"):
         train(options)
     assert not options.outdir.exists()
+
+
+def test_where_there_is_no_run_a_training_begins_with_a_warning(  # type: ignore[no-untyped-def]
+    tiny_set, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "napari_tomodrgn")
+    outdir = tmp_path / "typo"
+
+    run = train(small(tiny_set(), outdir, epochs=1, resume=True))
+
+    assert run.epochs == [1]
+    (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert warning.getMessage() == f"{outdir}: holds no run to go on from, so --resume begins a training there"
+
+
+def test_of_a_finished_run_nothing_is_left_to_do(  # type: ignore[no-untyped-def]
+    tiny_set, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = small(tiny_set(), tmp_path / "run", epochs=1)
+    run = train(options)
+    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in run.path.rglob("*") if path.is_file()}
+    caplog.set_level(logging.INFO, "napari_tomodrgn")
+    caplog.clear()
+
+    again = train(TrainOptions(particles=options.particles, outdir=run.path, resume=True))
+
+    assert again.path == run.path
+    assert caplog.messages == [
+        f"{run.path}: has finished all 1 epochs, so nothing is left to do; an --epochs above 1 goes on"
+    ]
+    after = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in run.path.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_a_run_cut_off_after_its_last_epoch_is_ended(tiny_set, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    options = small(tiny_set(), tmp_path / "run", epochs=1)
+    run = train(options)
+    run.update(status="running", chosen_epoch=None)
+    (run.path / layout.CHOSEN_LATENTS).unlink()
+
+    ended = train(options.model_copy(update={"resume": True}))
+
+    assert (ended.status, ended.document["chosen_epoch"]) == ("finished", 1)
+    assert len(ended.latents().ids) == len(run.particle_set())

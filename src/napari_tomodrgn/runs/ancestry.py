@@ -61,6 +61,16 @@ def parent_folder(child: Run) -> Path | None:
     return beside if moved else said
 
 
+def run_of_selection(path: Path) -> Run | None:
+    """Return the run that a selection was made in: where it was, or around the file; ``None`` where it is not found."""
+    recorded = Selection.load(path).run
+    places = [] if recorded is None else [Path(recorded)]
+    for place in (*places, path.absolute().parent.parent):
+        with suppress(InputError):
+            return Run.open(place)
+    return None
+
+
 def _parent(child: Run) -> Ancestor:
     recorded, name = (child.document["parent"].get(each) for each in ("run", "selection"))
     folder = parent_folder(child)

@@ -1,6 +1,8 @@
 """Where a run goes on from: its newest state, or an epoch that was asked for."""
 
+import logging
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -9,6 +11,9 @@ from napari_tomodrgn.runs import layout
 from napari_tomodrgn.runs.run import Run
 from napari_tomodrgn.training.checkpoints import newest_checkpoint
 from napari_tomodrgn.training.focus import mask_fingerprint
+from napari_tomodrgn.training.options import TrainOptions
+
+log = logging.getLogger("napari_tomodrgn")
 
 
 def state_to_restore(run: Run, epoch: int | None) -> Path | None:
@@ -30,6 +35,21 @@ def state_to_restore(run: Run, epoch: int | None) -> Path | None:
                     "move it elsewhere, or begin another run"
                 )
     return path
+
+
+def is_done(run: Run, options: TrainOptions, state: dict[str, Any] | None) -> bool:
+    """Return whether a run that is to go on from a state is finished, and say so and what would go on."""
+    if run.status != "finished" or options.resume_epoch is not None:
+        return False
+    if state is None or state["epoch"] != options.epochs:
+        return False
+    log.info(
+        "%s: has finished all %d epochs, so nothing is left to do; an --epochs above %d goes on",
+        run.path,
+        options.epochs,
+        options.epochs,
+    )
+    return True
 
 
 def check_same_mask(run: Run, mask: Tensor | None) -> None:

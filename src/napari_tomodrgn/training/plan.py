@@ -24,7 +24,7 @@ from napari_tomodrgn.training.going_on import check_same_mask
 from napari_tomodrgn.training.options import TrainOptions
 from napari_tomodrgn.training.packed import Contents
 from napari_tomodrgn.training.points import BatchImages, Weighting
-from napari_tomodrgn.training.preparation import check_kept, make_model, make_sampler
+from napari_tomodrgn.training.preparation import assumptions_left_out, check_kept, make_model, make_sampler
 from napari_tomodrgn.training.train import previous_run, resumed_options, state_to_go_on_from
 
 TRAINING_OVER_FORWARD = 3  # backward is twice the forward's multiplications
@@ -169,6 +169,7 @@ def _warnings(options: TrainOptions, particle_set: ParticleSet, stored: Contents
             f"{options.store_folder}: packed images take {stored.total_bytes / 1e9:.1f} GB, and {free / 1e9:.1f} GB "
             "are free; free some, or give another --store-dir"
         )
+    found += assumptions_left_out(options, particle_set)
     holder = lock_holder(options.outdir)
     if holder is not None:
         found.append(f"{options.outdir}: {holder} is training in it; wait until it ends, or choose another --outdir")

@@ -11,6 +11,7 @@ from napari_tomodrgn.imaging.lattice import lattice
 from napari_tomodrgn.imaging.tilt_images import TiltImages
 from napari_tomodrgn.model.vae import VAE
 from napari_tomodrgn.particles.particle_set import TILT_IMAGE_COLUMNS, ParticleSet
+from napari_tomodrgn.runs.ancestry import run_of_selection
 from napari_tomodrgn.stopping import StopRequest
 from napari_tomodrgn.training.batches import Sampler, split_tilts
 from napari_tomodrgn.training.corrections import Corrections
@@ -36,6 +37,31 @@ def fingerprint(particle_set: ParticleSet) -> str:
     digest.update((particle_set.tilt_images[columns].to_numpy(np.float64).round(4) + 0.0).tobytes())
     digest.update((particle_set.rotations.astype(np.float64).round(5) + 0.0).tobytes())
     return digest.hexdigest()
+
+
+def assumptions_left_out(options: TrainOptions, particle_set: ParticleSet) -> list[str]:
+    """Return a sentence on what the selection's own run was told of the images, and this training is not.
+
+    Nothing is said where another value was given, or where the files say the same by themselves.
+    """
+    selection = options.selection or options.parent_selection
+    parent = None if selection is None else run_of_selection(selection)
+    if parent is None:
+        return []
+    model = particle_set.forward_model.as_dict()
+    stated = {name: str(parent.settings.get(name, "auto")) for name in model}
+    left_out = {
+        name: value
+        for name, value in stated.items()
+        if value != "auto" and getattr(options, name) == "auto" and value != str(model[name])
+    }
+    if not left_out:
+        return []
+    given = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in left_out.items())
+    now = ", ".join(f"{name.replace('_', ' ')} {model[name]}" for name in left_out)
+    return [
+        f"{parent.path}: was trained with {given}, and this training takes {now}; add {given}, unless that is meant"
+    ]
 
 
 def check_kept(particle_set: ParticleSet, tilts: TiltImages) -> None:

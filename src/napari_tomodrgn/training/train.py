@@ -31,10 +31,16 @@ from napari_tomodrgn.training.device import choose_compute
 from napari_tomodrgn.training.distributed import ALONE, Ranks
 from napari_tomodrgn.training.feeding import nearest_source
 from napari_tomodrgn.training.focus import mask_fingerprint, read_focus_mask
-from napari_tomodrgn.training.going_on import check_same_mask, forget_after, state_to_restore
+from napari_tomodrgn.training.going_on import check_same_mask, forget_after, is_done, state_to_restore
 from napari_tomodrgn.training.options import FREE_ON_RESUME, NOT_RECORDED, TrainOptions
 from napari_tomodrgn.training.packed import open_packed
-from napari_tomodrgn.training.preparation import check_kept, fingerprint, make_sampler, make_trainer
+from napari_tomodrgn.training.preparation import (
+    assumptions_left_out,
+    check_kept,
+    fingerprint,
+    make_sampler,
+    make_trainer,
+)
 from napari_tomodrgn.training.trainer import Trainer
 from napari_tomodrgn.training.warm_start import model_to_begin_from
 
@@ -69,7 +75,7 @@ def train(options: TrainOptions, stop: StopRequest | None = None, ranks: Ranks =
     """
     stop = stop or StopRequest()
     with ranks.joined():
-        return _lead(options, stop, ranks) if ranks.first else _follow(stop, ranks)
+        return _lead(options, stop, ranks) if ranks.first else _follow(options, stop, ranks)
 
 
 def _lead(options: TrainOptions, stop: StopRequest, ranks: Ranks) -> Run:
@@ -80,7 +86,6 @@ def _lead(options: TrainOptions, stop: StopRequest, ranks: Ranks) -> Run:
             options = resumed_options(options, previous)
         compute = ranks.compute(choose_compute(options.device, options.amp))
         particle_set = options.open()
-        log.info("%d particles, %d tilt images", len(particle_set), len(particle_set.tilt_images))
         if stop.signal is not None:
             raise InterruptedWorkError("stopped while opening the particles; nothing was trained yet", stop.signal)
         ImageStacks(particle_set)  # that a stack is missing is said before what follows from it
@@ -94,6 +99,13 @@ def _lead(options: TrainOptions, stop: StopRequest, ranks: Ranks) -> Run:
         if resumed is not None:
             check_same_mask(resumed, mask)
         state = None if resumed is None else state_to_go_on_from(resumed, options, particle_set)
+        if resumed is not None and is_done(resumed, options, state):
+            ranks.from_first(lambda: None)
+            return resumed
+        log.info("%d particles, %d tilt images", len(particle_set), len(particle_set.tilt_images))
+        if resumed is None:
+            for sentence in assumptions_left_out(options, particle_set):
+                log.warning(sentence)
         begin_from = None
         if options.init_from is not None and state is None:
             begin_from = model_to_begin_from(options.init_from, architecture, particle_set.pixel_size)
@@ -126,11 +138,12 @@ def _lead(options: TrainOptions, stop: StopRequest, ranks: Ranks) -> Run:
             return _train(run, trainer)
 
 
-def _follow(stop: StopRequest, ranks: Ranks) -> Run:
+def _follow(options: TrainOptions, stop: StopRequest, ranks: Ranks) -> Run:
     """Train with what the first rank has prepared, and write nothing."""
     nothing: tuple[str, float] | None = None
     told = ranks.from_first(lambda: nothing)
-    assert told is not None
+    if told is None:  # the run is finished
+        return Run.open(options.outdir)
     options, deviation = TrainOptions.model_validate_json(told[0]), told[1]
     compute = ranks.compute(choose_compute(options.device, options.amp))
     particle_set = options.open()
@@ -186,7 +199,7 @@ def previous_run(options: TrainOptions) -> Run | None:
     if options.resume_epoch is not None:
         raise InputError(f"{outdir}: holds no run, so --resume-epoch {options.resume_epoch} has nothing to go on from")
     if options.resume:
-        log.info("%s: nothing to go on from yet, so training begins", outdir)
+        log.warning("%s: holds no run to go on from, so --resume begins a training there", outdir)
     return None
 
 
