@@ -231,7 +231,7 @@ def test_nothing_is_overwritten_unasked(analysed: Path, tmp_path: Path) -> None:
         ({}, "which particles"),
         ({"clusters": [7]}, "--clusters 7: there is no such class; those there are: 0 to 2"),
         ({"clusters": [0, 1, 2], "invert": True}, "no particle fulfils"),
-        ({"clusters": [0], "epoch": 1}, "has no labels; run `napari-tomodrgn analyze"),
+        ({"clusters": [0], "epoch": 1}, "has no labels; .* --epoch 2, or run `napari-tomodrgn analyze"),
     ],
 )
 def test_what_cannot_be_selected_is_said(analysed: Path, given: dict[str, object], sentence: str) -> None:
@@ -371,3 +371,47 @@ def test_rules_that_can_not_be_applied_are_said(analysed: Path, given: dict[str,
 def test_limits_and_the_better_particle_are_asked_for_in_full(particles_star: Path, given: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"COLUMN:LOW:HIGH|keep"):
         SelectOptions(particles=particles_star, name="x", **given)
+
+
+@pytest.fixture
+def gone_on(analysed: Path) -> Path:
+    """The small run after a third epoch, of which nothing was analysed."""
+    (analysed / "analysis" / "epoch-0002" / "losses.csv").write_text(
+        "tomogram,particle,loss,CC\n" + "".join(f"{t},{p},1,0.5\n" for t, p in Run.open(analysed).latents().ids)
+    )
+    for folder, kind in (("checkpoints", "pt"), ("latents", "npz")):
+        shutil.copy(analysed / folder / f"epoch-0002.{kind}", analysed / folder / f"epoch-0003.{kind}")
+    Run.open(analysed).update(chosen_epoch=3)
+    return analysed
+
+
+@pytest.mark.parametrize(
+    ("rules", "sentence"),
+    [
+        ({"labels": Path("kmeans-3"), "clusters": "1"}, "is no labelling of epoch 3 .* epoch 2 has kmeans-3, so give"),
+        ({"clusters": "1"}, "epoch-0003: has no labels; epoch 2 has kmeans-3, so give"),
+        ({"between": ["loss::3"]}, "column loss: is not known of these particles; epoch 2 has it, so give"),
+    ],
+)
+def test_what_another_epoch_has_is_said_with_the_option_that_takes_it(
+    gone_on: Path, rules: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(InputError, match=f"{sentence} --epoch 2"):
+        select(SelectOptions(particles=gone_on, name="x", **rules))
+
+    assert len(select(SelectOptions(particles=gone_on, name="x", epoch=2, **rules)).selection)
+
+
+def test_a_labelling_of_no_epoch_is_not_looked_for_elsewhere(gone_on: Path) -> None:
+    with pytest.raises(InputError, match=r"\(there are: none\) and no file; give one of them or a \.csv$"):
+        select(SelectOptions(particles=gone_on, name="x", labels=Path("kmeans-9"), clusters="1"))
+
+
+def test_losses_that_were_not_measured_are_asked_for_by_the_command_that_does(analysed: Path, tmp_path: Path) -> None:
+    like = Selection("low", frozenset({("a", "1")}), {"rule": "between", "column": "loss", "low": None, "high": 1.0})
+    like.save(tmp_path / "other.json")
+
+    with pytest.raises(
+        InputError, match=f"column loss: is not known .*; `napari-tomodrgn analyze {analysed} --losses`"
+    ):
+        select(SelectOptions(particles=analysed, name="x", like=tmp_path / "other.json"))

@@ -12,7 +12,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from napari_tomodrgn.analysis.class_names import class_names, noise_of
-from napari_tomodrgn.analysis.folder import AnalysisFolder, Embedding, read_calibration_factor, read_labels
+from napari_tomodrgn.analysis.folder import (
+    AnalysisFolder,
+    Embedding,
+    epochs_text,
+    read_calibration_factor,
+    read_labels,
+)
+from napari_tomodrgn.analysis.losses import COLUMNS as LOSS_COLUMNS
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.particles.particle_set import ParticleId, ParticleSet
 from napari_tomodrgn.runs import layout
@@ -20,6 +27,7 @@ from napari_tomodrgn.runs.latents import Latents
 from napari_tomodrgn.runs.run import Run
 
 _LATENT = re.compile(r"z\d+")
+_EMBEDDED = re.compile(r"(PC|UMAP) \d+")
 NONE = -1  # the code of a particle that has no class
 
 
@@ -149,6 +157,17 @@ def columns_known(particle_set: ParticleSet, run: Run | None, epoch: int | None)
     """
     known = columns_of_set(particle_set)
     return known if run is None or epoch is None else known | columns_of_run(run, epoch, particle_set.ids)
+
+
+def where_known(run: Run, epoch: int, ids: Sequence[ParticleId], column: str) -> str:
+    """Say how a column that an epoch of a run lacks is come by: in another epoch, or by a command; empty elsewise."""
+    others = (each.epoch for each in AnalysisFolder(run.path, epoch).others())
+    found = epochs_text([other for other in others if column in columns_of_run(run, other, ids)], "it")
+    if found:
+        return found
+    if column in LOSS_COLUMNS:
+        return f"`napari-tomodrgn analyze {run.path} --losses` measures it"
+    return f"`napari-tomodrgn analyze {run.path}` finds it" if _EMBEDDED.fullmatch(column) else ""
 
 
 def _placed(

@@ -20,6 +20,7 @@ from napari_tomodrgn.particles.particle_set import ParticleId
 from napari_tomodrgn.particles.particle_table import read_particle_table, refuse_twice
 
 LABEL_COLUMNS = ("tomogram", "particle", "label")
+_EPOCH = re.compile(r"epoch-(\d{4,})")
 _LABELLING_FILE = re.compile(r"labels-([a-z]+)-(\d+)\.csv")
 
 
@@ -117,11 +118,26 @@ class AnalysisFolder:
             return self.labels(str(given))
         if not given.exists() and given.suffix != ".csv":
             there = ", ".join(self.labellings()) or "none"
+            epoch = option.replace("labels", "epoch") if "labels" in option else "--epoch"
+            advice = self.elsewhere(str(given), epoch) or "give one of them or a .csv"
             raise InputError(
                 f"{option} {given}: is no labelling of epoch {self.epoch} of {self.run} (there are: {there}) and no "
-                "file; give one of them or a .csv"
+                f"file; {advice}"
             )
         return given
+
+    def others(self) -> list["AnalysisFolder"]:
+        """Return the folders of the other epochs of the run that were analysed, the latest first."""
+        found = (_EPOCH.fullmatch(path.name) for path in self.path.parent.glob("epoch-*"))
+        epochs = {int(match[1]) for match in found if match} - {self.epoch}
+        return [AnalysisFolder(self.run, epoch) for epoch in sorted(epochs, reverse=True)]
+
+    def elsewhere(self, labelling: str | None = None, option: str = "--epoch") -> str:
+        """Say which other epochs have a labelling, or any, and the option to give; empty where none has."""
+        has = {each.epoch: each.labellings() for each in self.others()}
+        epochs = [epoch for epoch, names in has.items() if (labelling in names if labelling else names)]
+        what = labelling or ("" if not epochs else ", ".join(has[epochs[0]]))
+        return epochs_text(epochs, what, option)
 
     def centres(self, labelling: str) -> Path:
         """Return the file of the class centres of a labelling."""
@@ -193,6 +209,14 @@ class AnalysisFolder:
         found = (_LABELLING_FILE.fullmatch(path.name) for path in self.path.glob("labels-*.csv"))
         keys = sorted((match[1], int(match[2])) for match in found if match)
         return [f"{method}-{classes}" for method, classes in keys]
+
+
+def epochs_text(epochs: Sequence[int], what: str, option: str = "--epoch") -> str:
+    """Say which epochs, the one to take first, have what is asked for, and the option to give; empty of none."""
+    if not epochs:
+        return ""
+    many = f"epochs {', '.join(map(str, epochs))} have" if len(epochs) > 1 else f"epoch {epochs[0]} has"
+    return f"{many} {what}, so give {option} {epochs[0]}"
 
 
 def method_of(labelling: str) -> SeededMethod | None:

@@ -1,6 +1,6 @@
 """What rules look at: a data set, and a column for all else that is known of its particles."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +17,11 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Known:
-    """A data set of N particles and its columns, in its order."""
+    """A data set of N particles and its columns, in its order; ``where`` says how a column that lacks is come by."""
 
     particle_set: ParticleSet
     columns: Columns
+    where: Callable[[str], str] = lambda _: ""
 
     def __len__(self) -> int:
         return len(self.particle_set)
@@ -41,7 +42,7 @@ class Known:
         found = self.columns.get(column)
         if isinstance(found, Numbers):
             return found.values
-        raise InputError(f"column {column}: {self._instead(Numbers, found is not None, 'numbers')}")
+        raise InputError(f"column {column}: {self._instead(Numbers, column, 'numbers')}")
 
     def classes(self, column: str) -> Classes:
         """Return a column of classes.
@@ -54,11 +55,14 @@ class Known:
         found = self.columns.get(column)
         if isinstance(found, Classes):
             return found
-        raise InputError(f"column {column}: {self._instead(Classes, found is not None, 'classes')}")
+        raise InputError(f"column {column}: {self._instead(Classes, column, 'classes')}")
 
-    def _instead(self, kind: type, there: bool, what: str) -> str:
+    def _instead(self, kind: type, column: str, what: str) -> str:
         names = ", ".join(name for name, own in self.columns.items() if isinstance(own, kind)) or "none"
-        return f"{f'holds no {what}' if there else 'is not known of these particles'}; columns of {what}: {names}"
+        if column in self.columns:
+            return f"holds no {what}; columns of {what}: {names}"
+        where = self.where(column)
+        return f"is not known of these particles{where and f'; {where}'}; columns of {what}: {names}"
 
     @property
     def latents(self) -> Floats:

@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from napari_tomodrgn.analysis.class_names import noise_of
-from napari_tomodrgn.analysis.columns import Classes, column_of_labels, columns_of_run, columns_of_set
+from napari_tomodrgn.analysis.columns import Classes, column_of_labels, columns_of_run, columns_of_set, where_known
 from napari_tomodrgn.analysis.folder import AnalysisFolder, read_labels
 from napari_tomodrgn.analysis.known import Known, Mask
 from napari_tomodrgn.analysis.rule_trees import (
@@ -152,10 +153,12 @@ def _labelling(options: SelectOptions, run: Run | None) -> _Labelling | None:
     names = folder.labellings()
     if len(names) != 1:
         found = ", ".join(str(folder.labels(name)) for name in names)
+        elsewhere = folder.elsewhere()
         raise InputError(
             f"which classes? give one of these with --labels: {found}"
             if names
-            else f"{folder.path}: has no labels; run `napari-tomodrgn analyze {run.path}` first"
+            else f"{folder.path}: has no labels; {elsewhere}{', or ' if elsewhere else ''}run `napari-tomodrgn analyze "
+            f"{run.path}` first"
         )
     return _Labelling(names[0], folder.labels(names[0]), read_labels(folder.labels(names[0])))
 
@@ -163,8 +166,11 @@ def _labelling(options: SelectOptions, run: Run | None) -> _Labelling | None:
 def _known(options: SelectOptions, particle_set: ParticleSet, run: Run | None, labelling: _Labelling | None) -> Known:
     """Return the particles to choose from with all that is known of them."""
     columns = columns_of_set(particle_set)
+    known = Known(particle_set, columns)
     if run is not None and (run.epochs or options.epoch or run.document["chosen_epoch"] is not None):
-        columns |= columns_of_run(run, options.epoch or run.chosen_epoch, particle_set.ids)
+        epoch = options.epoch or run.chosen_epoch
+        columns |= columns_of_run(run, epoch, particle_set.ids)
+        known = replace(known, where=partial(where_known, run, epoch, particle_set.ids))
     if labelling is not None:
         given, own = (
             column_of_labels(labelling.labels, particle_set.ids, noise_of(labelling.path)),
@@ -173,7 +179,7 @@ def _known(options: SelectOptions, particle_set: ParticleSet, run: Run | None, l
         # where it is the run's own, the run knows its classes' names
         if not isinstance(own, Classes) or not np.array_equal(own.codes, given.codes):
             columns[labelling.name] = given
-    return Known(particle_set, columns)
+    return known
 
 
 def _selection(options: SelectOptions, known: Known, labelling: _Labelling | None, run: Run | None) -> Selection:

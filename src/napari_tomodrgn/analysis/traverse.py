@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from napari_tomodrgn.analysis.analyze import check_finite
-from napari_tomodrgn.analysis.columns import columns_known
+from napari_tomodrgn.analysis.columns import columns_known, where_known
 from napari_tomodrgn.analysis.folder import AnalysisFolder, read_centres
 from napari_tomodrgn.analysis.known import Known
 from napari_tomodrgn.analysis.latent_graph import NeighbourGraph, degree_that_joins, neighbour_graph
@@ -255,9 +256,9 @@ def _ordered(options: TraverseOptions, run: Run, epoch: int, latents: Latents) -
     """Return particles in the order of a column, at even ranks; those without a value are left out."""
     column = str(options.order_by)
     particle_set = run.particle_set()
-    values_of = dict(
-        zip(particle_set.ids, Known(particle_set, columns_known(particle_set, run, epoch)).numbers(column), strict=True)
-    )
+    where = partial(where_known, run, epoch, particle_set.ids)
+    known = Known(particle_set, columns_known(particle_set, run, epoch), where)
+    values_of = dict(zip(particle_set.ids, known.numbers(column), strict=True))
     values = np.array([values_of.get(particle, np.nan) for particle in latents.ids])
     among = np.isfinite(values)
     if options.particles is not None:
@@ -329,7 +330,11 @@ def _of_classes(options: TraverseOptions, folder: AnalysisFolder) -> list[Partic
         labels = str(options.labels)
     else:
         names = ", ".join(there) or "none"
-        raise InputError(f"{folder.path}: which classes? Give --labels as one of those there are: {names}")
+        elsewhere = folder.elsewhere(options.labels)
+        raise InputError(
+            f"{folder.path}: which classes? Give --labels as one of those there are: {names}"
+            + (f"; {elsewhere}" if elsewhere else "")
+        )
     centres = read_centres(folder.centres(labels)).set_index("label")
     for label in options.classes:
         if label not in centres.index:

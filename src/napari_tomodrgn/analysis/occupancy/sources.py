@@ -90,7 +90,11 @@ def _of_run(options: OccupancyOptions) -> Source:
         listed = folder.centres(options.centres)
         if not listed.is_file():
             there = ", ".join(folder.labellings()) or "none"
-            raise InputError(f"--centres {options.centres}: epoch {epoch} has no such labelling; there are: {there}")
+            elsewhere = folder.elsewhere(options.centres)
+            raise InputError(
+                f"--centres {options.centres}: epoch {epoch} has no such labelling; there are: {there}"
+                + (f"; {elsewhere}" if elsewhere else "")
+            )
     if options.particles is not None and options.particles.suffix != ".json":
         refuse_twice(options.particles, (particle for particle, _ in read_particle_table(options.particles)))
     rows = rows_to_decode(run, epoch, VolumesOptions(run=run.path, particles=listed, all=listed is None))
