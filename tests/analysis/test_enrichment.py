@@ -6,12 +6,14 @@ from scipy.stats import kstest
 
 from napari_tomodrgn.analysis.spatial.autocorrelation import autocorrelation
 from napari_tomodrgn.analysis.spatial.blocks import blocks
+from napari_tomodrgn.analysis.spatial.cooccurrence import cooccurrence
 from napari_tomodrgn.analysis.spatial.enrichment import enrichment, significance
 from napari_tomodrgn.analysis.spatial.expectation import expected_pairs
 from napari_tomodrgn.analysis.spatial.local_shares import ABOUT, LocalPairs
 from napari_tomodrgn.analysis.spatial.nearest import nearest
 from napari_tomodrgn.analysis.spatial.permuting import Groups, permuted
 from napari_tomodrgn.analysis.spatial.places import Places
+from napari_tomodrgn.analysis.spatial.resampling import informing, ratio_interval
 from napari_tomodrgn.simulation.neighbourhoods import labels_following_position, scattered, with_a_pair
 
 
@@ -140,3 +142,30 @@ def test_the_same_seed_gives_the_same_numbers() -> None:
     )
     for name in ("null", "p", "p_adjusted", "low", "high"):
         np.testing.assert_array_equal(getattr(first, name), getattr(again, name))
+
+
+def test_an_interval_takes_two_tomograms_that_say_something() -> None:
+    """Pairs in columns: expected in all of four tomograms, in two, in one, in one and by rounding in another, found
+    in none."""
+    observed = np.array([[4, 2, 3, 3, 0], [2, 8, 0, 0, 0], [1, 0, 0, 0, 0], [3, 0, 0, 0, 0]])
+    expected = np.array([[2, 1, 1.5, 1.5, 2], [2, 2, 0, 1e-16, 1], [2, 0, 0, 0, 1], [2, 0, 0, 0, 1.0]])
+
+    low, high = ratio_interval(observed, expected, 4000, 0)
+
+    np.testing.assert_array_equal(np.isfinite(low), [True, True, False, False, False])
+    np.testing.assert_array_equal(np.isfinite(high), np.isfinite(low))
+    assert (low[1], high[1]) == (1, 2)  # log₂ of 2/1 and of 8/2: the range of the two
+    assert -1 < low[0] < np.log2(10 / 8) < high[0] < 1
+    np.testing.assert_array_equal(informing(expected), [4, 2, 1, 1, 4])
+
+
+def test_of_a_class_in_one_tomogram_shares_have_no_interval() -> None:
+    tomogram = np.repeat([0, 1, 2], 20)
+    first = np.where((tomogram == 2) & (np.arange(60) % 2 == 0), 1, 0)
+    second = np.arange(60) // 3 % 2
+
+    found = cooccurrence(first, second, (2, 2), tomogram)
+
+    np.testing.assert_array_equal(np.isfinite(found.low), [[True, True], [False, False]])
+    np.testing.assert_array_equal(np.isfinite(found.high), np.isfinite(found.low))
+    np.testing.assert_allclose(found.share.sum(axis=1), 1)

@@ -345,3 +345,32 @@ def test_what_says_little_is_said_and_the_rest_is_done(cli: Cli, tmp_path: Path)
     notes = json.loads(outcome.stdout)["warnings"]
     for part in ("one tomogram only", "in the very place of another", "class 1: a class of one particle", "too rare"):
         assert len([each for each in notes if part in each]) == 1, (part, notes)
+
+
+def test_where_a_pair_is_expected_in_one_tomogram_there_is_no_interval(cli: Cli, tmp_path: Path) -> None:
+    """Class 2 is in the first tomogram only, class 1 in two of three, class 0 in all."""
+    generator = np.random.default_rng(4)
+    position = np.concatenate([random_positions(30, SIZE, 150.0, generator) for _ in range(3)])
+    labels = [[0, 1, 2] * 10, [0, 1, 1] * 10, [0] * 30]
+    star = write_placed(
+        tmp_path / "set", np.repeat(["a", "b", "c"], 30).tolist(), position, labels=np.concatenate(labels).tolist()
+    )
+
+    given = ("--labels", star.with_name("labels.csv"), "--nearest", 3, "--null", "tomogram")
+    outcome = cli("neighbors", star, "--outdir", tmp_path / "out", *QUICK, *given)
+
+    assert outcome.code == 0, outcome.stderr
+    table = pd.read_csv(tmp_path / "out" / "enrichment.csv").set_index(["class", "neighbour"])
+    pairs = {pair: outcome.stdout.split(f"{pair[0]} → {pair[1]} ")[1].splitlines()[0] for pair in table.index}
+    for pair, row in table.iterrows():
+        tomograms = {"class 2": 1, "class 1": 2}.get(max(pair), 3)
+        assert row["tomograms"] == tomograms
+        assert np.isfinite(row["low"]) == np.isfinite(row["high"]) == (tomograms > 1), pair
+        assert ("no interval, as it is expected in one tomogram only" in pairs[pair]) == (tomograms == 1)
+        assert ("the range of two tomograms" in pairs[pair]) == (tomograms == 2)
+    own = pd.read_csv(tmp_path / "out" / "enrichment-by-tomogram.csv").set_index(["class", "neighbour"])
+    ends = own.loc[("class 0", "class 1"), "log2_ratio"]
+    assert table.loc[("class 0", "class 1"), "low"] == pytest.approx(ends.min(), abs=1e-4)
+    assert table.loc[("class 0", "class 1"), "high"] == pytest.approx(ends.max(), abs=1e-4)
+    stored = json.loads((tmp_path / "out" / "neighbours.json").read_text())["enrichment"]["pairs"]
+    assert {each["tomograms"] for each in stored if each["low"] is None} == {1}

@@ -53,7 +53,7 @@ def enrichment_figure(found: Neighbourhood) -> Figure:
         "tomograms" if found.null == "tomogram" else "blocks of 8 to 15 particles, less what classes about foretell"
     )
     caption = (
-        f"* p ≤ 0.05, ** ≤ 0.01, *** ≤ 0.001, family-wise; 95 % interval over {len(found.places.tomograms)} tomograms. "
+        f"* p ≤ 0.05, ** ≤ 0.01, *** ≤ 0.001, family-wise; {_over(len(found.places.tomograms))}. "
         f"Labels dealt out {found.options.permutations} times within {within}. Grey: too rare to be tested."
     )
     figure.supxlabel(fill(caption, int(15 * (side + 2.4))), fontsize=7, color=GREY, ha="left", x=0.02)
@@ -97,11 +97,22 @@ def effects_figure(found: Neighbourhood) -> Figure:
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_xlabel("log₂ (observed / expected)")
     caption = (
-        f"Dots: tomograms in which one neighbour or more is expected, by how many; diamonds: all {len(own.observed)} "
-        "tomograms, with the 95 % interval. The most significant pairs of classes, stars as in the matrix."
+        f"Dots: tomograms in which one neighbour or more is expected, by how many; diamonds: all of them, with a line "
+        f"for the {_over(len(own.observed))}. The most significant pairs of classes, stars as in the matrix."
     )
     figure.supxlabel(fill(caption, 100), fontsize=7, color=GREY, ha="left", x=0.02)
     return figure
+
+
+def _over(tomograms: int) -> str:
+    """Say what intervals are over, and where there are none."""
+    if tomograms == 1:
+        return "95 % interval: none, as there is one tomogram"
+    if tomograms == 2:
+        return "95 % interval over 2 tomograms, which is their range: none where a pair is expected in one of them only"
+    return (
+        f"95 % interval over {tomograms} tomograms: the range where a pair is expected in two, none where in one only"
+    )
 
 
 def _side(classes: int) -> float:
@@ -158,9 +169,9 @@ def cooccurrence_figure(found: Neighbourhood) -> Figure:
             value = own.share[row, column]
             words = f"{value:.0%}"
             if max(own.share.shape) <= _MOST_WORDS:
-                words += (
-                    f"\n{own.low[row, column]:.0%} to {own.high[row, column]:.0%}\n({own.expected[row, column]:.0%})"
-                )
+                if np.isfinite(own.low[row, column]):
+                    words += f"\n{own.low[row, column]:.0%} to {own.high[row, column]:.0%}"
+                words += f"\n({own.expected[row, column]:.0%})"
             dark = np.mean(ink(value)[:3]) < 0.5
             axes.text(column, row, words, ha="center", va="center", fontsize=7.5, color="white" if dark else INK)
     names = [f"{name} ({size:,})" for name, size in zip(first.names, first.sizes, strict=True)]
@@ -170,6 +181,9 @@ def cooccurrence_figure(found: Neighbourhood) -> Figure:
     axes.set_title("Both at once")
     bar = figure.colorbar(image, ax=axes, shrink=0.75, format=lambda value, _: f"{value:.0%}")
     bar.set_label("of the row's class")
-    caption = f"95 % interval over {own.over}; in brackets what chance gives. {len(found.places):,} particles."
+    caption = (
+        f"95 % interval over {own.over}, none of a class in one of several tomograms only; in brackets what chance "
+        f"gives. {len(found.places):,} particles."
+    )
     figure.supxlabel(fill(caption, int(15 * (width + 2.4))), fontsize=7, color=GREY, ha="left", x=0.02)
     return figure

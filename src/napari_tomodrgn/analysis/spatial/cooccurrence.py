@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_tomodrgn.analysis.spatial.places import Floats, Integers
-from napari_tomodrgn.analysis.spatial.resampling import INTERVAL, drawn_anew
+from napari_tomodrgn.analysis.spatial.resampling import INTERVAL, drawn_anew, informing
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class Cooccurrence:
     counts
         (A, B) particles.
     share, low, high
-        (A, B) of the particles of each class of the first, how many belong to each of the second, and its interval.
+        (A, B) of the particles of each class of the first, how many belong to each of the second, and its interval, NaN
+        of a class that is in one of several tomograms only.
     expected
         (A, B) that share where within each tomogram the two have nothing to do with one another.
     over
@@ -54,6 +55,9 @@ def cooccurrence(
         generator = np.random.default_rng([seed, 5])
         drawn = generator.multinomial(len(first), counts.ravel() / len(first), size=replicates).reshape(-1, a, b)
     low, high = _interval(_shares(drawn)) if replicates else (np.full((a, b), np.nan),) * 2
+    if tomograms > 1:  # of a class in one of them none differs from another
+        told = informing(table.sum(axis=2).astype(np.float64))[:, None] > 1
+        low, high = np.where(told, low, np.nan), np.where(told, high, np.nan)
     return Cooccurrence(
         counts, _shares(counts), low, high, _shares(counts, by_chance), "tomograms" if tomograms > 1 else "particles"
     )

@@ -12,7 +12,7 @@ from napari_tomodrgn.analysis.spatial.local_shares import LocalPairs
 from napari_tomodrgn.analysis.spatial.nearest import Neighbours
 from napari_tomodrgn.analysis.spatial.permuting import Groups, permuted, share_as_far
 from napari_tomodrgn.analysis.spatial.places import Floats, Integers, Places
-from napari_tomodrgn.analysis.spatial.resampling import ratio_interval
+from napari_tomodrgn.analysis.spatial.resampling import informing, ratio_interval
 from napari_tomodrgn.progress import track
 
 Result = TypeVar("Result")
@@ -36,7 +36,8 @@ class Enrichment:
         (K, K) two-sided, of each pair of classes by itself, and of the largest deviation of all of them (family-wise);
         NaN where fewer than one neighbour is expected, or labels can't be dealt out otherwise.
     low, high
-        (K, K) 95 % interval of log₂(observed / expected) with tomograms drawn anew, NaN where there is one tomogram.
+        (K, K) 95 % interval of log₂(observed / expected) with tomograms drawn anew, NaN where the pair is expected in
+        one of them only, or found in none.
     null
         (B, K, K) how far the counts of the permutations are from what is expected.
     """
@@ -55,6 +56,11 @@ class Enrichment:
     def log2_ratio(self) -> Floats:
         """(K, K) log₂ of observed over expected: -inf where there are none, NaN where none are expected."""
         return log2_ratio(self.observed.sum(axis=0), self.expected.sum(axis=0))
+
+    @property
+    def tomograms(self) -> Integers:
+        """(K, K) in how many tomograms a pair is expected: one gives no interval, and two their range."""
+        return informing(self.expected)
 
     @property
     def tested(self) -> npt.NDArray[np.bool_]:

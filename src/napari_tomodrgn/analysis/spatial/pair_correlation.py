@@ -7,7 +7,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from napari_tomodrgn.analysis.spatial.places import Floats, Places
-from napari_tomodrgn.analysis.spatial.resampling import drawn_anew
+from napari_tomodrgn.analysis.spatial.resampling import drawn_anew, informing
 from napari_tomodrgn.analysis.spatial.window import Window, random_places
 from napari_tomodrgn.progress import track
 
@@ -27,7 +27,7 @@ class PairCorrelation:
     pairs, random
         (T, R) pairs counted, and their mean among as many random places in the window of each tomogram.
     low, high
-        (R,) 95 % interval of g with tomograms drawn anew; NaN where there is one.
+        (R,) 95 % interval of g with tomograms drawn anew; NaN where pairs are to be expected in one only.
     chance_low, chance_high
         (R,) between which 95 % of g lie where particles are placed at random.
     apart
@@ -109,7 +109,9 @@ def _over_tomograms(pairs: Floats, random: Floats, replicates: int, seed: int) -
         nothing = np.full(pairs.shape[1], np.nan)
         return nothing, nothing
     times = drawn_anew(len(pairs), replicates, seed)
-    return _ends(_ratio(times @ pairs, times @ random))
+    told = informing(random) > 1
+    low, high = _ends(_ratio(times @ pairs, times @ random))
+    return np.where(told, low, np.nan), np.where(told, high, np.nan)
 
 
 def _ends(values: Floats) -> tuple[Floats, Floats]:

@@ -7,12 +7,18 @@ from napari_tomodrgn.analysis.spatial.places import Floats
 
 INTERVAL = (0.025, 0.975)
 _MOST_AT_ONCE = 10**7  # numbers held
+_ROUNDING = 1e-9  # up to which an expected number is 0
 
 
 def drawn_anew(units: int, replicates: int, seed: int) -> npt.NDArray[np.int64]:
     """Return (R, units): how often each unit is drawn, of as many draws with replacement as there are units."""
     generator = np.random.default_rng([seed, 1])
     return generator.multinomial(units, np.full(units, 1 / units), size=replicates)
+
+
+def informing(below: Floats) -> npt.NDArray[np.int64]:
+    """Return (…) in how many tomograms something is to be expected, (T, …) of them, so that they say anything."""
+    return np.asarray((below > _ROUNDING).sum(axis=0), dtype=np.int64)
 
 
 def ratio_interval(
@@ -23,7 +29,7 @@ def ratio_interval(
 ) -> tuple[Floats, Floats]:
     """Return the ends (…) of the 95 % interval of log₂(Σ above / Σ below) with T tomograms drawn anew.
 
-    NaN where there are fewer than two of them, or nothing is below.
+    NaN where fewer than two of them say anything, as none differs from another then, and where nothing is above.
     """
     shape = above.shape[1:]
     units = len(above)
@@ -36,7 +42,8 @@ def ratio_interval(
     for begin in range(0, len(low), step):
         part = slice(begin, begin + step)
         low[part], high[part] = interval_of(times @ flat_above[:, part], times @ flat_below[:, part])
-    return low.reshape(shape), high.reshape(shape)
+    told = (informing(below) > 1) & (above.sum(axis=0) > 0)
+    return np.where(told, low.reshape(shape), np.nan), np.where(told, high.reshape(shape), np.nan)
 
 
 def interval_of(above: Floats, below: Floats) -> tuple[Floats, Floats]:

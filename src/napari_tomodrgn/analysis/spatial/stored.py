@@ -85,7 +85,7 @@ class StoredEnrichment:
     observed, expected
         Neighbours counted, and what chance gives.
     low, high
-        95 % interval of log₂ of their ratio, NaN where there is one tomogram.
+        95 % interval of log₂ of their ratio, NaN where the pair is expected in one tomogram only, or found in none.
     p, p_adjusted
         Of each pair by itself, and family-wise; NaN where it is too rare to be tested.
     null

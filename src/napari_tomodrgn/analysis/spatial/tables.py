@@ -128,6 +128,7 @@ def enrichment_table(found: Neighbourhood) -> pd.DataFrame:
         "expected": own.expected.sum(axis=0).ravel(),
         "expected_in_tomogram": own.in_tomogram.sum(axis=0).ravel(), "log2_ratio": own.log2_ratio.ravel(),
         "low": own.low.ravel(), "high": own.high.ravel(), "p": own.p.ravel(), "p_adjusted": own.p_adjusted.ravel(),
+        "tomograms": own.tomograms.ravel(),
     }  # fmt: skip
     return pd.DataFrame(columns)
 

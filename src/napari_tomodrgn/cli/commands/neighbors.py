@@ -1,12 +1,14 @@
 """``napari-tomodrgn neighbors``."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_tomodrgn.analysis.spatial.options import NeighborsOptions
 from napari_tomodrgn.cli.options import Command
 from napari_tomodrgn.cli.output import show_facts, show_json, show_written
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from napari_tomodrgn.analysis.spatial.neighbors import Neighbourhood
 
 _MOST_PAIRS = 10  # of classes, the most significant of which are told
@@ -56,10 +58,8 @@ def _facts(found: "Neighbourhood") -> dict[str, str]:
         )
         table = enrichment_table(found).dropna(subset="p_adjusted").sort_values(["p_adjusted", "p"], kind="stable")
         for _, row in table.head(_MOST_PAIRS).iterrows():
-            # of one tomogram, or none drawn anew, there is no interval
-            interval = "" if row["low"] != row["low"] else f" ({row['low']:+.2f} to {row['high']:+.2f})"
             facts[f"  {row['class']} → {row['neighbour']}"] = (
-                f"log₂ {row['log2_ratio']:+.2f}{interval}, p {row['p']:.3g}, "
+                f"{_effect(row, several=told['tomograms'] > 1 and found.options.replicates > 0)}, p {row['p']:.3g}, "
                 f"family-wise {row['p_adjusted']:.3g}; {row['observed']} for {row['expected']:.1f}"
             )
     if told["chains"]:
@@ -72,6 +72,17 @@ def _facts(found: "Neighbourhood") -> dict[str, str]:
                 f"{wound['torsions']} right-handed, p {wound['p']:.3g})"
             )
     return facts
+
+
+def _effect(row: "pd.Series[Any]", *, several: bool) -> str:
+    """Return the effect and its interval over tomograms, or why it has none where there are ``several``."""
+    if row["observed"] == 0:
+        return "none found"
+    effect = f"log₂ {row['log2_ratio']:+.2f}"
+    if row["low"] == row["low"]:
+        of_two = ", the range of two tomograms" if row["tomograms"] == 2 else ""
+        return f"{effect} ({row['low']:+.2f} to {row['high']:+.2f}{of_two})"
+    return f"{effect} (no interval, as it is expected in one tomogram only)" if several else effect
 
 
 COMMAND = Command(
