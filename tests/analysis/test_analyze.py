@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import mrcfile
@@ -147,3 +148,18 @@ def test_an_analysis_that_is_cut_off_changes_nothing(
 
     assert {path: path.read_bytes() for path in copied.path.rglob("*") if path.is_file()} == before
     assert not (copied.path / "analysis" / "epoch-0001").exists()
+
+
+def test_classes_of_few_particles_are_cautioned_of(run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    copy = Path(shutil.copytree(run.path, tmp_path / "run"))
+    count = len(run.latents())
+    many = count // 2
+
+    analyze(AnalyzeOptions(run=copy, clusters=many, umap=False, volumes=False, figures=False))
+
+    sizes = list(Counter(read_labels(copy / "analysis" / "epoch-0002" / f"labels-kmeans-{many}.csv").values()).values())
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warning.startswith(f"{many} classes of {count} particles: the smallest has {min(sizes)} and half of them ")
+    caplog.clear()
+    analyze(AnalyzeOptions(run=copy, clusters=2, umap=False, volumes=False, figures=False))
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]

@@ -16,7 +16,7 @@ from napari_tomodrgn.analysis.convergence.latent_changes import change, neighbou
 from napari_tomodrgn.analysis.convergence.options import ConvergeOptions
 from napari_tomodrgn.analysis.reference import fourier_cropped, reference_map
 from napari_tomodrgn.errors import InputError
-from napari_tomodrgn.figures.convergence import draw_latents, save_convergence
+from napari_tomodrgn.figures.convergence import draw_followed, draw_latents, save_convergence
 from napari_tomodrgn.particles.maps import read_map, write_map
 from napari_tomodrgn.reconstruction.volumes import VolumesOptions, write_volumes
 from napari_tomodrgn.runs import layout
@@ -286,3 +286,20 @@ def run_ids(run: Run) -> tuple[tuple[str, str], ...]:
 def test_more_classes_than_particles_are_refused(run: Run) -> None:
     with pytest.raises(InputError, match="--clusters is 30 but there are only 24 particles"):
         converge(ConvergeOptions(run=run.path, clusters=30))
+
+
+def test_what_is_written_above_a_figure_of_one_epoch_fits_it(copied: Run) -> None:
+    layout.checkpoint_path(copied.path, 1).unlink()
+    found = converge(ConvergeOptions(run=copied.path, clusters=2))
+    assert found.followed is not None
+    assert len(found.followed.epochs) == 1
+
+    figure = draw_followed(found, found.followed)
+
+    figure.draw_without_rendering()
+    (title,) = figure.texts
+    assert " ".join(title.get_text().split()).endswith("framed: recommended")
+    extent = title.get_window_extent()
+    assert figure.bbox.x0 <= extent.x0 < extent.x1 <= figure.bbox.x1
+    assert extent.y1 <= figure.bbox.y1
+    assert extent.y0 > max(axes.title.get_window_extent().y1 for axes in figure.axes)

@@ -158,3 +158,11 @@ def test_a_bundle_overwrites_nothing(run: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="exists already"):
         info(InfoOptions(particles=run, bundle=tmp_path / "light"))
     assert list((tmp_path / "light").iterdir()) == []
+
+
+def test_one_tomogram_is_told_of_as_one(class_e_star: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from napari_tomodrgn.cli.commands.info import _show_particles
+
+    facts = info(InfoOptions(particles=class_e_star))
+    _show_particles({**facts, "tomograms": facts["tomograms"][:1]})
+    assert "72 in one tomogram\n" in capsys.readouterr().out

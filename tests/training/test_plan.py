@@ -8,6 +8,7 @@ import mrcfile
 import numpy as np
 import pytest
 
+from napari_tomodrgn.cli.commands.train import _lines
 from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.imaging.lattice import lattice
 from napari_tomodrgn.particles.selection import Selection
@@ -158,3 +159,9 @@ def test_what_the_parent_run_was_told_of_the_images_is_not_left_out_unsaid(  # t
     Selection("good", chosen, {"rule": "lasso"}, run=str(both.path)).save(tmp_path / "other.json")
     (found,) = plan(small(path, tmp_path / "grandchild", selection=tmp_path / "other.json"))["warnings"]
     assert "--contrast bright --map-hand flip, and this training takes contrast dark, map hand keep; add" in found
+
+
+def test_people_read_estimates_in_three_figures() -> None:
+    told = _lines({"gflop_per_epoch": 723.5321856, "seconds_per_epoch": 6.862392720213393, "memory_gb": 12345.678})
+
+    assert told == {"gflop_per_epoch": "724", "seconds_per_epoch": "6.86", "memory_gb": "12300", "warnings": "none"}

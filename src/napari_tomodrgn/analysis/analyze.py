@@ -37,6 +37,8 @@ from napari_tomodrgn.seeds import LARGEST_SEED
 
 log = logging.getLogger("napari_tomodrgn")
 
+FEW_IN_A_CLASS = 5  # particles on average, below which it is said
+
 
 class AnalyzeOptions(BaseModel):
     """Options of ``analyze``."""
@@ -145,7 +147,22 @@ def analyze(options: AnalyzeOptions) -> Analysis:
     count = len(clusters.centres)
     classes = "one class" if count == 1 else f"{count} classes"
     log.info("Analysed %d particles of epoch %d in %s: %s", len(latents), epoch, classes, folder.path)
+    _tell_of_few(clusters)
     return Analysis(folder, name, embedding, clusters, volumes)
+
+
+def _tell_of_few(clusters: Clusters) -> None:
+    """Warn where classes were asked for that have few particles each."""
+    count, particles = len(clusters.centres), int(clusters.sizes.sum())
+    if count > 1 and particles < FEW_IN_A_CLASS * count:
+        log.warning(
+            "%d classes of %d particles: the smallest has %d and half of them %d or fewer, too few to tell a class "
+            "from chance; --clusters gives fewer",
+            count,
+            particles,
+            int(clusters.sizes.min()),
+            int(np.median(clusters.sizes)),
+        )
 
 
 def _write(

@@ -1,6 +1,7 @@
 """Pictures of a run from epoch to epoch: curves, latents, and volumes of the particles that are followed."""
 
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +39,7 @@ MOST_EPOCHS = 8  # in a row of volumes
 MOST_PANELS = 6  # of latents
 MOST_POINTS = 4000
 _GREYS = (0.5, 99.8)
+_LETTERS_PER_INCH = 13.5  # of the line above a figure
 
 
 def save_convergence(options: ConvergeOptions) -> tuple[Convergence, Path]:
@@ -227,9 +229,7 @@ def draw_latents(found: Convergence) -> Figure:
     for axes in grid.flat[len(epochs) :]:
         axes.set_axis_off()
     kind = "UMAP of each epoch" if by_umap else f"principal components 1 and 2 of epoch {epochs[-1]}"
-    figure.suptitle(
-        f"{len(order)} particles, {kind}; colours: classes at epoch {epochs[-1]}", fontsize=9, ha="left", x=0.01
-    )
+    _head(figure, f"{len(order)} particles, {kind}; colours: classes at epoch {epochs[-1]}")
     return figure
 
 
@@ -262,11 +262,16 @@ def draw_followed(found: Convergence, followed: Followed) -> Figure:
         name = "decoder" if latent.particle is None else f"class {latent.label}"
         grid[row, 0].set_ylabel(name, color=colours[row], fontweight="bold")
     side = followed.slices.shape[-1] * followed.pixel_size
-    figure.suptitle(
-        f"Central slices of the particles nearest to class centres, {side:.0f} Å wide; framed: recommended",
-        fontsize=9, ha="left", x=0.01,
-    )  # fmt: skip
+    _head(figure, f"Central slices of the particles nearest to class centres, {side:.0f} Å wide; framed: recommended")
     return figure
+
+
+def _head(figure: Figure, text: str) -> None:
+    """Write what a figure shows above it, in as many lines as its width asks for, each of which makes it higher."""
+    width, height = figure.get_size_inches()
+    lines = wrap(text, int(_LETTERS_PER_INCH * width))
+    figure.set_size_inches(width, height + 0.15 * (len(lines) - 1))
+    figure.suptitle("\n".join(lines), fontsize=9, ha="left", x=0.01)
 
 
 def _some(values: list[int], most: int) -> list[int]:

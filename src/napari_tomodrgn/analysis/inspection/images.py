@@ -35,6 +35,8 @@ def check_tilts(particle_set: ParticleSet) -> Check:
     found = {"min": int(count.min()), "median": float(np.median(count)), "max": int(count.max())}
     expected = "about as many for every particle"
     text = f"{found['min']} to {found['max']} tilt images a particle, median {found['median']:.4g}"
+    if found["min"] == found["max"]:
+        text = f"{found['min']} tilt images a particle"
     poor = int(np.sum(count < POOR * np.median(count)))
     if poor:
         text = f"{text}; {poor} particles have less than half of that: leave them out, or pool over all tilts"

@@ -27,11 +27,12 @@ def _show_particles(facts: Mapping[str, Any]) -> None:
     spread = f"{tilts['min']}" if tilts["min"] == tilts["max"] else f"{tilts['min']} to {tilts['max']}"
     found = f"{stacks['found']} of {stacks['found'] + stacks['missing']} found"
     missing = f"; first missing: {stacks['first_missing']}" if stacks["missing"] else ""
+    count = len(facts["tomograms"])
     show_facts(
         {
             "data set": facts["path"],
             "dialect": facts["dialect"],
-            "particles": f"{facts['particles']} in {len(facts['tomograms'])} tomograms",
+            "particles": f"{facts['particles']} in {'one tomogram' if count == 1 else f'{count} tomograms'}",
             "tilt images": f"{facts['tilt_images']}, {spread} a particle (median {tilts['median']:g})",
             "images": f"{facts['box']} px, {facts['pixel_size']:g} Å/px",
             "coordinates": "known" if facts["coordinates"] else "unknown; give --volume-series for positions",

@@ -12,6 +12,8 @@ from napari_tomodrgn.errors import InputError
 from napari_tomodrgn.stopping import StopRequest
 from napari_tomodrgn.training.options import TrainOptions
 
+_ESTIMATES = ("gflop_per_epoch", "memory_gb", "seconds_per_epoch")
+
 
 def _run(options: TrainOptions, as_json: bool) -> None:
     if options.print_sbatch:
@@ -38,10 +40,17 @@ def _run(options: TrainOptions, as_json: bool) -> None:
 
 
 def _lines(planned: Mapping[str, Any]) -> dict[str, object]:
-    """Return the plan for people: nested values on one line."""
-    texts = {name: dictionary_text(value) if isinstance(value, Mapping) else value for name, value in planned.items()}
+    """Return the plan for people: nested values on one line, estimates in three figures."""
+    known = {name: _three_figures(value) if name in _ESTIMATES else value for name, value in planned.items()}
+    texts = {name: dictionary_text(value) if isinstance(value, Mapping) else value for name, value in known.items()}
     warnings = texts.pop("warnings", [])
     return {**texts, "warnings": "; ".join(warnings) or "none"}
+
+
+def _three_figures(value: float) -> str:
+    """Return a number to three figures, without an exponent as far as people read it."""
+    rounded = float(f"{value:.3g}")
+    return f"{rounded:.0f}" if rounded >= 100 else f"{rounded:g}"
 
 
 COMMAND = Command(
