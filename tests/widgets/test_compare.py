@@ -89,9 +89,9 @@ def test_a_lasso_in_the_other_run_lights_up_in_the_tomogram(
 ) -> None:
     viewer = make_napari_viewer_proxy(show=True)
     scene, session = scene_of(viewer), session_of(viewer)
+    session.open_run(pair[0])  # first, as napari then looks at this frame's variables, and Python keeps what it showed
     widget = CompareDock(viewer)
     dock = viewer.window.add_dock_widget(widget, name="Compare")
-    session.open_run(pair[0])
     settle()
     dock.setFloating(True)
     dock.resize(560, 640)

@@ -23,16 +23,15 @@ def test_a_widget_shows_the_session_of_its_window_and_goes_with_its_dock(
     session = session_of(viewer)
     signals = (session.selection_changed, session.columns_changed, session.named.changed)
     before = [len(each) for each in signals]
-    widget = dock(viewer)
-    viewer.window.add_dock_widget(widget, name="A widget")
+    widgets = [dock(viewer)]  # napari looks at the variables of this frame, and Python keeps what it showed
+    viewer.window.add_dock_widget(widgets[0], name="A widget")
     session.open_run(run_folder)
     QApplication.processEvents()
-    if isinstance(widget, LatentSpaceDock):
-        assert widget.scatter.names == ("PC 1", "PC 2")
+    if isinstance(widgets[0], LatentSpaceDock):
+        assert widgets[0].scatter.names == ("PC 1", "PC 2")
 
-    viewer.window.remove_dock_widget(widget)
-    gone = weakref.ref(widget)
-    del widget
+    viewer.window.remove_dock_widget(widgets[0])
+    gone = weakref.ref(widgets.pop())
     gc.collect()
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     gc.collect()
